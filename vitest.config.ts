@@ -1,12 +1,39 @@
 import { defineConfig } from 'vitest/config'
+import { PlainReporter } from './tools/reporter.ts'
+
+const places = ['packages/*/{src,test}', 'examples/*/{src,test}', 'tools']
+const whole = (suffix: string) => places.map((place) => `${place}/**/*.${suffix}`)
+const slow = [...whole('e2e.test.{ts,tsx}'), ...whole('kill.test.ts')]
 
 export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/*/src/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'tools/**/*.test.ts'],
-    testTimeout: 30_000,
     pool: 'forks',
     maxWorkers: 2,
+    reporters: [['default', { summary: false }], new PlainReporter()],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: whole('test.{ts,tsx}'),
+          exclude: slow,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        // Tests that start processes: they run after the quick ones, and get the time that a busy machine needs.
+        extends: true,
+        test: {
+          name: 'process',
+          include: slow,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })

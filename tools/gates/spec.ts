@@ -1,0 +1,100 @@
+/**
+ * Gate `spec`: numbered behaviour and tests name each other.
+ *
+ * A behaviour is a line `- **ENG-012** text` in docs/spec; a test cites it in its title: `it('ENG-012: …')`.
+ * Invariants are the numbered list of ARCHITECTURE.md; code and tests cite them as `Invariant 6`.
+ */
+import { type Finding, isTestRun, isTypeScript, lineAt, type SourceFile } from '../lib/source.ts'
+import { titledCalls } from '../lib/titles.ts'
+
+const BEHAVIOUR = /^- \*\*([A-Z][A-Z0-9]*-\d{3})\*\*[ \t]*(.*)$/gm
+const CITED = /\b[A-Z][A-Z0-9]*-\d{3}\b/g
+const LEADING = /^[A-Z][A-Z0-9]*-\d{3}(?=[:,])/
+const INVARIANT = /\binvariants? (\d+)/gi
+
+interface Behaviour {
+  readonly id: string
+  readonly text: string
+  readonly file: string
+  readonly line: number
+}
+
+/** Duplicate or empty behaviours, behaviours without a test, and citations of what does not exist. */
+export function spec(files: readonly SourceFile[]): Finding[] {
+  const behaviours = files.filter((file) => isSpecPage(file.path)).flatMap(behavioursOf)
+  const known = new Map<string, Behaviour>()
+  const findings: Finding[] = []
+  for (const each of behaviours) {
+    const first = known.get(each.id)
+    if (first)
+      findings.push(at(each, `\`${each.id}\` is already used at ${first.file}:${first.line}: give it a new number`))
+    else known.set(each.id, each)
+    if (each.text.trim() === '') findings.push(at(each, `\`${each.id}\` says nothing: write what must be observed`))
+  }
+  const { cited, findings: unknown } = citations(files, known)
+  for (const each of known.values()) {
+    if (!cited.has(each.id))
+      findings.push(at(each, `no test cites \`${each.id}\`: start a test title with it, or remove the line`))
+  }
+  return [...findings, ...unknown, ...unknownInvariants(files)]
+}
+
+function isSpecPage(path: string): boolean {
+  return /^docs\/spec\/.*\.md$/.test(path) && !path.endsWith('/README.md')
+}
+
+function behavioursOf(file: SourceFile): Behaviour[] {
+  return [...file.text.matchAll(BEHAVIOUR)].map((match) => ({
+    id: match[1] ?? '',
+    text: match[2] ?? '',
+    file: file.path,
+    line: lineAt(file.text, match.index),
+  }))
+}
+
+function at(where: Behaviour, message: string): Finding {
+  return { file: where.file, line: where.line, message }
+}
+
+function citesBehaviour(path: string): boolean {
+  // Published conformance suites hold tests that a `*.test.ts` file runs.
+  return isTestRun(path) || (isTypeScript(path) && path.startsWith('packages/runtime/src/testing/'))
+}
+
+function citations(files: readonly SourceFile[], known: ReadonlyMap<string, Behaviour>) {
+  const prefixes = new Set([...known.keys()].map(prefixOf))
+  const cited = new Set<string>()
+  const findings: Finding[] = []
+  for (const file of files.filter((each) => citesBehaviour(each.path) && !each.path.startsWith('tools/gates/'))) {
+    for (const call of titledCalls(file)) {
+      for (const [id] of call.title.matchAll(CITED)) {
+        if (known.has(id)) cited.add(id)
+        else if (LEADING.exec(call.title)?.[0] === id || prefixes.has(prefixOf(id))) {
+          const message = `test cites \`${id}\`, which no page of docs/spec has: add the line or correct the number`
+          findings.push({ file: file.path, line: call.line, message })
+        }
+      }
+    }
+  }
+  return { cited, findings }
+}
+
+function prefixOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('-'))
+}
+
+function unknownInvariants(files: readonly SourceFile[]): Finding[] {
+  const page = files.find((file) => file.path === 'ARCHITECTURE.md')
+  const listed = new Set([...(page?.text ?? '').matchAll(/^(\d+)\. \*\*/gm)].map((match) => match[1] ?? ''))
+  if (listed.size === 0) return []
+  return files
+    .filter((file) => isTypeScript(file.path) && !file.path.startsWith('tools/gates/'))
+    .flatMap((file) =>
+      [...file.text.matchAll(INVARIANT)].flatMap((match): Finding[] => {
+        const number = match[1] ?? ''
+        if (listed.has(number)) return []
+        const message = `\`Invariant ${number}\` is not in ARCHITECTURE.md: cite one of 1 to ${listed.size}`
+        return [{ file: file.path, line: lineAt(file.text, match.index), message }]
+      }),
+    )
+}
