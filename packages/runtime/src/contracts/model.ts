@@ -1,0 +1,66 @@
+import type { LanguageModelV4CallOptions, LanguageModelV4Content, LanguageModelV4StreamPart } from '@ai-sdk/provider'
+import type { JsonObject } from '../base/json.ts'
+import type { Usage } from './common.ts'
+
+/** A message of a conversation as the AI SDK's language-model interface has it, plain JSON. */
+export type ModelMessage = LanguageModelV4CallOptions['prompt'][number]
+
+/** A tool as it is shown to the model. */
+export interface ModelTool {
+  readonly name: string
+  readonly description: string
+  readonly inputSchema: JsonObject
+}
+
+/** One model call. */
+export interface ModelRequest {
+  readonly messages: readonly ModelMessage[]
+  readonly tools: readonly ModelTool[]
+  readonly maxOutputTokens: number
+  /** JSON Schema the answer must fit when it makes no tool call, or null for text. */
+  readonly outputSchema: JsonObject | null
+}
+
+/** A finished model call. */
+export interface ModelAnswer {
+  readonly content: readonly LanguageModelV4Content[]
+  readonly finishReason: string
+  readonly usage: Usage
+  readonly responseId: string | null
+  readonly responseModel: string | null
+}
+
+/** A provisional part of a running model call (ENGINE R17). */
+export type ModelDelta = Extract<LanguageModelV4StreamPart, { type: 'text-delta' | 'reasoning-delta' | 'tool-input-delta' }>
+
+/** Prices of one model, per million tokens, in nano-USD; from a dated price file. */
+export interface ModelPrice {
+  /** `<table id>#<model>`, recorded with each cost. */
+  readonly id: string
+  readonly inputPerMillion: bigint
+  readonly cacheReadPerMillion: bigint
+  readonly cacheWritePerMillion: bigint
+  /** Reasoning tokens are priced as output. */
+  readonly outputPerMillion: bigint
+}
+
+/** A model that can be called. */
+export interface ModelHandle {
+  /** `provider/model`, as declared. */
+  readonly id: string
+  readonly provider: string
+  /** True when the answers come from a script and not from a language model; shown wherever its name is. */
+  readonly scripted: boolean
+  /** Throws PRICE_UNKNOWN when there is no price and none may be assumed. */
+  readonly price: ModelPrice
+  /** An upper bound of the input tokens of a request (invariant 6). */
+  inputUpperBound(request: ModelRequest): number
+  /** One provider call. `onDelta` sees provisional parts. Throws MODEL_FAILED; never retries by itself. */
+  call(request: ModelRequest, options: { signal: AbortSignal; headers: Readonly<Record<string, string>>; onDelta: (delta: ModelDelta) => void }): Promise<ModelAnswer>
+}
+
+/** Finds models by id. */
+export interface ModelPort {
+  /** Throws MODEL_UNKNOWN or KEY_MISSING with the fix. */
+  resolve(id: string): ModelHandle
+}

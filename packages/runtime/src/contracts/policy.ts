@@ -1,0 +1,107 @@
+import type { JsonObject } from '../base/json.ts'
+import type { EffectClass, Labels, Mode, Principal } from './common.ts'
+
+/** Where policy is asked: the eight intervention points of the Agent Control Specification. */
+export type InterventionPoint =
+  | 'agent_startup'
+  | 'input'
+  | 'pre_model_call'
+  | 'post_model_call'
+  | 'pre_tool_call'
+  | 'post_tool_call'
+  | 'output'
+  | 'agent_shutdown'
+
+/** What policy may answer. */
+export type Verdict = 'allow' | 'warn' | 'deny' | 'require_approval' | 'transform'
+
+/** A policy that asked for a person, and who may answer it. */
+export interface AskingPolicy {
+  readonly id: string
+  readonly reason_code: string
+  /** Roles of which the reviewer must hold one. Never empty. */
+  readonly approvers: readonly string[]
+}
+
+/** One decision as it is recorded. Recorded with every activity (invariant 15). */
+export interface Decision {
+  readonly id: string
+  readonly point: InterventionPoint
+  readonly verdict: Verdict
+  /** Closed or bundle-declared code; `PERMITTED` for a plain allow, `NO_PERMIT` when nothing permits. */
+  readonly reason_code: string
+  /** Ids of the policies that determined the verdict. */
+  readonly policies: readonly string[]
+  /** Policies that asked for a person; set when the verdict is require_approval. */
+  readonly asks: readonly AskingPolicy[]
+  /** Content hash of the bundle in force. */
+  readonly bundle: string
+}
+
+/** An approval as the policy sees it when it is asked again; every field is derived by the engine (invariant 7). */
+export interface ApprovalFact {
+  readonly id: string
+  readonly approver: Principal
+  /** Argument digest, target version, tool definition, labels, asking policies: all equal to what was asked. */
+  readonly bound: boolean
+  readonly fresh: boolean
+}
+
+/** One question to the policy. Raw arguments never go in: only the typed projection that the catalogue declares. */
+export interface PolicyRequest {
+  readonly point: InterventionPoint
+  readonly run: { readonly id: string; readonly workflow: string; readonly agent: string | null; readonly mode: Mode }
+  /** The user or service on whose behalf the run acts. */
+  readonly principal: Principal
+  readonly action: {
+    /** Tool name, or model id for model calls. */
+    readonly name: string
+    readonly class: string
+    readonly effect: EffectClass
+    /** Hash of the tool definition in code, to detect a change since an approval. */
+    readonly definition_hash: string
+  }
+  /** Typed projection of the arguments: top-level booleans, integers, strings and arrays of strings. */
+  readonly input: JsonObject
+  /** Facts that the tool read for policy; same types as input. */
+  readonly facts: JsonObject
+  readonly labels: Labels
+  readonly approval: ApprovalFact | null
+}
+
+/** Declares one tool to the policy: it rules over what the tool says of itself. */
+export interface CatalogueTool {
+  readonly name: string
+  readonly class: string
+  readonly effect: EffectClass
+  readonly owner: string
+  /** One sentence: how much can go wrong with one wrong call. */
+  readonly blast_radius: string
+  /** Typed projection of arguments: field name to Cedar type. Fields not listed are not shown to policy. */
+  readonly input: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
+  readonly facts: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
+}
+
+/** Declares one model to the policy. */
+export interface CatalogueModel {
+  /** `provider/model`, or `scripted/*` style prefix ending in `*`. */
+  readonly name: string
+  readonly owner: string
+}
+
+/** What the engine needs of the policy plane. Synchronous and pure: facts are read before (ENGINE perform). */
+export interface PolicyPort {
+  /** Content hash of the bundle in force, `name@sha256`. */
+  readonly bundle: string
+  /** True when a rule is in force at the point; other points are skipped (ENGINE R20). Tool and model calls never are. */
+  hasRulesAt(point: InterventionPoint): boolean
+  /**
+   * The verdict. A deny is an answer. A malfunction (it throws, its result is not readable, a policy reports an
+   * evaluation error) throws POLICY_MALFUNCTION, and the caller parks the run (invariant 2).
+   */
+  decide(request: PolicyRequest): Omit<Decision, 'id'>
+  /** The catalogue's row, or null for an unknown tool. */
+  tool(name: string): CatalogueTool | null
+  /** Checks code against catalogue; throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID naming every difference at once. */
+  checkTools(tools: readonly { name: string; class: string; effect: EffectClass }[]): void
+}

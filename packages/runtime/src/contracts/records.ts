@@ -1,0 +1,482 @@
+import type { ErrorCode } from '../base/errors.ts'
+import type {
+  ActivityKind,
+  Amounts,
+  BudgetLimits,
+  ContentRef,
+  EffectClass,
+  Labels,
+  ListAppend,
+  ListRef,
+  Mode,
+  OutcomeStatus,
+  Principal,
+  Usage,
+} from './common.ts'
+import type { AskingPolicy, Decision } from './policy.ts'
+
+/** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
+export const RECORD_VERSION = 1
+
+/** Fields that every record carries (invariant 9). */
+export interface RecordBase {
+  readonly v: typeof RECORD_VERSION
+  readonly run: string
+  /** Gap-free from 1 within the run, over all branches. */
+  readonly seq: number
+  /** ISO 8601 wall time. */
+  readonly at: string
+  /** SHA-256 (hex) over the previous record's stored bytes; 64 zeros for the first. */
+  readonly prev: string
+  readonly branch: number
+  readonly segment: number
+  /** Sequence of the record that caused this one, or null. */
+  readonly cause: number | null
+  /** Active runtime of the run in milliseconds so far (invariant 6). */
+  readonly active_ms: number
+}
+
+/** A message on its way to a node in the next superstep. */
+export interface QueuedMessage {
+  readonly to: string
+  /** The node that sent it, or null for the run's input. */
+  readonly from: string | null
+  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `response:<port>`. */
+  readonly edge: string
+  readonly message: ContentRef
+}
+
+/** A request to a person or system that is open at a port node. */
+export interface OpenRequest {
+  readonly request_id: string
+  readonly node: string
+  readonly payload: ContentRef
+  /** ISO 8601. */
+  readonly deadline: string
+}
+
+/** Value of one state field at a barrier: a reference, a list, or null when never written. */
+export type FieldRef = ContentRef | ListRef | null
+
+/** The committed state at a barrier. The body of a genesis, barrier or response record (ENGINE R20). */
+export interface CheckpointBody {
+  readonly kind: 'entry' | 'superstep' | 'response'
+  /** Number of the superstep that will run next, from 0. */
+  readonly superstep: number
+  readonly state: Readonly<Record<string, FieldRef>>
+  /** Messages for the next superstep in delivery order. */
+  readonly queue: readonly QueuedMessage[]
+  /** Half-filled fan-in buffers by edge id and source. */
+  readonly fan_in: Readonly<Record<string, Readonly<Record<string, readonly ContentRef[]>>>>
+  readonly requests: readonly OpenRequest[]
+  /** Outputs yielded so far. */
+  readonly outputs: readonly { readonly node: string; readonly value: ContentRef }[]
+  /** Idempotency keys of the effects that succeeded since the previous checkpoint. */
+  readonly effect_keys: readonly string[]
+}
+
+/** Genesis: everything that the run was started with. */
+export interface RunStarted extends RecordBase {
+  readonly type: 'run.started'
+  readonly tenant: string
+  readonly workflow: { readonly name: string; readonly version: string; readonly signature: string; readonly shape: string }
+  readonly runtime_version: string
+  readonly bundle: string
+  readonly principal: Principal
+  /** The caller's id for the request; equal ids start one run only. */
+  readonly request_id: string
+  /** Data subject whose key seals the contents. */
+  readonly subject: string
+  /** 32 hex digits, derived from the run id: one trace for all segments. */
+  readonly trace_id: string
+  readonly mode: Mode
+  readonly input: ContentRef
+  readonly budget: BudgetLimits
+  readonly parent: { readonly run: string; readonly seq: number; readonly head: string } | null
+  readonly checkpoint: CheckpointBody
+}
+
+/** A worker took the run up: at the start, after a wait, after a crash, by a person. */
+export interface SegmentStarted extends RecordBase {
+  readonly type: 'segment.started'
+  readonly worker: string
+  readonly epoch: number
+  readonly why: 'start' | 'wake' | 'takeover' | 'person'
+  /** Runtime downtime in ms since the last record, which counts in no budget. */
+  readonly idle_ms: number
+}
+
+/** Identifies an ask of a handler (ENGINE R1). `key` is the same on every attempt, branch and worker. */
+export interface AskRef {
+  /** `<activation>/<position>/<ordinal>` and for an activity's own asks `<parent key>/<phase>/<n>`. */
+  readonly key: string
+  /** `<scope>.<superstep>.<node>.<delivery>`. */
+  readonly activation: string
+  readonly node: string
+  readonly superstep: number
+  readonly position: number
+  readonly ordinal: number
+  /** Attempt of the activation (node retry), from 1. */
+  readonly attempt: number
+  /** Set for what an activity itself asks. */
+  readonly parent: { readonly key: string; readonly phase: 'facts' | 'preview' | 'reconcile' } | null
+}
+
+/** What is proposed to the door. */
+export interface Proposal {
+  readonly kind: ActivityKind
+  /** Tool name or model id. */
+  readonly name: string
+  readonly class: string
+  readonly effect: EffectClass
+  /** The agent whose turn asks, or null for a deterministic node. */
+  readonly agent: string | null
+  /** The model outcome record that proposed this call, or null for a deterministic node. */
+  readonly model_seq: number | null
+  /** The model's call id, or null. */
+  readonly call_id: string | null
+  readonly args: ContentRef
+  /** HMAC over the canonical JSON of the arguments under the tenant's digest key. */
+  readonly args_digest: string
+  readonly labels: Labels
+  readonly definition_hash: string
+}
+
+/** Durable before an activity is sent (invariant 3). */
+export interface ActivityIntent extends RecordBase {
+  readonly type: 'activity.intent'
+  readonly ask: AskRef
+  readonly proposal: Proposal
+  readonly decision: Decision
+  readonly approval_id: string | null
+  readonly reserved: Amounts
+  /** ISO 8601: not sent later than this (ENGINE R4). */
+  readonly not_after: string
+  readonly idempotency_key: string
+  /** Set for effects: digest of (tenant, tool, scope, business identity). */
+  readonly effect_id: string | null
+}
+
+/** How an activity ended; for a denied, rejected, expired or refused one the only record of it besides its approval. */
+export interface ActivityOutcome extends RecordBase {
+  readonly type: 'activity.outcome'
+  readonly ask: AskRef
+  readonly kind: ActivityKind
+  readonly name: string
+  readonly class: string
+  readonly effect: EffectClass
+  readonly agent: string | null
+  readonly status: OutcomeStatus
+  /** Reason code when not succeeded. */
+  readonly code: string | null
+  /** Sealed result, or sealed error text. */
+  readonly result: ContentRef | null
+  /** For effects that happened: HMAC over (effect id, arguments digest, result) (invariant 3). */
+  readonly effect_hash: string | null
+  readonly effect_id: string | null
+  readonly idempotency_key: string | null
+  /** What the reservation was settled to. */
+  readonly settled: Amounts
+  readonly usage: Usage | null
+  /** Price table entry used, or null. */
+  readonly price: string | null
+  readonly latency_ms: number
+  /** Set when the answer came from the ledger: the run and record of the effect itself. */
+  readonly ledger: { readonly run: string; readonly seq: number } | null
+  /** How an unknown one was resolved. */
+  readonly resolved_by: 'lookup' | 'same_key' | 'person' | null
+  /** Present when there is no intent record. */
+  readonly proposal: Proposal | null
+  readonly decision: Decision | null
+  readonly approval_id: string | null
+}
+
+/** A durable request to a person to let one action happen once (invariant 7). */
+export interface ApprovalRequested extends RecordBase {
+  readonly type: 'approval.requested'
+  readonly approval_id: string
+  readonly ask: AskRef
+  readonly proposal: Proposal
+  readonly decision: Decision
+  readonly asks: readonly AskingPolicy[]
+  /** What the reviewer sees: ApprovalPacket, sealed. */
+  readonly packet: ContentRef
+  /** Digest of the target's version as the preview told it. */
+  readonly target_digest: string
+  /** ISO 8601: silence denies. */
+  readonly deadline: string
+}
+
+/** The person's answer, or silence. */
+export interface ApprovalDecided extends RecordBase {
+  readonly type: 'approval.decided'
+  readonly approval_id: string
+  readonly ask: AskRef
+  readonly answer: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void'
+  /** Null for expired, cancelled and void. */
+  readonly by: Principal | null
+  /** Sealed reason text, or null. */
+  readonly reason: ContentRef | null
+  /** Keyed hash of the packet that the reviewer saw. */
+  readonly seen: string | null
+  readonly wait_ms: number
+  /** Why it is void: closed code. */
+  readonly code: string | null
+}
+
+/** A question only a person can answer: an effect with an unknown outcome, or one asked again with other arguments. */
+export interface QuestionAsked extends RecordBase {
+  readonly type: 'question.asked'
+  readonly question_id: string
+  readonly ask: AskRef
+  readonly about: 'unknown_effect' | 'other_arguments'
+  /** Sealed QuestionPacket. */
+  readonly packet: ContentRef
+}
+
+/** The answer to a question. `did_not` orders a repeat under a new key; `stop` ends the run. */
+export interface QuestionAnswered extends RecordBase {
+  readonly type: 'question.answered'
+  readonly question_id: string
+  readonly ask: AskRef
+  readonly answer: 'happened' | 'did_not' | 'stop'
+  readonly by: Principal
+  readonly reason: ContentRef | null
+}
+
+/** Marks where an agent's activation can be resumed: after each turn (save point; ENGINE R8). */
+export interface PositionSaved extends RecordBase {
+  readonly type: 'position.saved'
+  readonly activation: string
+  readonly node: string
+  readonly superstep: number
+  readonly attempt: number
+  /** Number of the position that starts here, from 1. */
+  readonly position: number
+  /** Small state of the handler at this position, sealed. */
+  readonly state: ContentRef
+  /** The conversation after this turn, and what the turn appended. */
+  readonly list: ListRef
+  readonly append: ListAppend
+}
+
+/** What one activation wrote and sent. */
+export interface ActivationResult {
+  readonly activation: string
+  readonly node: string
+  readonly delivery: number
+  /** Field writes in order; an appended field may occur several times. */
+  readonly writes: readonly { readonly field: string; readonly value: ContentRef }[]
+  /** The message it returned, or null when it ended in a rejection. */
+  readonly message: ContentRef | null
+  /** Set when the activation ended in a rejection that has a declared fallback. */
+  readonly rejection: ContentRef | null
+}
+
+/** An activation that finished while siblings of its superstep still run. */
+export interface ActivationCompleted extends RecordBase {
+  readonly type: 'activation.completed'
+  readonly superstep: number
+  readonly result: ActivationResult
+}
+
+/** An activation that failed; with a retry declared and left, when it will be tried again. */
+export interface ActivationFailed extends RecordBase {
+  readonly type: 'activation.failed'
+  readonly activation: string
+  readonly node: string
+  readonly superstep: number
+  readonly attempt: number
+  readonly code: string
+  readonly error: ContentRef
+  /** ISO 8601, or null when it will not be tried again. */
+  readonly retry_at: string | null
+}
+
+/** A message that nobody accepted (invariant 9). */
+export interface MessageDropped extends RecordBase {
+  readonly type: 'message.dropped'
+  readonly superstep: number
+  readonly from: string
+  readonly edge: string | null
+  readonly reason: 'no_edge' | 'condition_false' | 'type_mismatch'
+  readonly message: ContentRef
+}
+
+/** A barrier: what the activations of the superstep wrote and sent, and the checkpoint after it. */
+export interface SuperstepCompleted extends RecordBase {
+  readonly type: 'superstep.completed'
+  readonly superstep: number
+  /** ISO 8601. */
+  readonly started_at: string
+  /** Results that are not in an activation.completed record of this superstep. */
+  readonly results: readonly ActivationResult[]
+  readonly appends: Readonly<Record<string, ListAppend>>
+  readonly checkpoint: CheckpointBody
+}
+
+/** A port node asked; its answer travels as a later message. */
+export interface RequestOpened extends RecordBase {
+  readonly type: 'request.opened'
+  readonly request: OpenRequest
+}
+
+/** A port's answer arrived, or its deadline passed (`by` null). A checkpoint of kind response. */
+export interface ResponseReceived extends RecordBase {
+  readonly type: 'response.received'
+  readonly request_id: string
+  readonly node: string
+  readonly answer: 'answered' | 'expired'
+  readonly by: Principal | null
+  readonly checkpoint: CheckpointBody
+}
+
+/** Head moved to an earlier record: later records stay, folding skips them (invariant 11, ENGINE R13). */
+export interface BranchStarted extends RecordBase {
+  readonly type: 'branch.started'
+  /** Sequence of the record that is the last one kept. */
+  readonly from: number
+  readonly by: Principal
+  readonly reason: ContentRef | null
+}
+
+/** Nothing can go on until one of these comes. */
+export interface RunWaiting extends RecordBase {
+  readonly type: 'run.waiting'
+  readonly on: readonly { readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle'; readonly id: string }[]
+  /** ISO 8601 of the nearest deadline or timer, or null. */
+  readonly wake_at: string | null
+}
+
+/** A malfunction: the run stands still until a person acts (invariant 2). */
+export interface RunParked extends RecordBase {
+  readonly type: 'run.parked'
+  readonly code: ErrorCode
+  readonly detail: ContentRef | null
+}
+
+/** A person let a parked run go on, or acted beside the normal path. */
+export interface OverrideRecorded extends RecordBase {
+  readonly type: 'override.recorded'
+  readonly what: 'resume_parked' | 'cancel' | 'terminate' | 'restore'
+  readonly by: Principal
+  readonly reason: ContentRef | null
+}
+
+/** Why a run stopped before its own end. */
+export interface StopReason {
+  readonly kind: 'budget' | 'failed' | 'rejected' | 'denied' | 'person' | 'supersteps' | 'deadline' | 'unmediated'
+  /** Closed error code. */
+  readonly code: ErrorCode
+  /** Which limit, node, approval. Names only. */
+  readonly subject: string | null
+}
+
+/** The run has to stop, but an effect is still open: no new work starts. */
+export interface RunStopping extends RecordBase {
+  readonly type: 'run.stopping'
+  readonly reason: StopReason
+}
+
+/** The run reached its output. */
+export interface RunCompleted extends RecordBase {
+  readonly type: 'run.completed'
+  readonly output: ContentRef | null
+  /** Decision at the output point, when a rule is in force there. */
+  readonly decision: Decision | null
+}
+
+/** The run ended before its output; `undone` names what was left (nodes with queued messages, open requests). */
+export interface RunStopped extends RecordBase {
+  readonly type: 'run.stopped' | 'run.cancelled' | 'run.terminated'
+  readonly reason: StopReason
+  readonly by: Principal | null
+  readonly partial: ContentRef | null
+  readonly undone: readonly string[]
+}
+
+/** A verdict at a point other than a tool or model call. */
+export interface DecisionRecorded extends RecordBase {
+  readonly type: 'decision.recorded'
+  readonly decision: Decision
+}
+
+/** A call was seen that went out beside the door (DESIGN section 4). Host only, no path or content. */
+export interface UnmediatedCall extends RecordBase {
+  readonly type: 'unmediated.call'
+  readonly activation: string | null
+  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool'
+  readonly host: string
+}
+
+/** Every record of a run's history. */
+export type RunRecord =
+  | RunStarted
+  | SegmentStarted
+  | ActivityIntent
+  | ActivityOutcome
+  | ApprovalRequested
+  | ApprovalDecided
+  | QuestionAsked
+  | QuestionAnswered
+  | PositionSaved
+  | ActivationCompleted
+  | ActivationFailed
+  | MessageDropped
+  | SuperstepCompleted
+  | RequestOpened
+  | ResponseReceived
+  | BranchStarted
+  | RunWaiting
+  | RunParked
+  | OverrideRecorded
+  | RunStopping
+  | RunCompleted
+  | RunStopped
+  | DecisionRecorded
+  | UnmediatedCall
+
+/** The `type` of a record. */
+export type RecordType = RunRecord['type']
+
+/** A record before the engine adds what all carry. */
+export type RecordDraft = RunRecord extends infer R ? (R extends RunRecord ? Omit<R, keyof RecordBase> : never) : never
+
+/** States of a run (ENGINE R19). */
+export type RunStatus =
+  | 'queued'
+  | 'running'
+  | 'waiting'
+  | 'parked'
+  | 'stopping'
+  | 'completed'
+  | 'stopped'
+  | 'cancelled'
+  | 'terminated'
+
+/** What the reviewer sees; its texts are untrusted and shown as text. */
+export interface ApprovalPacket {
+  readonly summary: string
+  readonly target: { readonly type: string; readonly id: string; readonly version: string }
+  readonly impact: { readonly money?: { readonly minor: number; readonly currency: string }; readonly text?: string }
+  readonly rollback: string
+  readonly tool: string
+  readonly class: string
+  readonly effect: EffectClass
+  /** The arguments as JSON text. */
+  readonly arguments: string
+  readonly requested_by: string
+  readonly why: readonly string[]
+  readonly labels: Labels
+}
+
+/** What a person sees who is asked about an effect. */
+export interface QuestionPacket {
+  readonly tool: string
+  readonly class: string
+  readonly arguments: string
+  readonly idempotency_key: string
+  readonly sent_at: string
+  /** For other arguments: what the ledger holds. */
+  readonly earlier: { readonly run: string; readonly arguments: string | null; readonly status: string } | null
+}

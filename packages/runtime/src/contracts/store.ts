@@ -1,0 +1,287 @@
+import type { Principal } from './common.ts'
+import type { RecordType, RunStatus } from './records.ts'
+
+/** A record as it is stored: exact bytes, which the chain covers, and its sealed contents beside it. */
+export interface StoredRecord {
+  readonly seq: number
+  readonly type: RecordType
+  /** JSON text, exactly as hashed. */
+  readonly body: string
+  /** SHA-256 hex over `body`. The next record's `prev`. */
+  readonly hash: string
+  readonly sealed: Uint8Array | null
+}
+
+/** A record with its place in the store's global order, for export by cursor (ENGINE R18). */
+export interface ExportedRecord extends StoredRecord {
+  readonly position: number
+  readonly tenant: string
+  readonly runId: string
+}
+
+/** The row of a run: a projection that commits keep equal to its records. */
+export interface RunRow {
+  readonly tenant: string
+  readonly runId: string
+  readonly workflow: string
+  readonly version: string
+  readonly signature: string
+  readonly requestId: string
+  readonly principal: string
+  readonly subject: string
+  readonly status: RunStatus
+  /** Closed code of the reason when parked, stopping or stopped. */
+  readonly code: string | null
+  readonly seq: number
+  readonly head: string
+  readonly epoch: number
+  readonly branch: number
+  /** Sequence of the last checkpoint record on the present branch. */
+  readonly checkpointSeq: number
+  readonly superstep: number
+  /** Milliseconds since 1970, or null. */
+  readonly wakeAt: number | null
+  readonly leaseOwner: string | null
+  readonly leaseUntil: number | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly costNanoUsd: string
+}
+
+/** A new run: its row and its genesis record, stored together. */
+export interface NewRun {
+  readonly tenant: string
+  readonly runId: string
+  readonly workflow: string
+  readonly version: string
+  readonly signature: string
+  readonly requestId: string
+  readonly principal: string
+  readonly subject: string
+  readonly createdAt: number
+  readonly genesis: StoredRecord
+}
+
+/** State of an effect in the ledger (invariants 4 and 5). */
+export type EffectState = 'open' | 'unknown' | 'succeeded' | 'failed' | 'not_sent' | 'released'
+
+/** One effect. The unique index is over (tenant, tool, scope, identity) where the state is not failed, not_sent or released. */
+export interface EffectRow {
+  readonly tenant: string
+  readonly tool: string
+  /** `run:<root run>`, `workflow:<name>`, `tenant`. */
+  readonly scope: string
+  /** Keyed digest of the business identity, or of (arguments, occurrence) for tools without one. */
+  readonly identity: string
+  readonly effectId: string
+  readonly runId: string
+  /** The first run of the family (itself, or the ancestor it was forked from). */
+  readonly rootRunId: string
+  readonly askKey: string
+  readonly idempotencyKey: string
+  readonly argsDigest: string
+  readonly state: EffectState
+  readonly intentSeq: number
+  readonly outcomeSeq: number | null
+}
+
+/** What happens to the ledger in a commit: `claim` takes the identity, `settle` changes the state of a claimed one. */
+export type EffectChange =
+  | { readonly kind: 'claim'; readonly row: EffectRow }
+  | { readonly kind: 'settle'; readonly effectId: string; readonly state: EffectState; readonly outcomeSeq: number | null }
+
+/** State of an approval or question as people list it. */
+export type RequestState = 'open' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void' | 'answered'
+
+/** A projection of something that waits for a person: an approval, a question, or a port request. */
+export interface PersonRequestRow {
+  readonly tenant: string
+  readonly id: string
+  readonly kind: 'approval' | 'question' | 'request'
+  readonly runId: string
+  readonly workflow: string
+  /** Sequence of the record that asked (its sealed packet is there). */
+  readonly seq: number
+  readonly tool: string
+  readonly class: string
+  readonly effect: string
+  /** Roles of which the reviewer must hold one for each asking policy; JSON-safe list of lists. */
+  readonly approvers: readonly (readonly string[])[]
+  /** Principal id of the requester, who cannot approve. */
+  readonly requester: string
+  readonly state: RequestState
+  readonly decidedBy: string | null
+  readonly requestedAt: number
+  /** Milliseconds since 1970; silence after it denies. */
+  readonly deadline: number
+  readonly decidedAt: number | null
+}
+
+/** One atomic change of one run, checked against sequence and epoch (invariant 10, ENGINE R3, R11). */
+export interface RunCommit {
+  readonly tenant: string
+  readonly runId: string
+  readonly epoch: number
+  readonly expectSeq: number
+  readonly records: readonly StoredRecord[]
+  readonly seq: number
+  readonly head: string
+  readonly row: Pick<RunRow, 'status' | 'code' | 'branch' | 'checkpointSeq' | 'superstep' | 'wakeAt' | 'costNanoUsd' | 'updatedAt'>
+  /** Gives up the lease. With it, the commit is refused as `inbox_not_empty` when an unconsumed inbox row exists. */
+  readonly release: boolean
+  /** Inbox rows that these records consumed. */
+  readonly consumed: readonly number[]
+  readonly effects: readonly EffectChange[]
+  /** Inserted when new by (tenant, id), else replaced. */
+  readonly requests: readonly PersonRequestRow[]
+}
+
+/** What became of one run's commit. Others in the batch are unaffected. */
+export type CommitResult =
+  | { readonly status: 'committed' }
+  | { readonly status: 'fenced' }
+  | { readonly status: 'inbox_not_empty' }
+  | { readonly status: 'effect_claimed'; readonly effectId: string }
+
+/** What someone who is not the lease holder tells a run (ENGINE R3). */
+export interface InboxItem {
+  /** Idempotency id: the same id is stored once. */
+  readonly id: string
+  readonly tenant: string
+  readonly runId: string
+  readonly kind: 'decide' | 'answer' | 'respond' | 'cancel' | 'terminate' | 'resume' | 'restore'
+  /** Unique within the run when set: the first row wins (`approval:<id>`). */
+  readonly slot: string | null
+  readonly by: Principal
+  /** JSON text without content (ids, verdicts, digests). */
+  readonly body: string
+  /** Sealed contents (reason texts, response values), or null. */
+  readonly sealed: Uint8Array | null
+  readonly createdAt: number
+}
+
+/** An inbox item with its row number. */
+export interface StoredInboxItem extends InboxItem {
+  readonly row: number
+}
+
+/** Result of an insert into the inbox. */
+export type InboxResult =
+  | { readonly status: 'stored' }
+  | { readonly status: 'duplicate' }
+  | { readonly status: 'slot_taken'; readonly by: string; readonly body: string; readonly createdAt: number }
+  | { readonly status: 'no_run' }
+
+/** A worker's claim: which runs it can advance. The claim itself raises the epoch (ENGINE R11). */
+export interface ClaimRequest {
+  readonly worker: string
+  readonly now: number
+  readonly leaseUntil: number
+  readonly limit: number
+  /** Signatures of the workflow versions that this worker has; null accepts all. */
+  readonly signatures: readonly string[] | null
+  /** Claim only this run, whether runnable or not, unless another worker's lease is live. */
+  readonly only?: { readonly tenant: string; readonly runId: string }
+}
+
+/** A kill switch row. Checked at the claim and at each send (ENGINE R4). */
+export interface KillSwitch {
+  readonly id: string
+  readonly tenant: string
+  readonly scope: 'tenant' | 'workflow' | 'tool' | 'class'
+  /** Workflow, tool or class name; `*` for the tenant scope. */
+  readonly target: string
+  /** `stop_now` refuses sends; `stop_new` refuses new runs. */
+  readonly mode: 'stop_new' | 'stop_now'
+  readonly reason: string
+  readonly by: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly liftedAt: number | null
+  readonly liftedBy: string | null
+}
+
+/** A filter over runs, newest first. `before` is the createdAt/runId cursor of the last row of the page before. */
+export interface RunFilter {
+  readonly tenant: string
+  readonly status?: readonly RunStatus[]
+  readonly workflow?: string
+  readonly requestId?: string
+  readonly limit: number
+  readonly before?: { readonly createdAt: number; readonly runId: string }
+}
+
+/** A filter over the records of one run, in order of sequence. */
+export interface RecordFilter {
+  readonly after?: number
+  readonly through?: number
+  readonly types?: readonly RecordType[]
+  readonly limit?: number
+  readonly descending?: boolean
+}
+
+/** Numbers about the store. Bytes include indexes. */
+export interface StoreStats {
+  readonly runs: number
+  readonly records: number
+  readonly bytes: number
+  readonly commits: number
+}
+
+/**
+ * The record of everything (DESIGN section 7). Every method is about one tenant, but for claim, export and stats.
+ * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
+ * commit happened, the caller reads the row again (ENGINE R11).
+ */
+export interface Store {
+  /** Version of the stored format. */
+  readonly version: number
+  /** Capability flags, so that a conformance suite knows what to expect. */
+  readonly capabilities: { readonly durable: boolean; readonly sharedBetweenProcesses: boolean }
+
+  /** Stores a run and its genesis; `exists` with the run id when the tenant has the request id or run id already. */
+  create(run: NewRun): Promise<{ readonly status: 'created' } | { readonly status: 'exists'; readonly runId: string }>
+  /** Commits several runs in one durable transaction; each run succeeds or is refused alone. */
+  commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]>
+  /** Claims runs that are runnable, due (`wakeAt`) or whose lease has expired, oldest first, raising each epoch. */
+  claim(request: ClaimRequest): Promise<readonly RunRow[]>
+  /** Extends leases; returns the run ids that are no longer held at that epoch. */
+  heartbeat(worker: string, held: readonly { tenant: string; runId: string; epoch: number }[], leaseUntil: number): Promise<readonly string[]>
+
+  /** Inserts an inbox row and makes the run runnable, in one transaction. */
+  post(item: InboxItem): Promise<InboxResult>
+  /** Unconsumed inbox rows in order. */
+  inbox(tenant: string, runId: string): Promise<readonly StoredInboxItem[]>
+
+  run(tenant: string, runId: string): Promise<RunRow | null>
+  runs(filter: RunFilter): Promise<readonly RunRow[]>
+  records(tenant: string, runId: string, filter?: RecordFilter): Promise<readonly StoredRecord[]>
+  /** The records with these sequences; missing ones are left out. */
+  recordsAt(tenant: string, runId: string, seqs: readonly number[]): Promise<readonly StoredRecord[]>
+  /** Records of all tenants and runs with position greater than `after`, in commit order. */
+  export(after: number, limit: number): Promise<readonly ExportedRecord[]>
+
+  /** The live holder (open, unknown or succeeded) of an identity. */
+  effect(tenant: string, tool: string, scope: string, identity: string): Promise<EffectRow | null>
+  /** Effects of a family of runs (a root and its forks), in order of intent. */
+  effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]>
+
+  request(tenant: string, id: string): Promise<PersonRequestRow | null>
+  /** Requests to people, oldest first. */
+  requests(filter: { tenant: string; state?: RequestState; kind?: PersonRequestRow['kind']; runId?: string; limit: number }): Promise<readonly PersonRequestRow[]>
+
+  killSwitches(tenant: string): Promise<readonly KillSwitch[]>
+  putKillSwitch(row: KillSwitch): Promise<void>
+
+  /** Wrapped key material of a data subject, or null. */
+  key(tenant: string, subject: string): Promise<{ readonly wrapped: Uint8Array | null; readonly destroyedAt: number | null } | null>
+  /** Stores a wrapped key unless there is one already; returns the one in force. */
+  putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null>
+  destroyKey(tenant: string, subject: string, at: number): Promise<void>
+
+  cursor(name: string): Promise<number>
+  setCursor(name: string, position: number): Promise<void>
+
+  stats(): Promise<StoreStats>
+  close(): Promise<void>
+}

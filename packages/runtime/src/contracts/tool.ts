@@ -1,0 +1,113 @@
+import type { z } from 'zod'
+import type { JsonObject, JsonValue } from '../base/json.ts'
+import type { EffectClass, Labels, Principal } from './common.ts'
+
+/** What a tool gets that may only read. */
+export interface ReadCtx {
+  /**
+   * Fetch with run id, traceparent and Idempotency-Key set, the tool's host list enforced (EGRESS_REFUSED), and unsafe
+   * methods refused when the tool's effect is `none` or when only reading is allowed.
+   */
+  readonly fetch: typeof fetch
+  readonly runId: string
+  readonly tenant: string
+  readonly principal: Principal
+  /** Aborts on cancel, lost lease, run time limit and the tool's own time limit. */
+  readonly signal: AbortSignal
+  /** State of the run at the last barrier, as JSON; fields never written are absent. */
+  readonly state: JsonObject
+}
+
+/** What `execute` and `reconcile` get. */
+export interface ActCtx extends ReadCtx {
+  /** Independent of attempt, branch and worker (invariant 4). */
+  readonly idempotencyKey: string
+}
+
+/** What a reviewer sees of one proposed action. Its texts are untrusted. */
+export interface Preview {
+  readonly summary: string
+  readonly target: { readonly type: string; readonly id: string; readonly version: string }
+  readonly impact: { readonly money?: { readonly minor: number; readonly currency: string }; readonly text?: string }
+  readonly rollback: string
+}
+
+/** What a look-up found about an effect with an unknown outcome (invariant 5). */
+export type Found<O> =
+  | { readonly answer: 'happened'; readonly output: O }
+  | { readonly answer: 'did_not' }
+  | { readonly answer: 'cannot_tell' }
+
+/** How a tool is declared. */
+export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType = z.ZodType> {
+  readonly name: string
+  /** What policy speaks about, such as `payments.write`. */
+  readonly class: string
+  readonly effect: EffectClass
+  readonly description?: string
+  readonly input: I
+  readonly output: O
+  /** Hosts (`host:port`, or a function that reads configuration at call time) that `ctx.fetch` may reach. */
+  readonly hosts?: readonly string[] | (() => readonly string[])
+  readonly timeoutSeconds?: number
+  /** `same_key_is_harmless`: the target makes repeats under one idempotency key harmless. Default `never`. */
+  readonly repeat?: 'same_key_is_harmless' | 'never'
+  /** `authoritative`: after `settleAfterSeconds` a `did_not` of the look-up is final. Default `advisory`. */
+  readonly lookup?: 'authoritative' | 'advisory'
+  /** How long after the last possible send the target may still apply it. Default 5. */
+  readonly settleAfterSeconds?: number
+  /** Business identity of the effect: the same identity happens once in its scope. */
+  readonly effectKey?: (args: z.output<I>) => { readonly scope: 'run' | 'workflow' | 'tenant'; readonly key: string }
+  /** Journaled read that policy needs; its result is what policy sees as `context.facts`. */
+  readonly facts?: { readonly schema: F; readonly read: (args: z.output<I>, ctx: ReadCtx) => Promise<z.output<F>> }
+  /** What the reviewer sees. A preview that fails denies (invariant 7). */
+  readonly preview?: (args: z.output<I>, ctx: ReadCtx) => Promise<Preview>
+  readonly execute: (args: z.output<I>, ctx: ActCtx) => Promise<z.output<O>>
+  readonly reconcile?: (args: z.output<I>, ctx: ActCtx) => Promise<Found<z.output<O>>>
+  /** Labels of the output. Default: most restrictive. */
+  readonly labels?: Labels
+}
+
+/** A declared tool. The type parameters are its input and output as user code sees them. */
+export interface Tool<in I, out O> {
+  readonly name: string
+  readonly class: string
+  readonly effect: EffectClass
+  /** Only for types: what it takes and gives. */
+  readonly _io: (input: I) => O
+}
+
+/** Any tool, whatever it takes. */
+export type AnyTool = Tool<never, unknown>
+
+/** A tool as the engine sees it: untyped at the edges, validated by its own schemas. */
+export interface ToolSpec {
+  readonly name: string
+  readonly class: string
+  readonly effect: EffectClass
+  readonly description: string
+  /** JSON Schema of the input, for the model. */
+  readonly inputSchema: JsonObject
+  /** SHA-256 hex over the canonical JSON of name, class, effect, description, schemas and declared behaviour. */
+  readonly definitionHash: string
+  readonly hosts: () => readonly string[]
+  readonly timeoutSeconds: number
+  readonly repeat: 'same_key_is_harmless' | 'never'
+  readonly lookup: 'authoritative' | 'advisory'
+  readonly settleAfterSeconds: number
+  readonly labels: Labels
+  /** Throws TOOL_INPUT_INVALID naming the fields. */
+  readonly parseInput: (args: unknown) => JsonValue
+  /** Throws TOOL_OUTPUT_INVALID. */
+  readonly parseOutput: (output: unknown) => JsonValue
+  readonly effectKey: ((args: JsonValue) => { readonly scope: 'run' | 'workflow' | 'tenant'; readonly key: string }) | null
+  readonly facts: ((args: JsonValue, ctx: ReadCtx) => Promise<JsonValue>) | null
+  readonly preview: ((args: JsonValue, ctx: ReadCtx) => Promise<Preview>) | null
+  readonly execute: (args: JsonValue, ctx: ActCtx) => Promise<unknown>
+  readonly reconcile: ((args: JsonValue, ctx: ActCtx) => Promise<Found<unknown>>) | null
+}
+
+/** Thrown by a tool to say that the action certainly did not happen; its message is shown to the caller and the model. */
+export interface DefiniteFailure {
+  readonly definite: true
+}

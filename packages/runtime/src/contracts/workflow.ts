@@ -1,0 +1,169 @@
+import type { JsonObject, JsonValue } from '../base/json.ts'
+import type { BudgetLimits, Labels } from './common.ts'
+import type { ModelMessage } from './model.ts'
+import type { OutcomeStatus } from './common.ts'
+import type { ToolSpec } from './tool.ts'
+
+/** A schema that checks unknown JSON; wraps a zod type. */
+export interface Shape {
+  /** Parses or throws INPUT_INVALID naming the fields, with `what` in front. */
+  parse(value: unknown, what: string): JsonValue
+  /** JSON Schema text in canonical form, for signatures and models. */
+  readonly json: JsonObject
+}
+
+/** How an ask ended, as user code sees it. A union of ends; asking never throws one. */
+export interface AskResult {
+  readonly status: OutcomeStatus
+  /** Set when succeeded. */
+  readonly output: JsonValue
+  readonly code: string
+  /** Plain sentence; empty when succeeded. */
+  readonly reason: string
+  readonly labels: Labels
+  /** Sequence of the outcome record. */
+  readonly seq: number
+}
+
+/** One thing a handler asks of the door. */
+export type AskSpec =
+  | {
+      readonly kind: 'tool'
+      readonly tool: string
+      readonly args: JsonValue
+      /** Labels of the arguments; default: join of all the handler has seen. */
+      readonly labels?: Labels
+      readonly callId?: string
+      readonly modelSeq?: number
+    }
+  | {
+      readonly kind: 'model'
+      readonly model: string
+      readonly maxOutputTokens: number
+      /** Tool names shown to the model. */
+      readonly tools: readonly string[]
+      readonly outputSchema: JsonObject | null
+    }
+
+/** The conversation of an agent activation: appended by reference, never rewritten (ENGINE R8). */
+export interface ConversationHandle {
+  /** All messages, oldest first. */
+  readonly messages: readonly ModelMessage[]
+  /** Appends messages; durable with the next save point. */
+  append(messages: readonly ModelMessage[], labels: Labels): void
+}
+
+/** What the engine gives to a node's handler. One activation, one handle; refused after the activation is over (ENGINE R7). */
+export interface HandlerCtx {
+  readonly runId: string
+  readonly node: string
+  /** Snapshot of the last barrier with this activation's own writes (invariant 8). */
+  readonly state: JsonObject
+  /** Writes fields. Throws STATE_NOT_OWNED. */
+  write(values: JsonObject): void
+  /** One ask through the door. */
+  ask(spec: AskSpec): Promise<AskResult>
+  /** Several tool asks as one batch: all decided first, reads run, effects in call order after every approval (ENGINE R6). */
+  batch(specs: readonly Extract<AskSpec, { kind: 'tool' }>[]): Promise<readonly AskResult[]>
+  /** Position this handler was started from: its state, or null at the beginning. */
+  readonly resumedFrom: JsonValue | null
+  /** Ends a turn: later asks count from a new position; a resume starts the handler there with this state. */
+  savePoint(state: JsonValue): Promise<void>
+  readonly conversation: ConversationHandle
+  /** Deterministic time: of the last outcome delivered, else of the superstep's start. */
+  now(): Date
+  /** Deterministic random number in [0, 1). */
+  random(): number
+}
+
+/** How a handler ends. */
+export type HandlerEnd =
+  | { readonly kind: 'message'; readonly message: JsonValue; readonly labels?: Labels }
+  /** A rejected, denied or expired call ended the turn; goes to the node's declared fallback. */
+  | { readonly kind: 'rejected'; readonly code: string; readonly reason: string; readonly leftUndone: readonly string[] }
+
+/** Retry of a node: the whole activation again; effects and approvals are kept (ENGINE R5). */
+export interface RetryPolicy {
+  /** All attempts, the first included. */
+  readonly attempts: number
+  /** Default 1; doubles per attempt, capped at 60, with jitter. */
+  readonly backoffSeconds: number
+}
+
+/** A node as the engine sees it. */
+export interface NodeSpec {
+  readonly name: string
+  readonly kind: 'function' | 'agent' | 'port'
+  readonly input: Shape
+  readonly output: Shape
+  readonly retry: RetryPolicy
+  /** Tools this node may ask for. Null: any registered tool of the workflow. */
+  readonly tools: readonly string[] | null
+  /** The agent, for kind `agent`. */
+  readonly agent: AgentSpec | null
+  /** Deadline of a port's request in seconds. */
+  readonly deadlineSeconds: number | null
+  /** Runs the activation. Absent for ports. */
+  readonly run: ((input: JsonValue, ctx: HandlerCtx) => Promise<HandlerEnd>) | null
+}
+
+/** What is declared of an agent; its loop lives in `agents/`. */
+export interface AgentSpec {
+  readonly name: string
+  readonly model: string
+  readonly instructions: string
+  readonly maxOutputTokens: number
+  readonly tools: readonly string[]
+  /** SHA-256 hex over the instructions, for lineage. */
+  readonly promptHash: string
+}
+
+/** How messages travel. Edges of one source fire in declaration order. */
+export type EdgeSpec =
+  | { readonly kind: 'direct'; readonly id: string; readonly from: string; readonly to: string; readonly when: ((message: JsonValue) => boolean) | null; readonly whenHash: string | null }
+  | { readonly kind: 'switch'; readonly id: string; readonly from: string; readonly cases: readonly { readonly when: ((message: JsonValue) => boolean) | null; readonly to: string }[] }
+  | { readonly kind: 'fan_out'; readonly id: string; readonly from: string; readonly to: readonly string[] }
+
+/** One state field. */
+export interface FieldSpec {
+  readonly name: string
+  /** `owned`: one node writes, last write of that node counts. `appended`: any node appends. `reduced`: any node writes, folded. */
+  readonly kind: 'owned' | 'appended' | 'reduced'
+  readonly owner: string | null
+  readonly shape: Shape
+  readonly reduce: ((current: JsonValue | undefined, write: JsonValue) => JsonValue) | null
+}
+
+/** The contract that a review board reads (playbook, days 1-2). */
+export interface WorkflowContract {
+  readonly objective: string
+  readonly qualityMetric: string
+  readonly acceptedBy: string
+  readonly escalation: string
+  readonly blastRadius: string
+}
+
+/** A built workflow: plain, validated, immutable. */
+export interface WorkflowSpec {
+  readonly name: string
+  readonly version: string
+  /** SHA-256 hex over the graph: nodes, edges, ports, tools, agents (names, schemas, models, prompts, limits). */
+  readonly signature: string
+  /** SHA-256 hex over the state fields and their schemas, separately: a changed shape is told apart from a changed graph. */
+  readonly shape: string
+  /** Canonical description behind signature and shape, to show a readable difference. */
+  readonly description: JsonObject
+  readonly input: Shape
+  readonly output: Shape
+  readonly budget: BudgetLimits
+  readonly maxSupersteps: number
+  readonly contract: WorkflowContract | null
+  readonly nodes: ReadonlyMap<string, NodeSpec>
+  readonly edges: readonly EdgeSpec[]
+  readonly fields: ReadonlyMap<string, FieldSpec>
+  readonly start: string
+  readonly outputs: readonly string[]
+  /** Fallback node by node name. */
+  readonly rejected: ReadonlyMap<string, string>
+  readonly tools: ReadonlyMap<string, ToolSpec>
+}
