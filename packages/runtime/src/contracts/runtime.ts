@@ -1,6 +1,8 @@
 import type { JsonValue } from '../base/json.ts'
+import type { OutcomeStatus, Principal } from './common.ts'
 import type { ModelDelta } from './model.ts'
-import type { RunRecord } from './records.ts'
+import type { ApprovalPacket, QuestionPacket, RunRecord, RunStatus, RunWaiting, StopReason } from './records.ts'
+import type { KillSwitch, PersonRequestRow, RecordFilter, RequestState, RunFilter, RunRow } from './store.ts'
 
 /** What a consumer of a run's stream sees: durable records with ids, and provisional deltas without (ENGINE R17). */
 export type StreamItem =
@@ -13,4 +15,111 @@ export type StreamItem =
 export interface ContentReader {
   /** The JSON value behind a reference of this run. Throws CONTENT_ERASED. */
   read(ref: { readonly s: number; readonly i: number; readonly r?: string }): Promise<JsonValue>
+}
+
+/** What a caller needs to start a run. Identity comes from the credential that the caller presented. */
+export interface StartRequest {
+  readonly workflow: string
+  readonly input: unknown
+  readonly principal: Principal
+  /** Equal ids start one run only. Default: a new id. */
+  readonly requestId?: string
+  /** Data subject whose key seals the contents. Default: the run itself. */
+  readonly subject?: string
+}
+
+/** A person's answer to an approval. */
+export interface DecideRequest {
+  readonly approvalId: string
+  readonly answer: 'approved' | 'rejected'
+  readonly by: Principal
+  /** Required: at least three characters. */
+  readonly reason: string
+  /** Keyed hash of the packet that the reviewer saw; refused as APPROVAL_VOID when it is another. Null: not told. */
+  readonly seen: string | null
+}
+
+/** A person's answer to a question about an effect. */
+export interface AnswerRequest {
+  readonly questionId: string
+  readonly answer: 'happened' | 'did_not' | 'stop'
+  readonly by: Principal
+  readonly reason: string
+}
+
+/** A place where a run can be restored to. */
+export interface RestorePoint {
+  /** Sequence of the record. */
+  readonly seq: number
+  readonly kind: 'entry' | 'superstep' | 'response' | 'save_point'
+  readonly at: string
+  readonly superstep: number
+  /** For save points: node and turn. */
+  readonly node: string | null
+  readonly position: number | null
+  /** False when it lies on an abandoned branch. */
+  readonly current: boolean
+  /** Tools whose effects were recorded after it: on a restore they are answered from the ledger or asked. */
+  readonly laterEffects: readonly { readonly tool: string; readonly seq: number; readonly status: OutcomeStatus }[]
+}
+
+/** An approval, question or port request with its opened packet. */
+export interface PersonRequest {
+  readonly row: PersonRequestRow
+  /** Null when the content was erased. */
+  readonly packet: ApprovalPacket | QuestionPacket | null
+  /** Keyed hash of the packet: what a decision says it saw. */
+  readonly packetHash: string
+  /** The answer's sealed reason, opened; null when none or erased. */
+  readonly reason: string | null
+}
+
+/** What the server, the terminal and user code do with runs. All methods check the tenant of the principal or argument. */
+export interface RunsApi {
+  /** Stores a new run and returns; a worker takes it up. Throws WORKFLOW_UNKNOWN, INPUT_INVALID, KILL_SWITCH. */
+  start(request: StartRequest): Promise<{ readonly runId: string; readonly existed: boolean }>
+  get(tenant: string, runId: string): Promise<RunRow>
+  list(filter: RunFilter): Promise<readonly RunRow[]>
+  /** Parsed records, oldest first. */
+  records(tenant: string, runId: string, filter?: RecordFilter): Promise<readonly RunRecord[]>
+  /** The run's records from after `after`, live, until the run ends or the signal aborts; deltas where this process runs it. */
+  stream(tenant: string, runId: string, options?: { after?: number; signal?: AbortSignal }): AsyncIterable<StreamItem>
+  contents(tenant: string, runId: string): Promise<ContentReader>
+  /** Waits for the run's end by draining its stream (invariant 1). Waiting runs resolve too when `untilWaiting` is set. */
+  wait(tenant: string, runId: string, options?: { untilWaiting?: boolean; signal?: AbortSignal }): Promise<RunResult>
+
+  requests(filter: { tenant: string; state?: RequestState; kind?: PersonRequestRow['kind']; runId?: string; limit: number }): Promise<readonly PersonRequestRow[]>
+  request(tenant: string, id: string): Promise<PersonRequest>
+  /** Throws APPROVAL_NOT_FOUND, APPROVAL_DECIDED (with who), APPROVAL_SELF, APPROVAL_NOT_ALLOWED, APPROVAL_EXPIRED. */
+  decide(request: DecideRequest): Promise<void>
+  answer(request: AnswerRequest): Promise<void>
+  /** Answers a port request with a JSON value; checked against the port's schema. */
+  respond(request: { requestId: string; value: unknown; by: Principal }): Promise<void>
+  cancel(request: { runId: string; by: Principal; reason: string; terminate?: boolean }): Promise<void>
+  /** Lets a parked run go on. Throws RUN_STATE otherwise. */
+  resume(request: { runId: string; by: Principal; reason: string }): Promise<void>
+  restorePoints(tenant: string, runId: string): Promise<readonly RestorePoint[]>
+  /** Moves the head to a restore point as a new branch. Throws CHECKPOINT_NOT_FOUND, WORKFLOW_CHANGED (with the difference). */
+  restore(request: { runId: string; seq: number; by: Principal; reason: string }): Promise<void>
+
+  killSwitches(tenant: string): Promise<readonly KillSwitch[]>
+  engageKillSwitch(request: { by: Principal; scope: KillSwitch['scope']; target: string; mode: KillSwitch['mode']; reason: string; expiresAt?: number }): Promise<KillSwitch>
+  liftKillSwitch(request: { id: string; by: Principal; reason: string }): Promise<void>
+}
+
+/** How a run ended or what it waits for; never a mere string. */
+export interface RunResult {
+  readonly runId: string
+  readonly status: RunStatus
+  /** Output when completed; partial output when stopped. */
+  readonly output: JsonValue | null
+  readonly reason: StopReason | null
+  readonly undone: readonly string[]
+  readonly waitingOn: RunWaiting['on']
+}
+
+/** Advances runs until stopped. */
+export interface WorkerHandle {
+  /** Resolves after running supersteps reached their barrier or were dropped safely (default 10 s), leases released. */
+  stop(): Promise<void>
 }
