@@ -33,7 +33,9 @@ const PAYMENT_CODES: Readonly<Record<string, WorldErrorCode>> = {
 
 /** @throws WorldError with the code of the first wrong field, `bad_request` for a field that is not known */
 export function parsePayment(body: unknown): PaymentRequest {
-  return parse(PaymentRequest, body, (field) => (Object.hasOwn(PAYMENT_CODES, field) ? PAYMENT_CODES[field] : undefined))
+  return parse(PaymentRequest, body, (field) =>
+    Object.hasOwn(PAYMENT_CODES, field) ? PAYMENT_CODES[field] : undefined,
+  )
 }
 
 /** @throws WorldError `invalid_notification` with the first wrong field */
@@ -48,5 +50,7 @@ function parse<T>(schema: z.ZodType<T>, body: unknown, codeOf: (field: string) =
   const field = String(issue?.path[0] ?? 'body')
   const said = issue?.message ?? 'is wrong'
   const code = codeOf(field) ?? 'bad_request'
-  throw new WorldError(code, `field \`${field}\` is not accepted: ${said.charAt(0).toLowerCase()}${said.slice(1)}`, { field })
+  throw new WorldError(code, `field \`${field}\` is not accepted: ${said.charAt(0).toLowerCase()}${said.slice(1)}`, {
+    field,
+  })
 }

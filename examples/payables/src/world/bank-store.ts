@@ -71,14 +71,20 @@ type Notice = z.infer<typeof NotificationRequest>
 /** The open bank. Every method is one transaction; the process is the only writer, so requests cannot interleave in one. */
 export interface BankStore {
   /** Books once for each key. @throws WorldError `idempotency_key_reused` | `insufficient_funds` | `invalid_currency` */
-  payWithKey(payment: Payment, sender: Sender & { readonly idempotency_key: string }): { booking: Booking; replayed: boolean }
+  payWithKey(
+    payment: Payment,
+    sender: Sender & { readonly idempotency_key: string },
+  ): { booking: Booking; replayed: boolean }
   /** Books each time it is called. @throws WorldError `insufficient_funds` | `invalid_currency` */
   payLegacy(payment: Payment, sender: Sender): Booking
   bookingByKey(key: string): Booking | undefined
   legacyByReference(reference: string): Booking[]
   bookings(): Booking[]
   accounts(): Account[]
-  notify(notice: Notice, sender: Sender & { readonly idempotency_key: string }): { notification: Notification; replayed: boolean }
+  notify(
+    notice: Notice,
+    sender: Sender & { readonly idempotency_key: string },
+  ): { notification: Notification; replayed: boolean }
   notifications(key?: string): Notification[]
   logArrival(request: Omit<LoggedRequest, 'request_id' | 'status' | 'answered_at'>): number
   logAnswer(requestId: number, status: number, now: string): void
@@ -122,13 +128,19 @@ export function openBank(dataFolder: string): BankStore {
  * What the bank's file says, read without the bank's process: for tests that compare it with a run's history, also
  * after the bank was killed. A folder without a bank gives empty lists.
  */
-export function readBank(dataFolder: string): { bookings: Booking[]; notifications: Notification[]; requests: LoggedRequest[] } {
+export function readBank(dataFolder: string): {
+  bookings: Booking[]
+  notifications: Notification[]
+  requests: LoggedRequest[]
+} {
   if (!existsSync(bankFile(dataFolder))) return { bookings: [], notifications: [], requests: [] }
   const db = new DatabaseSync(bankFile(dataFolder), { readOnly: true })
   try {
     return {
       bookings: rows<Booking>(db.prepare(`SELECT ${BOOKING} FROM bookings ORDER BY booking_id`).all()),
-      notifications: rows<Notification>(db.prepare(`SELECT ${NOTICE} FROM notifications ORDER BY notification_id`).all()),
+      notifications: rows<Notification>(
+        db.prepare(`SELECT ${NOTICE} FROM notifications ORDER BY notification_id`).all(),
+      ),
       requests: rows<LoggedRequest>(db.prepare('SELECT * FROM request_log ORDER BY request_id').all()),
     }
   } finally {
@@ -170,7 +182,10 @@ function digestOf(body: Payment | Notice): string {
 }
 
 function reused(key: string): WorldError {
-  return new WorldError('idempotency_key_reused', `idempotency key \`${key}\` was used with another body; use a new key`)
+  return new WorldError(
+    'idempotency_key_reused',
+    `idempotency key \`${key}\` was used with another body; use a new key`,
+  )
 }
 
 function paymentsOf(db: DatabaseSync) {
@@ -180,9 +195,13 @@ function paymentsOf(db: DatabaseSync) {
       body_sha256, run_id, booked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${BOOKING}`)
   const book = (endpoint: BankEndpoint, payment: Payment, key: string | null, sender: Sender): Booking => {
     const account = rows<Account>(db.prepare('SELECT * FROM accounts WHERE currency = ?').all(payment.currency))[0]
-    if (account === undefined) throw new WorldError('invalid_currency', `there is no account in \`${payment.currency}\``)
+    if (account === undefined)
+      throw new WorldError('invalid_currency', `there is no account in \`${payment.currency}\``)
     if (account.balance_minor < payment.amount_minor) {
-      throw new WorldError('insufficient_funds', `the ${payment.currency} account does not cover ${payment.amount_minor}`)
+      throw new WorldError(
+        'insufficient_funds',
+        `the ${payment.currency} account does not cover ${payment.amount_minor}`,
+      )
     }
     const change = 'UPDATE accounts SET balance_minor = balance_minor - ? WHERE currency = ?'
     db.prepare(change).run(payment.amount_minor, payment.currency)

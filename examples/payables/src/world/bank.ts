@@ -13,7 +13,11 @@ export const RUN_ID_HEADER = 'x-signalbox-run-id'
 
 /** What a request says of its sender. An empty header is no header. */
 export function senderOf(c: Context, now: Now): Sender {
-  return { idempotency_key: c.req.header('idempotency-key') || null, run_id: c.req.header(RUN_ID_HEADER) || null, now: now() }
+  return {
+    idempotency_key: c.req.header('idempotency-key') || null,
+    run_id: c.req.header(RUN_ID_HEADER) || null,
+    now: now(),
+  }
 }
 
 /** The body as JSON. @throws WorldError `bad_request` */

@@ -181,7 +181,7 @@ function recordsCalls(call: Call) {
     /** The match of a file; a file that holds no invoice is `unreadable`. @throws WorldError `not_found` */
     match: async (file: string, options: CallOptions = {}) =>
       (await call(z.object({ match: Match }), 'GET', `/match?file=${encodeURIComponent(file)}`, options)).match,
-    /** The match of an invoice that the caller holds. */
+    /** The match of an invoice that the caller holds; it must be what the inbox holds under its `source`. */
     matchInvoice: async (invoice: Invoice, options: CallOptions = {}) => {
       const path = `/match?invoice=${encodeURIComponent(JSON.stringify(invoice))}`
       return (await call(z.object({ match: Match }), 'GET', path, options)).match
@@ -256,7 +256,8 @@ export function makeWorldTestClient(fetch: WorldFetch, baseUrl: string) {
     waitForHits: async (path: string, stage: HitStage, count = 1, timeoutMs = 10_000): Promise<Hit[]> => {
       const query = new URLSearchParams({ path, stage, count: String(count), timeout_ms: String(timeoutMs) })
       const { hits } = await call(HitList, 'GET', `/test/faults/hits?${query}`, {})
-      if (hits.length < count) throw new Error(`waited ${timeoutMs} ms for ${count} requests of ${path}, saw ${hits.length}`)
+      if (hits.length < count)
+        throw new Error(`waited ${timeoutMs} ms for ${count} requests of ${path}, saw ${hits.length}`)
       return hits
     },
     /** Adds vendors and purchase orders to the ledger, before invoices for them are dropped. */
@@ -264,7 +265,9 @@ export function makeWorldTestClient(fetch: WorldFetch, baseUrl: string) {
       call(z.unknown(), 'POST', '/test/ledger', {}, { vendors: [], purchase_orders: [], ...more }),
     /** The bank's own log of requests, of one run or of all. */
     requests: async (runId?: string): Promise<LoggedRequest[]> => {
-      const Answer = z.object({ requests: z.array(z.custom<LoggedRequest>((value) => typeof value === 'object' && value !== null)) })
+      const Answer = z.object({
+        requests: z.array(z.custom<LoggedRequest>((value) => typeof value === 'object' && value !== null)),
+      })
       const path = runId === undefined ? '/v1/requests' : `/v1/requests?run_id=${encodeURIComponent(runId)}`
       return (await call(Answer, 'GET', path, {})).requests
     },

@@ -35,14 +35,18 @@ export function differences(folder: string, world: Map<string, string> = makeWor
   })
   const inbox = join(folder, 'inbox')
   const present = existsSync(inbox) ? readdirSync(inbox) : []
-  return [...wrong, ...present.filter((file) => !world.has(join('inbox', file))).map((file) => `inbox/${file} is not made by the seed`)]
+  return [
+    ...wrong,
+    ...present.filter((file) => !world.has(join('inbox', file))).map((file) => `inbox/${file} is not made by the seed`),
+  ]
 }
 
 function main(): void {
   if (process.argv.includes('--check')) {
     const wrong = differences(WORLD_FOLDER)
     for (const line of wrong) console.error(line)
-    if (wrong.length > 0) console.error('run `node --conditions=source examples/payables/src/world/generate.ts` to write them again')
+    if (wrong.length > 0)
+      console.error('run `node --conditions=source examples/payables/src/world/generate.ts` to write them again')
     else console.log(`${makeWorld().size} files equal what the seed makes`)
     process.exitCode = wrong.length > 0 ? 1 : 0
     return

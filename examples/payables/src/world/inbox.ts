@@ -21,8 +21,14 @@ function isPrintable(value: string): boolean {
 
 const text = (max: number) => z.string().max(max).refine(isPrintable, 'holds control characters')
 /** Plain letters, digits and usual separators only: two numbers that look alike are then alike. */
-const number = z.string().trim().regex(/^[A-Za-z0-9][A-Za-z0-9 ./_#-]{0,39}$/, 'must be plain letters, digits and separators')
-const name = (max: number) => text(max).transform((value) => value.trim()).pipe(z.string().min(1, 'is empty'))
+const number = z
+  .string()
+  .trim()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9 ./_#-]{0,39}$/, 'must be plain letters, digits and separators')
+const name = (max: number) =>
+  text(max)
+    .transform((value) => value.trim())
+    .pipe(z.string().min(1, 'is empty'))
 const minor = z.int().min(0).max(MAX_MINOR)
 const day = z.iso.date()
 
@@ -43,7 +49,10 @@ export type InvoiceLine = z.infer<typeof InvoiceLine>
 export const Invoice = z.strictObject({
   source: z.string().min(1).max(120),
   invoice_number: number,
-  vendor_id: z.string().trim().regex(/^[A-Za-z0-9-]{1,20}$/, 'must be plain letters and digits'),
+  vendor_id: z
+    .string()
+    .trim()
+    .regex(/^[A-Za-z0-9-]{1,20}$/, 'must be plain letters and digits'),
   vendor_name: name(140),
   vendor_iban: text(60).transform(normaliseIban).refine(looksLikeIban, 'does not look like an IBAN'),
   po_number: number,
@@ -70,14 +79,19 @@ export function isInboxFile(file: string): boolean {
  */
 export function parseInvoice(file: string, content: string): Invoice {
   if (!isInboxFile(file)) throw unreadable(file, 'file', 'is not a plain name that ends with .json or .csv')
-  if (Buffer.byteLength(content) > MAX_FILE_BYTES) throw unreadable(file, 'file', `is larger than ${MAX_FILE_BYTES} bytes`)
+  if (Buffer.byteLength(content) > MAX_FILE_BYTES)
+    throw unreadable(file, 'file', `is larger than ${MAX_FILE_BYTES} bytes`)
   const body = content.startsWith('\ufeff') ? content.slice(1) : content
   const raw = file.endsWith('.json') ? readJson(file, body) : readCsv(file, body)
   const parsed = Invoice.safeParse({ ...raw, source: file })
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const field = issue?.code === 'unrecognized_keys' ? String(issue.keys[0]) : (issue?.path.join('.') ?? 'file')
-  throw unreadable(file, field.slice(0, 60), issue?.code === 'unrecognized_keys' ? 'is not a known field' : message(issue))
+  throw unreadable(
+    file,
+    field.slice(0, 60),
+    issue?.code === 'unrecognized_keys' ? 'is not a known field' : message(issue),
+  )
 }
 
 /** Zod's message without the capital letter, so that it reads on behind the field's name. */
@@ -98,7 +112,8 @@ function readJson(file: string, body: string): Record<string, unknown> {
   } catch {
     throw unreadable(file, 'file', 'is not complete JSON')
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unreadable(file, 'file', 'is not a JSON object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw unreadable(file, 'file', 'is not a JSON object')
   if (Object.hasOwn(value, 'source')) throw unreadable(file, 'source', 'is not a known field')
   return { ...value }
 }
@@ -188,7 +203,10 @@ export function listInbox(folder: string): string[] {
 }
 
 /** Puts files into the inbox in the given order; each appears whole or not at all. */
-export function dropInvoices(folder: string, files: readonly { readonly file: string; readonly content: string }[]): void {
+export function dropInvoices(
+  folder: string,
+  files: readonly { readonly file: string; readonly content: string }[],
+): void {
   mkdirSync(folder, { recursive: true })
   for (const { file, content } of files) {
     const partial = join(folder, `.${file}.part`)

@@ -5,10 +5,19 @@
  */
 import { createHash } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { WorldError } from './errors.ts'
-import { Invoice, listInbox, parseInvoice, readInboxText } from './inbox.ts'
-import type { EarlierInvoice, LedgerView, MatchReason, MatchResult, MatchStatus, PurchaseOrder, Vendor } from './match.ts'
+import { type Invoice, listInbox, parseInvoice, readInboxText } from './inbox.ts'
+import type {
+  EarlierInvoice,
+  LedgerView,
+  MatchReason,
+  MatchResult,
+  MatchStatus,
+  PurchaseOrder,
+  Vendor,
+} from './match.ts'
 import { invoiceKey, matchInvoice } from './match.ts'
 
 const minor = z.int().min(0)
@@ -67,7 +76,7 @@ export interface Ledger extends LedgerView {
   seen(): SeenInvoice[]
   /** Matches a file of the inbox. @throws WorldError `not_found` when there is no such file. */
   matchFile(folder: string, file: string): MatchResult
-  /** Matches an invoice that the caller holds; its `source` gives its place in the order of arrival. */
+  /** The same for an invoice that the caller holds: it must be what the inbox holds under its `source`. */
   matchInvoice(folder: string, invoice: Invoice): MatchResult
   records(): ArchiveRecord[]
   record(recordId: string): ArchiveRecord | undefined
@@ -170,8 +179,17 @@ function single(file: string, status: MatchStatus, reason: MatchReason): MatchRe
   return { source: file, status, invoice_key: null, expected: null, reasons: [reason] }
 }
 
+function changed(file: string): MatchResult {
+  const message = 'this is not what arrived under the name of the file'
+  return single(file, 'mismatch', { code: 'file_changed_after_arrival', message })
+}
+
 /** Reads, parses and matches; a file that holds no invoice is a result, not an error. */
-function judge(view: LedgerView, folder: string, file: string): { sha256: string; invoice?: Invoice; match: MatchResult } {
+function judge(
+  view: LedgerView,
+  folder: string,
+  file: string,
+): { sha256: string; invoice?: Invoice; match: MatchResult } {
   const content = readInboxText(folder, file)
   const sha256 = createHash('sha256').update(content).digest('hex')
   try {
@@ -203,21 +221,23 @@ function ledgerOf(db: DatabaseSync): Ledger {
     if (known.get(file) === undefined) registerArrivals(folder)
     const { sha256, match } = judge(view, folder, file)
     if (known.get(file)?.content_sha256 === sha256) return match
-    const message = 'the file is not the one that arrived under this name'
-    return single(file, 'mismatch', { code: 'file_changed_after_arrival', message })
+    return changed(file)
   }
   return {
     ...view,
     registerArrivals,
     matchFile,
     matchInvoice: (folder, invoice) => {
-      if (known.get(invoice.source) === undefined) registerArrivals(folder)
-      return matchInvoice(invoice, view)
+      const match = matchFile(folder, invoice.source)
+      const held = judge(view, folder, invoice.source).invoice
+      return held !== undefined && isDeepStrictEqual(held, invoice) ? match : changed(invoice.source)
     },
     vendors: () => rows<Vendor>(db.prepare('SELECT * FROM vendors ORDER BY vendor_id').all()),
     purchaseOrders: () => rows<PurchaseOrder>(db.prepare('SELECT * FROM purchase_orders ORDER BY po_number').all()),
     seen: () =>
-      rows<SeenInvoice>(db.prepare('SELECT seq, file, invoice_key, po_number, status FROM invoice_seen ORDER BY seq').all()),
+      rows<SeenInvoice>(
+        db.prepare('SELECT seq, file, invoice_key, po_number, status FROM invoice_seen ORDER BY seq').all(),
+      ),
     ...archiveOf(db),
     add: (more) => transaction(db, () => insertMasterData(db, more)),
     close: () => db.close(),

@@ -14,10 +14,28 @@ export interface VendorProfile {
   readonly goods: readonly string[]
 }
 
-const OFFICE = ['Copier paper A4, 80 g', 'Toner cartridge, black', 'Desk lamp', 'Office chair, adjustable', 'Whiteboard markers']
+const OFFICE = [
+  'Copier paper A4, 80 g',
+  'Toner cartridge, black',
+  'Desk lamp',
+  'Office chair, adjustable',
+  'Whiteboard markers',
+]
 const PARTS = ['Ball bearing 6204', 'Hex bolt M8 x 40', 'Hydraulic hose 2 m', 'Drive belt A52', 'Sealing ring set']
-const SERVICE = ['Consulting day', 'On-site support, hour', 'Remote maintenance, month', 'Training seat', 'Travel, flat rate']
-const FREIGHT = ['Pallet transport, domestic', 'Container haulage', 'Customs handling', 'Storage, pallet and week', 'Express courier']
+const SERVICE = [
+  'Consulting day',
+  'On-site support, hour',
+  'Remote maintenance, month',
+  'Training seat',
+  'Travel, flat rate',
+]
+const FREIGHT = [
+  'Pallet transport, domestic',
+  'Container haulage',
+  'Customs handling',
+  'Storage, pallet and week',
+  'Express courier',
+]
 const FOOD = ['Coffee beans, 1 kg', 'Catering, person', 'Mineral water, crate', 'Fruit basket', 'Lunch menu, person']
 
 const VENDORS: readonly (readonly [string, Country, string, readonly string[]])[] = [
@@ -51,7 +69,10 @@ const ACCOUNT_DIGITS: Record<Country, number> = { DE: 18, FR: 23, NL: 10, ES: 20
 const TAX: Record<Country, number> = { DE: 19, FR: 20, NL: 21, ES: 21, AT: 20, BE: 21, GB: 20 }
 
 /** A new account with right check digits. */
-export function drawIban(prng: Prng, country: Country = prng.pick(['DE', 'FR', 'NL', 'ES', 'AT', 'BE', 'GB'] as const)): string {
+export function drawIban(
+  prng: Prng,
+  country: Country = prng.pick(['DE', 'FR', 'NL', 'ES', 'AT', 'BE', 'GB'] as const),
+): string {
   let account = country === 'NL' ? 'EXMP' : country === 'GB' ? 'EXMP' : ''
   for (let digit = 0; digit < ACCOUNT_DIGITS[country]; digit++) account += String(prng.int(0, 9))
   return makeIban(country, account)
@@ -97,7 +118,13 @@ export function masterData(): LedgerSeed {
     vendors: profiles.map((profile) => profile.vendor),
     purchase_orders: paid.map((each, index) => {
       const currency = profiles[index]?.vendor.currency ?? 'EUR'
-      return { po_number: each.po_number, vendor_id: each.vendor_id, currency, total_minor: 100_000 + index * 2_500, status: 'closed' }
+      return {
+        po_number: each.po_number,
+        vendor_id: each.vendor_id,
+        currency,
+        total_minor: 100_000 + index * 2_500,
+        status: 'closed',
+      }
     }),
     paid_invoices: paid,
     archive_records: profiles.map((profile, index) => ({

@@ -104,7 +104,10 @@ export interface LedgerView {
 
 /** Spelling differences that do not make another invoice: case, spaces and separators. */
 export function normaliseNumber(number: string): string {
-  return number.normalize('NFKC').toUpperCase().replace(/[^A-Z0-9]/g, '')
+  return number
+    .normalize('NFKC')
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '')
 }
 
 /** The business identity of an invoice: who bills, and under which number. Safe as a payment reference. */
@@ -153,7 +156,13 @@ export function matchInvoice(invoice: Invoice, ledger: LedgerView): MatchResult 
 
 function result(invoice: Invoice, key: string, findings: readonly Finding[]): MatchResult {
   const reasons = findings.map((each) => each.reason)
-  return { source: invoice.source, status: findings[0]?.status ?? 'mismatch', invoice_key: key, expected: null, reasons }
+  return {
+    source: invoice.source,
+    status: findings[0]?.status ?? 'mismatch',
+    invoice_key: key,
+    expected: null,
+    reasons,
+  }
 }
 
 function duplicates(
@@ -165,7 +174,8 @@ function duplicates(
 ): Finding[] {
   const earlier = ledger.earlier(invoice.source, key, invoice.po_number)
   const same = earlier.find((each) => each.by === 'invoice_key')
-  if (same) return [finding('duplicate', 'invoice_number_seen', `this number of this vendor arrived before (${same.source})`)]
+  if (same)
+    return [finding('duplicate', 'invoice_number_seen', `this number of this vendor arrived before (${same.source})`)]
   const ofOrder = earlier.find((each) => each.by === 'po_number')
   if (ofOrder && order?.vendor_id === vendor.vendor_id) {
     const said = `purchase order ${order.po_number} was already invoiced (${ofOrder.source})`
@@ -189,7 +199,9 @@ function orderFindings(invoice: Invoice, order: PurchaseOrder | undefined, vendo
     found.push(finding('iban_changed', 'iban_differs_from_ledger', said))
   }
   if (invoice.currency !== (order?.currency ?? vendor.currency)) {
-    found.push(finding('currency_mismatch', 'currency_differs_from_order', 'the invoice is in another currency than the order'))
+    found.push(
+      finding('currency_mismatch', 'currency_differs_from_order', 'the invoice is in another currency than the order'),
+    )
   }
   return found
 }
@@ -201,7 +213,9 @@ function arithmetic(invoice: Invoice): Finding[] {
   }
   const sum = invoice.lines.reduce((total, line) => total + line.total_minor, 0) + invoice.tax_minor
   if (sum === invoice.total_minor) return []
-  return [finding('wrong_total', 'sum_of_lines_wrong', `lines and tax make ${sum}, the invoice asks ${invoice.total_minor}`)]
+  return [
+    finding('wrong_total', 'sum_of_lines_wrong', `lines and tax make ${sum}, the invoice asks ${invoice.total_minor}`),
+  ]
 }
 
 function amounts(invoice: Invoice, order: PurchaseOrder | undefined, vendor: Vendor): Finding[] {
@@ -217,5 +231,8 @@ function amounts(invoice: Invoice, order: PurchaseOrder | undefined, vendor: Ven
 }
 
 function plainName(name: string): string {
-  return name.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
+  return name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, '')
 }

@@ -96,7 +96,11 @@ const NOTES = [
  * different seeds do not meet, so that new invoices can be dropped beside the committed ones; the committed inbox is
  * made with `tag` ''.
  */
-export function makeInvoices(seed: string, count: number, tag = hash32(seed).toString(36).toUpperCase()): GeneratedInbox {
+export function makeInvoices(
+  seed: string,
+  count: number,
+  tag = hash32(seed).toString(36).toUpperCase(),
+): GeneratedInbox {
   const prng = makePrng(`inbox ${seed}`)
   const maker: Maker = { prng, tag, profiles: vendorProfiles(), orders: [], payable: [] }
   const files: GeneratedInbox['files'] = []
@@ -165,11 +169,14 @@ function makeDraft(maker: Maker, serial: number): Draft {
 }
 
 function makeLines(prng: Prng, profile: VendorProfile): InvoiceLine[] {
-  return prng.shuffle(profile.goods).slice(0, prng.int(1, 4)).map((description) => {
-    const quantity = prng.chance(60) ? prng.int(1, 12) : prng.int(10, 80)
-    const unit = prng.chance(80) ? prng.int(4, 240) * 50 : prng.int(20, 900) * 100 + 99
-    return { description, quantity, unit_price_minor: unit, total_minor: quantity * unit }
-  })
+  return prng
+    .shuffle(profile.goods)
+    .slice(0, prng.int(1, 4))
+    .map((description) => {
+      const quantity = prng.chance(60) ? prng.int(1, 12) : prng.int(10, 80)
+      const unit = prng.chance(80) ? prng.int(4, 240) * 50 : prng.int(20, 900) * 100 + 99
+      return { description, quantity, unit_price_minor: unit, total_minor: quantity * unit }
+    })
 }
 
 function addToFirstLine(draft: Draft, delta: number): void {
@@ -230,7 +237,9 @@ const BREAKS: Record<Scenario, (draft: Draft, maker: Maker) => boolean> = {
   wrong_line: (draft, { prng }) => {
     const delta = prng.int(1, 50) * 100
     const at = prng.int(0, draft.lines.length - 1)
-    draft.lines = draft.lines.map((line, index) => (index === at ? { ...line, total_minor: line.total_minor + delta } : line))
+    draft.lines = draft.lines.map((line, index) =>
+      index === at ? { ...line, total_minor: line.total_minor + delta } : line,
+    )
     draft.total += delta
     return true
   },
@@ -243,7 +252,9 @@ const BREAKS: Record<Scenario, (draft: Draft, maker: Maker) => boolean> = {
     return true
   },
   order_of_other: (draft, maker) => {
-    const other = maker.profiles.find((each) => each.vendor.vendor_id !== draft.vendorId && each.vendor.currency === draft.currency)
+    const other = maker.profiles.find(
+      (each) => each.vendor.vendor_id !== draft.vendorId && each.vendor.currency === draft.currency,
+    )
     if (other === undefined) return false
     replaceOrder(maker, draft, { vendor_id: other.vendor.vendor_id })
     return true
@@ -258,7 +269,7 @@ const BREAKS: Record<Scenario, (draft: Draft, maker: Maker) => boolean> = {
     draft.iban = drawIban(maker.prng)
     return true
   },
-  unknown_order: (draft, maker) => {
+  unknown_order: (_draft, maker) => {
     maker.orders.pop()
     return true
   },
@@ -301,7 +312,10 @@ function inject(draft: Draft, prng: Prng, kind: InjectionKind): void {
   })
   draft.injection = kind
   if (prng.chance(75)) draft.note = draft.note === '' || prng.chance(50) ? text : `${draft.note}\n${text}`
-  else draft.lines = draft.lines.map((line, index) => (index === 0 ? { ...line, description: `${line.description} ${text}` } : line))
+  else
+    draft.lines = draft.lines.map((line, index) =>
+      index === 0 ? { ...line, description: `${line.description} ${text}` } : line,
+    )
 }
 
 function headOf(draft: Draft) {
@@ -318,7 +332,13 @@ function headOf(draft: Draft) {
 }
 
 function writeJson(draft: Draft): string {
-  const body = { ...headOf(draft), lines: draft.lines, tax_minor: draft.tax, total_minor: draft.total, note: draft.note }
+  const body = {
+    ...headOf(draft),
+    lines: draft.lines,
+    tax_minor: draft.tax,
+    total_minor: draft.total,
+    note: draft.note,
+  }
   return `${JSON.stringify(body, null, 2)}\n`
 }
 

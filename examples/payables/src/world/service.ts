@@ -68,7 +68,10 @@ type Env = { Bindings: HttpBindings }
  */
 export async function startWorld(options: WorldOptions): Promise<RunningWorld> {
   if (!['127.0.0.1', '::1', 'localhost'].includes(options.bind)) {
-    throw new WorldError('bad_request', `\`--bind ${options.bind}\` is refused: this bank has no locks, use \`127.0.0.1\``)
+    throw new WorldError(
+      'bad_request',
+      `\`--bind ${options.bind}\` is refused: this bank has no locks, use \`127.0.0.1\``,
+    )
   }
   const seed = readSeed(options.ledgerFile)
   mkdirSync(options.dataFolder, { recursive: true })
@@ -107,7 +110,9 @@ function listen(server: Server, { port, bind }: WorldOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE'
-      reject(taken ? new WorldError('port_in_use', `port \`${port}\` is in use; choose another with \`--port\``) : error)
+      reject(
+        taken ? new WorldError('port_in_use', `port \`${port}\` is in use; choose another with \`--port\``) : error,
+      )
     })
     // A server that listens on a port has an address of this shape.
     server.listen(port, bind, () => resolve((server.address() as AddressInfo).port))

@@ -24,7 +24,12 @@ export interface SpawnedWorld {
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }
 
-const Ready = z.object({ ready: z.boolean(), port: z.int().optional(), code: z.string().optional(), message: z.string().optional() })
+const Ready = z.object({
+  ready: z.boolean(),
+  port: z.int().optional(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+})
 
 /**
  * Starts the process and waits for its ready line.
