@@ -22,7 +22,10 @@ export interface Gate {
 /** All gates; the ones that start a compiler or linter come first, so that they run while the others compute. */
 export const GATES: readonly Gate[] = [
   { name: 'types', check: (_files, root) => types(root) },
-  { name: 'lint', check: (_files, root) => command('lint', 'biome', ['check', '--max-diagnostics=200'], root) },
+  {
+    name: 'lint',
+    check: (_files, root) => command('lint', 'biome', ['check', '--reporter=concise', '--max-diagnostics=200'], root),
+  },
   { name: 'unused', check: (_files, root) => command('unused', 'knip', ['--no-progress'], root) },
   { name: 'layers', check: (files, root) => layers({ files, modulesOnDisk: countModules(root) }) },
   { name: 'sizes', check: sizes },
