@@ -106,3 +106,10 @@ describe.each(entries)('entry %s', (entry) => {
     expect({ code, output }).toEqual({ code: 0, output: '' })
   })
 })
+
+describe('the published packages', () => {
+  it('are the library, the protocol, the server and the terminal', () => {
+    const names = publishedPackages(root).map((each) => each.name)
+    expect(names).toEqual(['signalbox', '@signalbox/protocol', '@signalbox/server', '@signalbox/cli'])
+  })
+})

@@ -38,12 +38,12 @@ describe('gate spec', () => {
     expect(places(check('- **ENG-001**', test))).toEqual([`${PAGE}:1`])
   })
 
-  it('planted: an invariant that is not in the list', () => {
-    const list = { 'ARCHITECTURE.md': '1. **One.** a\n2. **Two.** b' }
-    expect(spec(filesOf({ ...list, 'packages/a/src/a.ts': '// Invariant 2' }))).toEqual([])
-    expect(places(spec(filesOf({ ...list, 'packages/a/src/a.ts': '\n// Invariant 3' })))).toEqual([
-      'packages/a/src/a.ts:2',
-    ])
+  it('planted: an invariant or a rule of the engine that is not in its list', () => {
+    const lists = { 'ARCHITECTURE.md': '1. **One.** a\n2. **Two.** b', 'docs/ENGINE.md': '- **R1 Order.** a' }
+    const cite = (text: string) => spec(filesOf({ ...lists, 'packages/a/src/a.ts': text }))
+    expect(cite('// Invariant 2, ENGINE R1')).toEqual([])
+    expect(places(cite('\n// Invariant 3'))).toEqual(['packages/a/src/a.ts:2'])
+    expect(places(cite('\n// ENGINE R2'))).toEqual(['packages/a/src/a.ts:2'])
   })
 })
 

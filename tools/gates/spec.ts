@@ -2,7 +2,8 @@
  * Gate `spec`: numbered behaviour and tests name each other.
  *
  * A behaviour is a line `- **ENG-012** text` in docs/spec; a test cites it in its title: `it('ENG-012: …')`.
- * Invariants are the numbered list of ARCHITECTURE.md; code and tests cite them as `Invariant 6`.
+ * Invariants are the numbered list of ARCHITECTURE.md, cited as `Invariant 6`; the engine's rules are docs/ENGINE.md, cited
+ * as `ENGINE R5`.
  */
 import { type Finding, isTestRun, isTypeScript, lineAt, type SourceFile } from '../lib/source.ts'
 import { titledCalls } from '../lib/titles.ts'
@@ -10,7 +11,6 @@ import { titledCalls } from '../lib/titles.ts'
 const BEHAVIOUR = /^- \*\*([A-Z][A-Z0-9]*-\d{3})\*\*[ \t]*(.*)$/gm
 const CITED = /\b[A-Z][A-Z0-9]*-\d{3}\b/g
 const LEADING = /^[A-Z][A-Z0-9]*-\d{3}(?=[:,])/
-const INVARIANT = /\binvariants? (\d+)/gi
 
 interface Behaviour {
   readonly id: string
@@ -36,7 +36,7 @@ export function spec(files: readonly SourceFile[]): Finding[] {
     if (!cited.has(each.id))
       findings.push(at(each, `no test cites \`${each.id}\`: start a test title with it, or remove the line`))
   }
-  return [...findings, ...unknown, ...unknownInvariants(files)]
+  return [...findings, ...unknown, ...unknownPrinciples(files)]
 }
 
 function isSpecPage(path: string): boolean {
@@ -83,18 +83,24 @@ function prefixOf(id: string): string {
   return id.slice(0, id.lastIndexOf('-'))
 }
 
-function unknownInvariants(files: readonly SourceFile[]): Finding[] {
-  const page = files.find((file) => file.path === 'ARCHITECTURE.md')
-  const listed = new Set([...(page?.text ?? '').matchAll(/^(\d+)\. \*\*/gm)].map((match) => match[1] ?? ''))
-  if (listed.size === 0) return []
-  return files
-    .filter((file) => isTypeScript(file.path) && !file.path.startsWith('tools/gates/'))
-    .flatMap((file) =>
-      [...file.text.matchAll(INVARIANT)].flatMap((match): Finding[] => {
+/** Numbered lists of principles, and how code cites an item of each. */
+const LISTS = [
+  { page: 'ARCHITECTURE.md', item: /^(\d+)\. \*\*/gm, citation: /\binvariants? (\d+)/gi, shown: 'Invariant ' },
+  { page: 'docs/ENGINE.md', item: /^- \*\*R(\d+) /gm, citation: /\bENGINE R(\d+)/g, shown: 'ENGINE R' },
+] as const
+
+function unknownPrinciples(files: readonly SourceFile[]): Finding[] {
+  const sources = files.filter((file) => isTypeScript(file.path) && !file.path.startsWith('tools/gates/'))
+  return LISTS.flatMap(({ page, item, citation, shown }) => {
+    const text = files.find((file) => file.path === page)?.text ?? ''
+    const listed = new Set([...text.matchAll(item)].map((match) => match[1] ?? ''))
+    return sources.flatMap((file) =>
+      [...file.text.matchAll(citation)].flatMap((match): Finding[] => {
         const number = match[1] ?? ''
         if (listed.has(number)) return []
-        const message = `\`Invariant ${number}\` is not in ARCHITECTURE.md: cite one of 1 to ${listed.size}`
+        const message = `\`${shown}${number}\` is not in ${page}: cite one of 1 to ${listed.size}`
         return [{ file: file.path, line: lineAt(file.text, match.index), message }]
       }),
     )
+  })
 }

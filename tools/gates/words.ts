@@ -15,8 +15,8 @@ const RULES: readonly Rule[] = [
     pattern: /(?<![\w./~-])\/(work|root|home\/[a-z]+|Users\/[A-Za-z]+|tmp\/briefs)\/[\w.-]+/g,
     fix: 'use a path relative to the repository or a temporary folder',
   },
-  { pattern: /\b(DESIGN|ENGINE|LESSONS|EXAMPLES|DEPENDENCIES)\.md\b/g, fix: 'name a page of this repository' },
-  { pattern: /\b(ENGINE|DESIGN) (R\d+|section|§)/g, fix: 'name a page of this repository' },
+  { pattern: /\b(DESIGN|LESSONS|EXAMPLES|DEPENDENCIES)\.md\b/g, fix: 'name a page of this repository' },
+  { pattern: /\bDESIGN('s)? (section|§)/g, fix: 'name a page of this repository' },
   { pattern: /\bplaybook(\.txt|'s|\b)/gi, fix: 'say what is meant, or name a page of this repository' },
   { pattern: /\b(issue|ticket) #?\d+\b/gi, fix: 'say what is meant instead of a number' },
   {

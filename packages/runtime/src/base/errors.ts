@@ -59,7 +59,11 @@ export const ERROR_TABLE = {
   KILL_SWITCH: { status: 423, exit: 4, title: 'A kill switch is engaged' },
   MODEL_UNKNOWN: { status: 404, exit: 2, title: 'No such model' },
   MODEL_FAILED: { status: 502, exit: 4, title: 'The model provider failed' },
-  MODEL_OUTPUT_INVALID: { status: 502, exit: 4, title: 'The model answered with another shape than the agent declares' },
+  MODEL_OUTPUT_INVALID: {
+    status: 502,
+    exit: 4,
+    title: 'The model answered with another shape than the agent declares',
+  },
   KEY_MISSING: { status: 500, exit: 2, title: 'A required key or credential is missing' },
   STORE_FULL: { status: 507, exit: 5, title: 'The disk is full' },
   STORE_READ_ONLY: { status: 500, exit: 5, title: 'The data folder cannot be written' },

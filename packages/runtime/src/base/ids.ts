@@ -50,6 +50,9 @@ export function asRunId(text: string): RunId {
 /** Reads a tenant id that came from outside: lower-case letters, digits, `-` and `_`, at most 63. Throws INPUT_INVALID. */
 export function asTenantId(text: string): TenantId {
   if (!TENANT_ID.test(text))
-    throw new SignalboxError('INPUT_INVALID', `tenant \`${text}\` must be lower-case letters, digits, - or _, at most 63`)
+    throw new SignalboxError(
+      'INPUT_INVALID',
+      `tenant \`${text}\` must be lower-case letters, digits, - or _, at most 63`,
+    )
   return text as TenantId
 }

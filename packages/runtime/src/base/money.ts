@@ -16,7 +16,10 @@ export function usdToNano(text: string): NanoUsd {
 export function nanoToUsd(nano: NanoUsd): string {
   const sign = nano < 0n ? '-' : ''
   const value = nano < 0n ? -nano : nano
-  const fraction = (value % 1_000_000_000n).toString().padStart(9, '0').replace(/0{1,7}$/, '')
+  const fraction = (value % 1_000_000_000n)
+    .toString()
+    .padStart(9, '0')
+    .replace(/0{1,7}$/, '')
   return `${sign}${value / 1_000_000_000n}.${fraction}`
 }
 

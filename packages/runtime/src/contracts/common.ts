@@ -63,7 +63,7 @@ export interface Amounts {
   readonly cost_nano_usd: string
 }
 
-/** Nothing. */
+/** Amounts of nothing: the start of every ledger. */
 export const NO_AMOUNTS: Amounts = { turns: 0, tool_calls: 0, tokens: 0, cost_nano_usd: '0' }
 
 /** Hard limits of a run (invariant 6). */
@@ -87,7 +87,7 @@ export interface Usage {
   readonly reasoning_tokens: number | null
 }
 
-/** How an activity ended (DESIGN section 3). */
+/** How an activity ended. */
 export type OutcomeStatus =
   | 'succeeded'
   | 'failed'

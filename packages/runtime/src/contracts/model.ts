@@ -31,7 +31,10 @@ export interface ModelAnswer {
 }
 
 /** A provisional part of a running model call (ENGINE R17). */
-export type ModelDelta = Extract<LanguageModelV4StreamPart, { type: 'text-delta' | 'reasoning-delta' | 'tool-input-delta' }>
+export type ModelDelta = Extract<
+  LanguageModelV4StreamPart,
+  { type: 'text-delta' | 'reasoning-delta' | 'tool-input-delta' }
+>
 
 /** Prices of one model, per million tokens, in nano-USD; from a dated price file. */
 export interface ModelPrice {
@@ -56,7 +59,10 @@ export interface ModelHandle {
   /** An upper bound of the input tokens of a request (invariant 6). */
   inputUpperBound(request: ModelRequest): number
   /** One provider call. `onDelta` sees provisional parts. Throws MODEL_FAILED; never retries by itself. */
-  call(request: ModelRequest, options: { signal: AbortSignal; headers: Readonly<Record<string, string>>; onDelta: (delta: ModelDelta) => void }): Promise<ModelAnswer>
+  call(
+    request: ModelRequest,
+    options: { signal: AbortSignal; headers: Readonly<Record<string, string>>; onDelta: (delta: ModelDelta) => void },
+  ): Promise<ModelAnswer>
 }
 
 /** Finds models by id. */

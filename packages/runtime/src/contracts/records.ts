@@ -79,7 +79,12 @@ export interface CheckpointBody {
 export interface RunStarted extends RecordBase {
   readonly type: 'run.started'
   readonly tenant: string
-  readonly workflow: { readonly name: string; readonly version: string; readonly signature: string; readonly shape: string }
+  readonly workflow: {
+    readonly name: string
+    readonly version: string
+    readonly signature: string
+    readonly shape: string
+  }
   readonly runtime_version: string
   readonly bundle: string
   readonly principal: Principal
@@ -343,7 +348,10 @@ export interface BranchStarted extends RecordBase {
 /** Nothing can go on until one of these comes. */
 export interface RunWaiting extends RecordBase {
   readonly type: 'run.waiting'
-  readonly on: readonly { readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle'; readonly id: string }[]
+  readonly on: readonly {
+    readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle'
+    readonly id: string
+  }[]
   /** ISO 8601 of the nearest deadline or timer, or null. */
   readonly wake_at: string | null
 }
@@ -401,7 +409,7 @@ export interface DecisionRecorded extends RecordBase {
   readonly decision: Decision
 }
 
-/** A call was seen that went out beside the door (DESIGN section 4). Host only, no path or content. */
+/** A call was seen that went out beside the door. Host only, no path or content. */
 export interface UnmediatedCall extends RecordBase {
   readonly type: 'unmediated.call'
   readonly activation: string | null

@@ -7,7 +7,14 @@ import type { KillSwitch, PersonRequestRow, RecordFilter, RequestState, RunFilte
 /** What a consumer of a run's stream sees: durable records with ids, and provisional deltas without (ENGINE R17). */
 export type StreamItem =
   | { readonly kind: 'record'; readonly runId: string; readonly record: RunRecord }
-  | { readonly kind: 'delta'; readonly runId: string; readonly ask: string; readonly attempt: number; readonly offset: number; readonly delta: ModelDelta }
+  | {
+      readonly kind: 'delta'
+      readonly runId: string
+      readonly ask: string
+      readonly attempt: number
+      readonly offset: number
+      readonly delta: ModelDelta
+    }
   /** Deltas of this ask shown so far are void: the call starts again. */
   | { readonly kind: 'attempt_restarted'; readonly runId: string; readonly ask: string; readonly attempt: number }
 

@@ -88,7 +88,12 @@ export interface EffectRow {
 /** What happens to the ledger in a commit: `claim` takes the identity, `settle` changes the state of a claimed one. */
 export type EffectChange =
   | { readonly kind: 'claim'; readonly row: EffectRow }
-  | { readonly kind: 'settle'; readonly effectId: string; readonly state: EffectState; readonly outcomeSeq: number | null }
+  | {
+      readonly kind: 'settle'
+      readonly effectId: string
+      readonly state: EffectState
+      readonly outcomeSeq: number | null
+    }
 
 /** State of an approval or question as people list it. */
 export type RequestState = 'open' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void' | 'answered'
@@ -126,7 +131,10 @@ export interface RunCommit {
   readonly records: readonly StoredRecord[]
   readonly seq: number
   readonly head: string
-  readonly row: Pick<RunRow, 'status' | 'code' | 'branch' | 'checkpointSeq' | 'superstep' | 'wakeAt' | 'costNanoUsd' | 'updatedAt'>
+  readonly row: Pick<
+    RunRow,
+    'status' | 'code' | 'branch' | 'checkpointSeq' | 'superstep' | 'wakeAt' | 'costNanoUsd' | 'updatedAt'
+  >
   /** Gives up the lease. With it, the commit is refused as `inbox_not_empty` when an unconsumed inbox row exists. */
   readonly release: boolean
   /** Inbox rows that these records consumed. */
@@ -229,7 +237,7 @@ export interface StoreStats {
 }
 
 /**
- * The record of everything (DESIGN section 7). Every method is about one tenant, but for claim, export and stats.
+ * The record of everything. Every method is about one tenant, but for claim, export and stats.
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
@@ -246,7 +254,11 @@ export interface Store {
   /** Claims runs that are runnable, due (`wakeAt`) or whose lease has expired, oldest first, raising each epoch. */
   claim(request: ClaimRequest): Promise<readonly RunRow[]>
   /** Extends leases; returns the run ids that are no longer held at that epoch. */
-  heartbeat(worker: string, held: readonly { tenant: string; runId: string; epoch: number }[], leaseUntil: number): Promise<readonly string[]>
+  heartbeat(
+    worker: string,
+    held: readonly { tenant: string; runId: string; epoch: number }[],
+    leaseUntil: number,
+  ): Promise<readonly string[]>
 
   /** Inserts an inbox row and makes the run runnable, in one transaction. */
   post(item: InboxItem): Promise<InboxResult>
@@ -268,13 +280,22 @@ export interface Store {
 
   request(tenant: string, id: string): Promise<PersonRequestRow | null>
   /** Requests to people, oldest first. */
-  requests(filter: { tenant: string; state?: RequestState; kind?: PersonRequestRow['kind']; runId?: string; limit: number }): Promise<readonly PersonRequestRow[]>
+  requests(filter: {
+    tenant: string
+    state?: RequestState
+    kind?: PersonRequestRow['kind']
+    runId?: string
+    limit: number
+  }): Promise<readonly PersonRequestRow[]>
 
   killSwitches(tenant: string): Promise<readonly KillSwitch[]>
   putKillSwitch(row: KillSwitch): Promise<void>
 
   /** Wrapped key material of a data subject, or null. */
-  key(tenant: string, subject: string): Promise<{ readonly wrapped: Uint8Array | null; readonly destroyedAt: number | null } | null>
+  key(
+    tenant: string,
+    subject: string,
+  ): Promise<{ readonly wrapped: Uint8Array | null; readonly destroyedAt: number | null } | null>
   /** Stores a wrapped key unless there is one already; returns the one in force. */
   putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null>
   destroyKey(tenant: string, subject: string, at: number): Promise<void>

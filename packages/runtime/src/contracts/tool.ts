@@ -100,7 +100,9 @@ export interface ToolSpec {
   readonly parseInput: (args: unknown) => JsonValue
   /** Throws TOOL_OUTPUT_INVALID. */
   readonly parseOutput: (output: unknown) => JsonValue
-  readonly effectKey: ((args: JsonValue) => { readonly scope: 'run' | 'workflow' | 'tenant'; readonly key: string }) | null
+  readonly effectKey:
+    | ((args: JsonValue) => { readonly scope: 'run' | 'workflow' | 'tenant'; readonly key: string })
+    | null
   readonly facts: ((args: JsonValue, ctx: ReadCtx) => Promise<JsonValue>) | null
   readonly preview: ((args: JsonValue, ctx: ReadCtx) => Promise<Preview>) | null
   readonly execute: (args: JsonValue, ctx: ActCtx) => Promise<unknown>

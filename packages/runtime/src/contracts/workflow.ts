@@ -80,7 +80,12 @@ export interface HandlerCtx {
 export type HandlerEnd =
   | { readonly kind: 'message'; readonly message: JsonValue; readonly labels?: Labels }
   /** A rejected, denied or expired call ended the turn; goes to the node's declared fallback. */
-  | { readonly kind: 'rejected'; readonly code: string; readonly reason: string; readonly leftUndone: readonly string[] }
+  | {
+      readonly kind: 'rejected'
+      readonly code: string
+      readonly reason: string
+      readonly leftUndone: readonly string[]
+    }
 
 /** Retry of a node: the whole activation again; effects and approvals are kept (ENGINE R5). */
 export interface RetryPolicy {
@@ -120,8 +125,20 @@ export interface AgentSpec {
 
 /** How messages travel. Edges of one source fire in declaration order. */
 export type EdgeSpec =
-  | { readonly kind: 'direct'; readonly id: string; readonly from: string; readonly to: string; readonly when: ((message: JsonValue) => boolean) | null; readonly whenHash: string | null }
-  | { readonly kind: 'switch'; readonly id: string; readonly from: string; readonly cases: readonly { readonly when: ((message: JsonValue) => boolean) | null; readonly to: string }[] }
+  | {
+      readonly kind: 'direct'
+      readonly id: string
+      readonly from: string
+      readonly to: string
+      readonly when: ((message: JsonValue) => boolean) | null
+      readonly whenHash: string | null
+    }
+  | {
+      readonly kind: 'switch'
+      readonly id: string
+      readonly from: string
+      readonly cases: readonly { readonly when: ((message: JsonValue) => boolean) | null; readonly to: string }[]
+    }
   | { readonly kind: 'fan_out'; readonly id: string; readonly from: string; readonly to: readonly string[] }
 
 /** One state field. */
@@ -134,7 +151,7 @@ export interface FieldSpec {
   readonly reduce: ((current: JsonValue | undefined, write: JsonValue) => JsonValue) | null
 }
 
-/** The contract that a review board reads (playbook, days 1-2). */
+/** The contract that a review board reads. */
 export interface WorkflowContract {
   readonly objective: string
   readonly qualityMetric: string
