@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../base/errors.ts'
+import type { CheckpointBody, OpenRequest } from './checkpoint.ts'
 import type {
   ActivityKind,
   Amounts,
@@ -14,6 +15,9 @@ import type {
   Usage,
 } from './common.ts'
 import type { AskingPolicy, Decision } from './policy.ts'
+
+export type { CheckpointBody, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
+export type { ApprovalPacket, QuestionPacket } from './packets.ts'
 
 /** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
 export const RECORD_VERSION = 1
@@ -34,45 +38,6 @@ export interface RecordBase {
   readonly cause: number | null
   /** Active runtime of the run in milliseconds so far (invariant 6). */
   readonly active_ms: number
-}
-
-/** A message on its way to a node in the next superstep. */
-export interface QueuedMessage {
-  readonly to: string
-  /** The node that sent it, or null for the run's input. */
-  readonly from: string | null
-  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `response:<port>`. */
-  readonly edge: string
-  readonly message: ContentRef
-}
-
-/** A request to a person or system that is open at a port node. */
-export interface OpenRequest {
-  readonly request_id: string
-  readonly node: string
-  readonly payload: ContentRef
-  /** ISO 8601. */
-  readonly deadline: string
-}
-
-/** Value of one state field at a barrier: a reference, a list, or null when never written. */
-export type FieldRef = ContentRef | ListRef | null
-
-/** The committed state at a barrier. The body of a genesis, barrier or response record (ENGINE R20). */
-export interface CheckpointBody {
-  readonly kind: 'entry' | 'superstep' | 'response'
-  /** Number of the superstep that will run next, from 0. */
-  readonly superstep: number
-  readonly state: Readonly<Record<string, FieldRef>>
-  /** Messages for the next superstep in delivery order. */
-  readonly queue: readonly QueuedMessage[]
-  /** Half-filled fan-in buffers by edge id and source. */
-  readonly fan_in: Readonly<Record<string, Readonly<Record<string, readonly ContentRef[]>>>>
-  readonly requests: readonly OpenRequest[]
-  /** Outputs yielded so far. */
-  readonly outputs: readonly { readonly node: string; readonly value: ContentRef }[]
-  /** Idempotency keys of the effects that succeeded since the previous checkpoint. */
-  readonly effect_keys: readonly string[]
 }
 
 /** Genesis: everything that the run was started with. */
@@ -461,30 +426,3 @@ export type RunStatus =
   | 'stopped'
   | 'cancelled'
   | 'terminated'
-
-/** What the reviewer sees; its texts are untrusted and shown as text. */
-export interface ApprovalPacket {
-  readonly summary: string
-  readonly target: { readonly type: string; readonly id: string; readonly version: string }
-  readonly impact: { readonly money?: { readonly minor: number; readonly currency: string }; readonly text?: string }
-  readonly rollback: string
-  readonly tool: string
-  readonly class: string
-  readonly effect: EffectClass
-  /** The arguments as JSON text. */
-  readonly arguments: string
-  readonly requested_by: string
-  readonly why: readonly string[]
-  readonly labels: Labels
-}
-
-/** What a person sees who is asked about an effect. */
-export interface QuestionPacket {
-  readonly tool: string
-  readonly class: string
-  readonly arguments: string
-  readonly idempotency_key: string
-  readonly sent_at: string
-  /** For other arguments: what the ledger holds. */
-  readonly earlier: { readonly run: string; readonly arguments: string | null; readonly status: string } | null
-}

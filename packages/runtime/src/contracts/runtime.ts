@@ -95,7 +95,13 @@ export interface RunsApi {
   /** Waits for the run's end by draining its stream (invariant 1). Waiting runs resolve too when `untilWaiting` is set. */
   wait(tenant: string, runId: string, options?: { untilWaiting?: boolean; signal?: AbortSignal }): Promise<RunResult>
 
-  requests(filter: { tenant: string; state?: RequestState; kind?: PersonRequestRow['kind']; runId?: string; limit: number }): Promise<readonly PersonRequestRow[]>
+  requests(filter: {
+    tenant: string
+    state?: RequestState
+    kind?: PersonRequestRow['kind']
+    runId?: string
+    limit: number
+  }): Promise<readonly PersonRequestRow[]>
   request(tenant: string, id: string): Promise<PersonRequest>
   /** Throws APPROVAL_NOT_FOUND, APPROVAL_DECIDED (with who), APPROVAL_SELF, APPROVAL_NOT_ALLOWED, APPROVAL_EXPIRED. */
   decide(request: DecideRequest): Promise<void>
@@ -110,7 +116,14 @@ export interface RunsApi {
   restore(request: { runId: string; seq: number; by: Principal; reason: string }): Promise<void>
 
   killSwitches(tenant: string): Promise<readonly KillSwitch[]>
-  engageKillSwitch(request: { by: Principal; scope: KillSwitch['scope']; target: string; mode: KillSwitch['mode']; reason: string; expiresAt?: number }): Promise<KillSwitch>
+  engageKillSwitch(request: {
+    by: Principal
+    scope: KillSwitch['scope']
+    target: string
+    mode: KillSwitch['mode']
+    reason: string
+    expiresAt?: number
+  }): Promise<KillSwitch>
   liftKillSwitch(request: { id: string; by: Principal; reason: string }): Promise<void>
 }
 

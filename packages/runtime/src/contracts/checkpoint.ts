@@ -1,0 +1,40 @@
+import type { ContentRef, ListRef } from './common.ts'
+
+/** A message on its way to a node in the next superstep. */
+export interface QueuedMessage {
+  readonly to: string
+  /** The node that sent it, or null for the run's input. */
+  readonly from: string | null
+  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `response:<port>`. */
+  readonly edge: string
+  readonly message: ContentRef
+}
+
+/** A request to a person or system that is open at a port node. */
+export interface OpenRequest {
+  readonly request_id: string
+  readonly node: string
+  readonly payload: ContentRef
+  /** ISO 8601. */
+  readonly deadline: string
+}
+
+/** Value of one state field at a barrier: a reference, a list, or null when never written. */
+export type FieldRef = ContentRef | ListRef | null
+
+/** The committed state at a barrier. The body of a genesis, barrier or response record (ENGINE R20). */
+export interface CheckpointBody {
+  readonly kind: 'entry' | 'superstep' | 'response'
+  /** Number of the superstep that will run next, from 0. */
+  readonly superstep: number
+  readonly state: Readonly<Record<string, FieldRef>>
+  /** Messages for the next superstep in delivery order. */
+  readonly queue: readonly QueuedMessage[]
+  /** Half-filled fan-in buffers by edge id and source. */
+  readonly fan_in: Readonly<Record<string, Readonly<Record<string, readonly ContentRef[]>>>>
+  readonly requests: readonly OpenRequest[]
+  /** Outputs yielded so far. */
+  readonly outputs: readonly { readonly node: string; readonly value: ContentRef }[]
+  /** Idempotency keys of the effects that succeeded since the previous checkpoint. */
+  readonly effect_keys: readonly string[]
+}
