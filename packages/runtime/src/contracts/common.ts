@@ -14,6 +14,20 @@ export interface Labels {
 /** The labels of a value that nobody labelled: most restrictive. */
 export const UNLABELLED: Labels = { integrity: 0, marks: [] }
 
+/** Labels of what the operator wrote: instructions, configuration. */
+export const OPERATOR_LABELS: Labels = { integrity: 3, marks: [] }
+
+/** The most restrictive join: lowest integrity, union of marks in sorted order. Of nothing: the operator's labels. */
+export function joinLabels(all: readonly Labels[]): Labels {
+  let integrity = OPERATOR_LABELS.integrity
+  const marks = new Set<string>()
+  for (const labels of all) {
+    if (labels.integrity < integrity) integrity = labels.integrity
+    for (const mark of labels.marks) marks.add(mark)
+  }
+  return { integrity, marks: [...marks].sort() }
+}
+
 /** A sealed value: which record of which run holds it, at which place, and its keyed hash (invariant 14, ENGINE R16). */
 export interface ContentRef {
   /** Sequence of the record beside which the content is sealed. */

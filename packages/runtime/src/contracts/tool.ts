@@ -73,7 +73,9 @@ export interface Tool<in I, out O> {
   readonly name: string
   readonly class: string
   readonly effect: EffectClass
-  /** Only for types: what it takes and gives. */
+  /** What the engine uses of it. */
+  readonly spec: ToolSpec
+  /** Only for types: what it takes and gives; calling it throws. */
   readonly _io: (input: I) => O
 }
 

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { BudgetLimits, Labels } from './common.ts'
 import type { ModelMessage } from './model.ts'
 import type { OutcomeStatus } from './common.ts'
-import type { ToolSpec } from './tool.ts'
+import type { AnyTool, ToolSpec } from './tool.ts'
 
 /** A schema that checks unknown JSON; wraps a zod type. */
 export interface Shape {
@@ -70,6 +70,10 @@ export interface HandlerCtx {
   /** Ends a turn: later asks count from a new position; a resume starts the handler there with this state. */
   savePoint(state: JsonValue): Promise<void>
   readonly conversation: ConversationHandle
+  /** Join of the labels of all that this activation has seen: its input, state, conversation and outcomes delivered. */
+  readonly seen: Labels
+  /** True when the node has a fallback for rejected calls: a rejected or expired call then ends the turn. */
+  readonly endsOnRejection: boolean
   /** Deterministic time: of the last outcome delivered, else of the superstep's start. */
   now(): Date
   /** Deterministic random number in [0, 1). */
@@ -121,6 +125,19 @@ export interface AgentSpec {
   readonly tools: readonly string[]
   /** SHA-256 hex over the instructions, for lineage. */
   readonly promptHash: string
+}
+
+/** A declared agent: its loop as a handler, with the input and output types of the node that it becomes. */
+export interface Agent<in I, out O> {
+  readonly name: string
+  readonly spec: AgentSpec
+  readonly input: Shape
+  readonly output: Shape
+  readonly tools: readonly AnyTool[]
+  /** Runs the tool loop with a prompt. Throws SignalboxError when the loop cannot end in an output. */
+  readonly run: (prompt: string, ctx: HandlerCtx) => Promise<HandlerEnd>
+  /** Only for types: what it takes and gives; calling it throws. */
+  readonly _io: (input: I) => O
 }
 
 /** How messages travel. Edges of one source fire in declaration order. */
