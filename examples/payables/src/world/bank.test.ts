@@ -210,6 +210,8 @@ describe('records', () => {
     expect((await bank.deleteRecord('R-501', { idempotencyKey: 'd1' })).replayed).toBe(true)
     expect(await codeOf(bank.deleteRecord('R-501', { idempotencyKey: 'd2' }))).toBe('410 already_deleted')
     expect(await codeOf(bank.deleteRecord('R-501'))).toBe('410 already_deleted')
+    expect((await bank.deleteRecord('R-502')).replayed).toBe(false)
+    expect(await codeOf(bank.deleteRecord('R-502'))).toBe('410 already_deleted')
     expect(await codeOf(bank.deleteRecord('R-0'))).toBe('404 not_found')
     expect((await bank.record('R-501')).deleted_by_key).toBe('d1')
   })
