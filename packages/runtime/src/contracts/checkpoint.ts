@@ -1,4 +1,4 @@
-import type { ContentRef, ListRef } from './common.ts'
+import type { Amounts, ContentRef, ListRef } from './common.ts'
 
 /** A message on its way to a node in the next superstep. */
 export interface QueuedMessage {
@@ -35,6 +35,10 @@ export interface CheckpointBody {
   readonly requests: readonly OpenRequest[]
   /** Outputs yielded so far. */
   readonly outputs: readonly { readonly node: string; readonly value: ContentRef }[]
-  /** Idempotency keys of the effects that succeeded since the previous checkpoint. */
+  /** Idempotency keys of the effects that ended since the previous checkpoint. */
   readonly effect_keys: readonly string[]
+  /** Effects of abandoned branches that this timeline was answered with from the ledger (ENGINE R5). */
+  readonly adopted: readonly string[]
+  /** What the run has spent so far, over all branches (invariant 6). Nothing is reserved at a barrier. */
+  readonly spent: Amounts
 }

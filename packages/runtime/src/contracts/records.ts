@@ -306,6 +306,10 @@ export interface BranchStarted extends RecordBase {
   readonly type: 'branch.started'
   /** Sequence of the record that is the last one kept. */
   readonly from: number
+  /** Sequence of the last checkpoint at or before `from` on its timeline. */
+  readonly checkpoint_seq: number
+  /** Totals stay those at the head; open reservations are charged in full. */
+  readonly spent: Amounts
   readonly by: Principal
   readonly reason: ContentRef | null
 }

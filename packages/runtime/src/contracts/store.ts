@@ -300,6 +300,10 @@ export interface Store {
   putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null>
   destroyKey(tenant: string, subject: string, at: number): Promise<void>
 
+  /** Canonical description of a workflow by its signature, stored once; to show a readable difference later. */
+  definition(signature: string): Promise<string | null>
+  putDefinition(signature: string, description: string): Promise<void>
+
   cursor(name: string): Promise<number>
   setCursor(name: string, position: number): Promise<void>
 
