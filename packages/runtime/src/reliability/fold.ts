@@ -1,0 +1,259 @@
+import { SignalboxError } from '../base/errors.ts'
+import type { CheckpointBody } from '../contracts/checkpoint.ts'
+import type {
+  ActivationFailed,
+  ActivationResult,
+  ActivityIntent,
+  ActivityOutcome,
+  ApprovalDecided,
+  ApprovalRequested,
+  AskRef,
+  PositionSaved,
+  QuestionAnswered,
+  QuestionAsked,
+  RunRecord,
+  RunStarted,
+  RunStatus,
+  StopReason,
+} from '../contracts/records.ts'
+import { nextStatus } from './run-machine.ts'
+import { isCheckpoint } from './timeline.ts'
+
+/** All that is on record of one ask. */
+export interface AskJournal {
+  readonly ask: AskRef
+  intents: ActivityIntent[]
+  /** The latest outcome; an `unknown` one of an effect is not its end. */
+  outcome: ActivityOutcome | null
+  approval: { requested: ApprovalRequested; decided: ApprovalDecided | null } | null
+  questions: { asked: QuestionAsked; answered: QuestionAnswered | null }[]
+  /** Outcomes of what the activity itself asked, by `<phase>/<n>`. */
+  children: Map<string, ActivityOutcome>
+}
+
+/** All that is on record of one activation since its last save point, in its present attempt. */
+export interface ActivationFold {
+  readonly id: string
+  attempt: number
+  /** The failure after which the present attempt started or will start. */
+  failed: ActivationFailed | null
+  /** The failure that ended it for good. */
+  dead: ActivationFailed | null
+  position: PositionSaved | null
+  asks: Map<number, AskJournal>
+  /** Ends in log order: the order in which the handler got them (ENGINE R1). */
+  outcomes: ActivityOutcome[]
+  result: ActivationResult | null
+  /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`: kept by a retry (ENGINE R5). */
+  carried: Map<string, { requested: ApprovalRequested; decided: ApprovalDecided }>
+}
+
+/** A run as its records tell it: the last checkpoint and what happened since (ENGINE resume). */
+export interface RunFold {
+  readonly started: RunStarted
+  status: RunStatus
+  checkpointSeq: number
+  checkpointAt: string
+  checkpoint: CheckpointBody
+  activations: Map<string, ActivationFold>
+  stopping: StopReason | null
+  parkedCode: string | null
+  segment: number
+  branch: number
+  activeMs: number
+  lastSeq: number
+  lastAt: string
+}
+
+/** True for an outcome that is an end; `unknown` waits for its resolution (invariant 5). */
+export function isTerminalOutcome(outcome: ActivityOutcome): boolean {
+  return outcome.status !== 'unknown'
+}
+
+/** Starts a fold from the genesis record. */
+export function foldStart(started: RunStarted): RunFold {
+  return {
+    started,
+    status: 'queued',
+    checkpointSeq: started.seq,
+    checkpointAt: started.at,
+    checkpoint: started.checkpoint,
+    activations: new Map(),
+    stopping: null,
+    parkedCode: null,
+    segment: started.segment,
+    branch: started.branch,
+    activeMs: started.active_ms,
+    lastSeq: started.seq,
+    lastAt: started.at,
+  }
+}
+
+/** Applies one record of the timeline. Each record alone moves the run between legal states (ENGINE R13). */
+export function foldRecord(fold: RunFold, record: RunRecord): void {
+  fold.segment = record.segment
+  fold.branch = record.branch
+  fold.activeMs = record.active_ms
+  fold.lastSeq = record.seq
+  fold.lastAt = record.at
+  if (isCheckpoint(record) && record.type !== 'run.started') return foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
+  foldLife(fold, record)
+  foldWork(fold, record)
+}
+
+function foldCheckpoint(fold: RunFold, seq: number, at: string, checkpoint: CheckpointBody): void {
+  fold.checkpointSeq = seq
+  fold.checkpointAt = at
+  fold.checkpoint = checkpoint
+  // A response arrives between supersteps; nothing of an open superstep is lost at either kind.
+  if (checkpoint.kind === 'superstep') fold.activations.clear()
+}
+
+function foldLife(fold: RunFold, record: RunRecord): void {
+  switch (record.type) {
+    case 'segment.started':
+      fold.status = nextStatus(fold.status, 'segment')
+      return
+    case 'run.waiting':
+      fold.status = nextStatus(fold.status, 'wait')
+      return
+    case 'run.parked':
+      fold.status = nextStatus(fold.status, 'park')
+      fold.parkedCode = record.code
+      return
+    case 'override.recorded':
+      if (record.what === 'resume_parked') fold.status = nextStatus(fold.status, 'resume')
+      return
+    case 'run.stopping':
+      fold.status = nextStatus(fold.status, 'stop_asked')
+      fold.stopping = record.reason
+      return
+    case 'run.completed':
+      fold.status = nextStatus(fold.status, 'complete')
+      return
+    case 'run.stopped':
+      fold.status = nextStatus(fold.status, 'stop')
+      return
+    case 'run.cancelled':
+      fold.status = nextStatus(fold.status, 'cancel')
+      return
+    case 'run.terminated':
+      fold.status = nextStatus(fold.status, 'terminate')
+      return
+    case 'branch.started':
+      fold.status = nextStatus(fold.status, 'branch')
+      fold.stopping = null
+      fold.parkedCode = null
+      return
+    default:
+  }
+}
+
+function foldWork(fold: RunFold, record: RunRecord): void {
+  switch (record.type) {
+    case 'activity.intent':
+      return foldIntent(fold, record)
+    case 'activity.outcome':
+      return foldOutcome(fold, record)
+    case 'approval.requested':
+      journal(fold, record.ask).approval = { requested: record, decided: null }
+      return
+    case 'approval.decided':
+      return foldDecided(fold, record)
+    case 'question.asked':
+      journal(fold, record.ask).questions.push({ asked: record, answered: null })
+      return
+    case 'question.answered':
+      return foldAnswered(fold, record)
+    case 'position.saved':
+      return foldPosition(activation(fold, record.activation), record)
+    case 'activation.completed':
+      activation(fold, record.result.activation).result = record.result
+      return
+    case 'activation.failed':
+      return foldFailed(activation(fold, record.activation), record)
+    default:
+  }
+}
+
+/** The journal of an ask, made when it is first on record. */
+export function journal(fold: RunFold, ask: AskRef): AskJournal {
+  const owner = activation(fold, ask.activation)
+  let entry = owner.asks.get(ask.ordinal)
+  if (!entry) {
+    entry = { ask, intents: [], outcome: null, approval: null, questions: [], children: new Map() }
+    owner.asks.set(ask.ordinal, entry)
+  }
+  return entry
+}
+
+/** The fold of an activation, made when it is first on record. */
+export function activation(fold: RunFold, id: string): ActivationFold {
+  let entry = fold.activations.get(id)
+  if (!entry) {
+    entry = {
+      id,
+      attempt: 1,
+      failed: null,
+      dead: null,
+      position: null,
+      asks: new Map(),
+      outcomes: [],
+      result: null,
+      carried: new Map(),
+    }
+    fold.activations.set(id, entry)
+  }
+  return entry
+}
+
+function foldIntent(fold: RunFold, record: ActivityIntent): void {
+  if (record.ask.parent === null) journal(fold, record.ask).intents.push(record)
+}
+
+function foldOutcome(fold: RunFold, record: ActivityOutcome): void {
+  const entry = journal(fold, record.ask)
+  if (record.ask.parent !== null) {
+    entry.children.set(record.ask.key.slice(record.ask.parent.key.length + 1), record)
+    return
+  }
+  entry.outcome = record
+  if (isTerminalOutcome(record)) activation(fold, record.ask.activation).outcomes.push(record)
+}
+
+function foldDecided(fold: RunFold, record: ApprovalDecided): void {
+  const approval = journal(fold, record.ask).approval
+  if (approval?.requested.approval_id !== record.approval_id)
+    throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} decides an approval that was not requested`)
+  approval.decided = record
+}
+
+function foldAnswered(fold: RunFold, record: QuestionAnswered): void {
+  const question = journal(fold, record.ask).questions.find((q) => q.asked.question_id === record.question_id)
+  if (!question)
+    throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} answers a question that was not asked`)
+  question.answered = record
+}
+
+function foldPosition(entry: ActivationFold, record: PositionSaved): void {
+  entry.position = record
+  entry.asks.clear()
+  entry.outcomes = []
+}
+
+function foldFailed(entry: ActivationFold, record: ActivationFailed): void {
+  if (record.retry_at === null) {
+    entry.dead = record
+    return
+  }
+  for (const ask of entry.asks.values()) {
+    const { approval, outcome } = ask
+    if (!approval?.decided || approval.decided.answer !== 'approved' || outcome?.status === 'succeeded') continue
+    const key = `${approval.requested.proposal.name}|${approval.requested.proposal.args_digest}`
+    entry.carried.set(key, { requested: approval.requested, decided: approval.decided })
+  }
+  entry.failed = record
+  entry.attempt = record.attempt + 1
+  entry.asks.clear()
+  entry.outcomes = []
+}

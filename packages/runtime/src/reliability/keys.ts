@@ -1,0 +1,40 @@
+import { hash } from 'node:crypto'
+import { canonicalJson, type JsonValue } from '../base/json.ts'
+
+/** Identifies an activation: the same on every branch, attempt and worker (ENGINE R1). */
+export function activationId(superstep: number, node: string, delivery: number): string {
+  return `root.${superstep}.${node}.${delivery}`
+}
+
+/** Journal key of an ask. */
+export function askKey(activation: string, position: number, ordinal: number): string {
+  return `${activation}/${position}/${ordinal}`
+}
+
+/** Key of what an activity itself asks: facts, preview, reconcile (ENGINE R1). */
+export function childKey(parent: string, phase: string, n: number): string {
+  return `${parent}/${phase}/${n}`
+}
+
+/**
+ * Idempotency key: the run of the first ask and the ask's key, and the question's id when a person ordered a repeat.
+ * Nothing in it depends on attempt, branch or worker (invariant 4, ENGINE R5). At most 64 characters, safe in a header.
+ */
+export function idempotencyKey(rootRun: string, key: string, orderedBy: string | null): string {
+  return `sb-${hash('sha256', `${rootRun}\n${key}\n${orderedBy ?? ''}`, 'hex').slice(0, 40)}`
+}
+
+/** Trace id of a run: 32 hex digits derived from its id, so that all segments are one trace. */
+export function traceIdOf(runId: string): string {
+  return hash('sha256', `trace:${runId}`, 'hex').slice(0, 32)
+}
+
+/** Text that is digested to recognise the same ask again (ENGINE R1, R8). */
+export function askDigestText(kind: string, name: string, args: JsonValue): string {
+  return canonicalJson([kind, name, args])
+}
+
+/** A number in [0, 1) that depends on nothing but its seed text (invariant 13). */
+export function seededRandom(seed: string): number {
+  return Number.parseInt(hash('sha256', seed, 'hex').slice(0, 13), 16) / 2 ** 52
+}
