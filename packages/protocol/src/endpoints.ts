@@ -1,0 +1,315 @@
+import type { z } from 'zod'
+import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
+import {
+  answeredSchema,
+  answerRequestSchema,
+  approvalDetailSchema,
+  approvalListSchema,
+  decisionRequestSchema,
+  questionDetailSchema,
+  questionListSchema,
+  requestsQuerySchema,
+  respondRequestSchema,
+} from './people.ts'
+import {
+  cancelSchema,
+  checkpointListSchema,
+  eventListSchema,
+  eventsQuerySchema,
+  listRunsQuerySchema,
+  restoreSchema,
+  resumeSchema,
+  runDetailSchema,
+  runListSchema,
+  startedSchema,
+  startRunSchema,
+} from './runs.ts'
+import {
+  auditAllSchema,
+  auditSchema,
+  engageSchema,
+  explanationSchema,
+  healthSchema,
+  killSwitchListSchema,
+  killSwitchSchema,
+  liftSchema,
+  lineageSchema,
+  meSchema,
+  workflowListSchema,
+} from './system.ts'
+
+/** Where the API lives on the server. */
+export const API_BASE = '/api/v1'
+
+/** One endpoint: server, client and OpenAPI page are all made from this table. */
+export interface EndpointSpec {
+  readonly method: 'get' | 'post'
+  /** Below the API base; parameters as `{id}`. */
+  readonly path: string
+  readonly summary: string
+  /** What the caller must be allowed to do. `open` needs no credential; `any` needs a credential only. */
+  readonly permission: Permission | 'open' | 'any'
+  readonly status: 200 | 201 | 202
+  readonly params?: z.ZodType
+  readonly query?: z.ZodType
+  readonly body?: z.ZodType
+  readonly response: z.ZodType
+}
+
+const one = { params: idParamsSchema } as const
+
+/** Every JSON endpoint of the API. The event stream of a run is `GET /runs/{id}/stream` beside it (stream.ts). */
+export const ENDPOINTS = {
+  health: {
+    method: 'get',
+    path: '/health',
+    summary: 'Whether the server answers',
+    permission: 'open',
+    status: 200,
+    response: healthSchema,
+  },
+  me: { method: 'get', path: '/me', summary: 'Who is signed in', permission: 'any', status: 200, response: meSchema },
+  workflows: {
+    method: 'get',
+    path: '/workflows',
+    summary: 'Workflows that can be started',
+    permission: 'read',
+    status: 200,
+    response: workflowListSchema,
+  },
+
+  startRun: {
+    method: 'post',
+    path: '/runs',
+    summary: 'Start a run',
+    permission: 'runs.start',
+    status: 201,
+    body: startRunSchema,
+    response: startedSchema,
+  },
+  listRuns: {
+    method: 'get',
+    path: '/runs',
+    summary: 'Runs, newest first',
+    permission: 'read',
+    status: 200,
+    query: listRunsQuerySchema,
+    response: runListSchema,
+  },
+  run: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}',
+    summary: 'One run with its timeline',
+    permission: 'read',
+    status: 200,
+    response: runDetailSchema,
+  },
+  events: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/events',
+    summary: 'Stored records of a run',
+    permission: 'read',
+    status: 200,
+    query: eventsQuerySchema,
+    response: eventListSchema,
+  },
+  checkpoints: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/checkpoints',
+    summary: 'Where a run can be restored to',
+    permission: 'read',
+    status: 200,
+    response: checkpointListSchema,
+  },
+  cancel: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/cancel',
+    summary: 'Cancel or terminate a run',
+    permission: 'runs.cancel_own',
+    status: 202,
+    body: cancelSchema,
+    response: acceptedSchema,
+  },
+  resume: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/resume',
+    summary: 'Let a parked run go on',
+    permission: 'runs.operate',
+    status: 202,
+    body: resumeSchema,
+    response: acceptedSchema,
+  },
+  restore: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/restore',
+    summary: 'Restore a run to an earlier point',
+    permission: 'runs.operate',
+    status: 202,
+    body: restoreSchema,
+    response: acceptedSchema,
+  },
+  explain: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/explain',
+    summary: 'A run in plain language',
+    permission: 'read',
+    status: 200,
+    response: explanationSchema,
+  },
+  lineage: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/lineage',
+    summary: 'Where every effect came from',
+    permission: 'read',
+    status: 200,
+    response: lineageSchema,
+  },
+  audit: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/audit',
+    summary: 'Verify one history',
+    permission: 'read',
+    status: 200,
+    response: auditSchema,
+  },
+
+  approvals: {
+    method: 'get',
+    path: '/approvals',
+    summary: 'Approvals, oldest first',
+    permission: 'read',
+    status: 200,
+    query: requestsQuerySchema,
+    response: approvalListSchema,
+  },
+  approval: {
+    ...one,
+    method: 'get',
+    path: '/approvals/{id}',
+    summary: 'One approval with what the reviewer sees',
+    permission: 'read',
+    status: 200,
+    response: approvalDetailSchema,
+  },
+  decide: {
+    ...one,
+    method: 'post',
+    path: '/approvals/{id}/decision',
+    summary: 'Approve or reject',
+    permission: 'approvals.decide',
+    status: 202,
+    body: decisionRequestSchema,
+    response: answeredSchema,
+  },
+  questions: {
+    method: 'get',
+    path: '/questions',
+    summary: 'Questions about effects, oldest first',
+    permission: 'read',
+    status: 200,
+    query: requestsQuerySchema,
+    response: questionListSchema,
+  },
+  question: {
+    ...one,
+    method: 'get',
+    path: '/questions/{id}',
+    summary: 'One question about an effect',
+    permission: 'read',
+    status: 200,
+    response: questionDetailSchema,
+  },
+  answer: {
+    ...one,
+    method: 'post',
+    path: '/questions/{id}/answer',
+    summary: 'Tell whether an effect happened',
+    permission: 'questions.answer',
+    status: 202,
+    body: answerRequestSchema,
+    response: answeredSchema,
+  },
+  respond: {
+    ...one,
+    method: 'post',
+    path: '/requests/{id}/response',
+    summary: 'Answer a port request',
+    permission: 'requests.respond',
+    status: 202,
+    body: respondRequestSchema,
+    response: answeredSchema,
+  },
+
+  killSwitches: {
+    method: 'get',
+    path: '/kill-switches',
+    summary: 'Kill switches, newest first',
+    permission: 'read',
+    status: 200,
+    response: killSwitchListSchema,
+  },
+  engageKillSwitch: {
+    method: 'post',
+    path: '/kill-switches',
+    summary: 'Engage a kill switch',
+    permission: 'kill_switches.write',
+    status: 201,
+    body: engageSchema,
+    response: killSwitchSchema,
+  },
+  liftKillSwitch: {
+    ...one,
+    method: 'post',
+    path: '/kill-switches/{id}/lift',
+    summary: 'Lift a kill switch',
+    permission: 'kill_switches.write',
+    status: 200,
+    body: liftSchema,
+    response: killSwitchListSchema,
+  },
+  auditAll: {
+    method: 'get',
+    path: '/audit/verify',
+    summary: 'Verify every history of the tenant',
+    permission: 'read',
+    status: 200,
+    response: auditAllSchema,
+  },
+} as const satisfies Record<string, EndpointSpec>
+
+/** Name of an endpoint. */
+export type EndpointName = keyof typeof ENDPOINTS
+
+type Part<N extends EndpointName, K extends 'params' | 'query' | 'body'> = (typeof ENDPOINTS)[N] extends {
+  [key in K]: infer S extends z.ZodType
+}
+  ? S
+  : never
+
+/** What a caller sends to an endpoint. Query values are what the caller writes, before defaults. */
+export type EndpointInput<N extends EndpointName> = ([Part<N, 'params'>] extends [never]
+  ? unknown
+  : { readonly params: z.input<Part<N, 'params'>> }) &
+  ([Part<N, 'query'>] extends [never]
+    ? unknown
+    : { readonly query?: Readonly<Record<string, string | number | undefined>> }) &
+  ([Part<N, 'body'>] extends [never] ? unknown : { readonly body: z.input<Part<N, 'body'>> })
+
+/** What a handler gets: parsed parts; parts that the endpoint does not have are undefined. */
+export interface EndpointParsed<N extends EndpointName> {
+  readonly params: [Part<N, 'params'>] extends [never] ? undefined : z.output<Part<N, 'params'>>
+  readonly query: [Part<N, 'query'>] extends [never] ? undefined : z.output<Part<N, 'query'>>
+  readonly body: [Part<N, 'body'>] extends [never] ? undefined : z.output<Part<N, 'body'>>
+}
+
+/** What an endpoint answers with. */
+export type EndpointOutput<N extends EndpointName> = z.output<(typeof ENDPOINTS)[N]['response']>

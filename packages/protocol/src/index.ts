@@ -1,0 +1,8 @@
+export { ERROR_TABLE, type ErrorCode, isErrorCode, SignalboxError } from 'signalbox/errors'
+export * from './client.ts'
+export * from './common.ts'
+export * from './endpoints.ts'
+export * from './people.ts'
+export * from './runs.ts'
+export * from './stream.ts'
+export * from './system.ts'

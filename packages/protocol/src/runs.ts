@@ -1,0 +1,247 @@
+import { z } from 'zod'
+import {
+  effectClassSchema,
+  integerTextSchema,
+  jsonSchema,
+  limitSchema,
+  outcomeStatusSchema,
+  principalSchema,
+  reasonSchema,
+  runStatusSchema,
+  timeSchema,
+} from './common.ts'
+
+/** One run as a list shows it. */
+export const runSummarySchema = z.object({
+  run_id: z.string(),
+  workflow: z.string(),
+  version: z.string(),
+  status: runStatusSchema,
+  /** Closed code of the reason when parked, stopping or stopped. */
+  code: z.string().nullable(),
+  /** Principal id on whose behalf it runs. */
+  principal: z.string(),
+  request_id: z.string(),
+  superstep: z.int(),
+  branch: z.int(),
+  /** Sequence of its last record. */
+  seq: z.int(),
+  cost_nano_usd: integerTextSchema,
+  created_at: timeSchema,
+  updated_at: timeSchema,
+  /** When it goes on by itself, or null. */
+  wake_at: timeSchema.nullable(),
+  /** Worker that holds it now, or null. */
+  worker: z.string().nullable(),
+})
+/** One run as a list shows it. */
+export type RunSummary = z.output<typeof runSummarySchema>
+
+/** One hard limit and what is used of it. Amounts are decimal text in `unit`. */
+export const budgetBarSchema = z.object({
+  name: z.enum(['turns', 'tool_calls', 'runtime', 'tokens', 'cost']),
+  unit: z.enum(['count', 'milliseconds', 'nano_usd']),
+  limit: integerTextSchema,
+  spent: integerTextSchema,
+  /** Reserved for calls that are under way. */
+  held: integerTextSchema,
+  /** (spent + held) / limit, 0 or more; above 1 when a settle passed the limit. */
+  fraction: z.number(),
+})
+/** One hard limit and what is used of it. */
+export type BudgetBar = z.output<typeof budgetBarSchema>
+
+/** One policy verdict. */
+export const decisionSchema = z.object({
+  id: z.string(),
+  verdict: z.enum(['allow', 'warn', 'deny', 'require_approval', 'transform']),
+  reason_code: z.string(),
+  policies: z.array(z.string()),
+  bundle: z.string(),
+})
+
+/** The approval of one activity, as the timeline shows it. */
+export const activityApprovalSchema = z.object({
+  approval_id: z.string(),
+  /** `open` while nobody answered. */
+  answer: z.enum(['open', 'approved', 'rejected', 'expired', 'cancelled', 'void']),
+  by: z.string().nullable(),
+  requested_at: timeSchema,
+  deadline: timeSchema,
+  decided_at: timeSchema.nullable(),
+  /** The reviewer's words, or null when there are none or they were erased. */
+  reason: z.string().nullable(),
+})
+
+/** One activity of a run: everything that went, or would have gone, through the door. */
+export const activitySchema = z.object({
+  /** Same on every attempt, branch and worker. */
+  key: z.string(),
+  /** Sequence of its first record. */
+  seq: z.int(),
+  outcome_seq: z.int().nullable(),
+  node: z.string(),
+  agent: z.string().nullable(),
+  attempt: z.int(),
+  kind: z.enum(['tool', 'model', 'timer', 'human']),
+  name: z.string(),
+  class: z.string(),
+  effect: effectClassSchema,
+  /** `waiting`: for an approval. `question`: for a person to tell what happened. `sent`: intent durable, no outcome yet. */
+  status: z.union([outcomeStatusSchema, z.enum(['waiting', 'question', 'sent'])]),
+  /** Reason code when it did not succeed. */
+  code: z.string().nullable(),
+  /** Set for reads that another activity made: its key and what for. */
+  parent: z.object({ key: z.string(), phase: z.enum(['facts', 'preview', 'reconcile']) }).nullable(),
+  decision: decisionSchema.nullable(),
+  approval: activityApprovalSchema.nullable(),
+  /** Arguments as JSON text; null when erased, not opened, or cut off as too long. */
+  arguments: z.string().nullable(),
+  /** Result or error as JSON text; null as above. */
+  result: z.string().nullable(),
+  cost_nano_usd: integerTextSchema,
+  tokens: z.int(),
+  latency_ms: z.number().nullable(),
+  started_at: timeSchema,
+  ended_at: timeSchema.nullable(),
+  idempotency_key: z.string().nullable(),
+  effect_id: z.string().nullable(),
+  effect_hash: z.string().nullable(),
+  /** Set when the answer came from the ledger instead of a new call. */
+  from_ledger: z.object({ run_id: z.string(), seq: z.int() }).nullable(),
+  resolved_by: z.enum(['lookup', 'same_key', 'person']).nullable(),
+})
+/** One activity of a run. */
+export type Activity = z.output<typeof activitySchema>
+
+/** One round of a run: activities by order of their first record, and the checkpoint that ends it. */
+export const superstepSchema = z.object({
+  superstep: z.int(),
+  branch: z.int(),
+  /** False when it lies on a branch that a restore left. */
+  current: z.boolean(),
+  status: z.enum(['open', 'completed']),
+  nodes: z.array(z.string()),
+  started_at: timeSchema,
+  ended_at: timeSchema.nullable(),
+  /** Sequence of the barrier's checkpoint, or null while open. */
+  checkpoint_seq: z.int().nullable(),
+  save_points: z.array(z.object({ seq: z.int(), node: z.string(), position: z.int(), at: timeSchema })),
+  activities: z.array(activitySchema),
+  /** Failed attempts of nodes, and messages that nobody accepted. */
+  notes: z.array(z.object({ seq: z.int(), at: timeSchema, text: z.string() })),
+})
+/** One round of a run. */
+export type Superstep = z.output<typeof superstepSchema>
+
+/** Something that waits for a person. */
+export const openRequestSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['approval', 'question', 'request']),
+  tool: z.string(),
+  class: z.string(),
+  requested_at: timeSchema,
+  deadline: timeSchema,
+})
+
+/** Records of a run that are not part of a superstep: starts, take-overs, waits, parks, restores, the end. */
+export const milestoneSchema = z.object({ seq: z.int(), at: timeSchema, type: z.string(), text: z.string() })
+
+/** One run with everything that its page shows. */
+export const runDetailSchema = z.object({
+  run: runSummarySchema,
+  principal: principalSchema,
+  signature: z.string(),
+  bundle: z.string(),
+  mode: z.enum(['development', 'production']),
+  trace_id: z.string(),
+  /** One plain sentence: what state it is in and why. */
+  why: z.string(),
+  budget: z.array(budgetBarSchema),
+  cost_nano_usd: integerTextSchema,
+  open: z.array(openRequestSchema),
+  /** Names of what was left undone when it stopped. */
+  undone: z.array(z.string()),
+  /** Input and output, opened; null when erased or there is none yet. */
+  input: jsonSchema,
+  output: jsonSchema,
+  timeline: z.array(superstepSchema),
+  milestones: z.array(milestoneSchema),
+})
+/** One run with everything that its page shows. */
+export type RunDetail = z.output<typeof runDetailSchema>
+
+/** A stored record: the common fields, and the fields of its type beside them. Contents are references, never text. */
+export const recordSchema = z.looseObject({
+  v: z.int(),
+  run: z.string(),
+  seq: z.int(),
+  type: z.string(),
+  at: timeSchema,
+  prev: z.string(),
+  branch: z.int(),
+  segment: z.int(),
+  cause: z.int().nullable(),
+  active_ms: z.number(),
+})
+/** A stored record. */
+export type RecordView = z.output<typeof recordSchema>
+
+/** A place where a run can be restored to. */
+export const restorePointSchema = z.object({
+  seq: z.int(),
+  kind: z.enum(['entry', 'superstep', 'response', 'save_point']),
+  at: timeSchema,
+  superstep: z.int(),
+  node: z.string().nullable(),
+  position: z.int().nullable(),
+  /** False when it lies on an abandoned branch. */
+  current: z.boolean(),
+  /** Effects recorded after it: on a restore they are answered from the ledger or a person is asked. */
+  later_effects: z.array(z.object({ tool: z.string(), seq: z.int(), status: outcomeStatusSchema })),
+})
+/** A place where a run can be restored to. */
+export type RestorePointView = z.output<typeof restorePointSchema>
+
+/** Starts a run. Who starts it is told by the credential alone. */
+export const startRunSchema = z.strictObject({
+  workflow: z.string().min(1).max(200),
+  input: z.unknown(),
+  /** Equal ids start one run only. */
+  request_id: z.string().min(1).max(200).optional(),
+})
+/** Answer to a start: `existed` when the request id had started this run before. */
+export const startedSchema = z.object({ run_id: z.string(), existed: z.boolean() })
+
+/** Filter and cursor of the list of runs. `status` is a comma-separated list. */
+export const listRunsQuerySchema = z.strictObject({
+  status: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(runStatusSchema))
+    .optional(),
+  workflow: z.string().optional(),
+  limit: limitSchema.default(50),
+  /** The `next` of the page before. */
+  before: z.string().optional(),
+})
+/** A page of runs, newest first. */
+export const runListSchema = z.object({ runs: z.array(runSummarySchema), next: z.string().nullable() })
+
+/** Filter of a run's records. */
+export const eventsQuerySchema = z.strictObject({
+  after: z.coerce.number().int().min(0).default(0),
+  limit: limitSchema.default(200),
+})
+/** Records in order of sequence; `next_after` continues, null at the end. */
+export const eventListSchema = z.object({ events: z.array(recordSchema), next_after: z.int().nullable() })
+
+/** Restore points, newest first. */
+export const checkpointListSchema = z.object({ checkpoints: z.array(restorePointSchema) })
+
+/** Cancels a run; `terminate` ends it without waiting for the node that runs now. */
+export const cancelSchema = z.strictObject({ reason: reasonSchema, terminate: z.boolean().optional() })
+/** Lets a parked run go on. */
+export const resumeSchema = z.strictObject({ reason: reasonSchema })
+/** Moves the head to a restore point, as a new branch. */
+export const restoreSchema = z.strictObject({ seq: z.int().min(1), reason: reasonSchema })

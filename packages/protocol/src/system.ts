@@ -1,0 +1,156 @@
+import { z } from 'zod'
+import { integerTextSchema, jsonSchema, permissionSchema, principalSchema, reasonSchema, timeSchema } from './common.ts'
+
+/** The server answers. Open to everyone; says nothing about runs. */
+export const healthSchema = z.object({
+  status: z.literal('ok'),
+  name: z.literal('signalbox'),
+  version: z.string(),
+  mode: z.enum(['development', 'production']),
+})
+
+/** Who is signed in, and what they may do. */
+export const meSchema = z.object({ principal: principalSchema, permissions: z.array(permissionSchema) })
+/** Who is signed in, and what they may do. */
+export type Me = z.output<typeof meSchema>
+
+/** One workflow that this server's workers have. */
+export const workflowSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  signature: z.string(),
+  /** Mermaid text of the graph. */
+  diagram: z.string(),
+  contract: z
+    .object({
+      objective: z.string(),
+      quality_metric: z.string(),
+      accepted_by: z.string(),
+      escalation: z.string(),
+      blast_radius: z.string(),
+    })
+    .nullable(),
+  budget: z.object({
+    max_turns: z.int(),
+    max_tool_calls: z.int(),
+    max_runtime_seconds: z.number(),
+    max_tokens: z.int(),
+    max_cost_nano_usd: integerTextSchema,
+  }),
+  max_supersteps: z.int(),
+  /** JSON Schema of the input. */
+  input_schema: jsonSchema,
+  /** Models its agents use, and whether their answers come from a script. */
+  models: z.array(z.object({ id: z.string(), scripted: z.boolean() })),
+})
+/** One workflow that this server's workers have. */
+export type Workflow = z.output<typeof workflowSchema>
+/** All workflows, by name. */
+export const workflowListSchema = z.object({ workflows: z.array(workflowSchema) })
+
+/** A sentence of an explanation and the record it rests on. */
+export const sentenceSchema = z.object({ seq: z.int().nullable(), at: timeSchema.nullable(), text: z.string() })
+
+/** A run told in plain language, from its records alone. */
+export const explanationSchema = z.object({
+  run_id: z.string(),
+  status: z.string(),
+  story: z.array(sentenceSchema),
+  effects: z.array(sentenceSchema),
+  open: z.array(sentenceSchema),
+  resume: z.array(sentenceSchema),
+  unknown: z.array(sentenceSchema),
+  cost: z.string(),
+  /** The whole explanation as text without colours. */
+  text: z.string(),
+})
+/** A run told in plain language. */
+export type ExplanationView = z.output<typeof explanationSchema>
+
+/** What is wrong in a history: where, a closed code, and a sentence. */
+export const findingSchema = z.object({ seq: z.int().nullable(), code: z.string(), text: z.string() })
+/** What is wrong in a history. */
+export type Finding = z.output<typeof findingSchema>
+
+/** Where one effect came from: each field is the record's sequence, or null when it is not there. */
+export const effectLineageSchema = z.object({
+  effect_id: z.string(),
+  tool: z.string(),
+  node: z.string(),
+  superstep: z.int(),
+  status: z.string(),
+  model_seq: z.int().nullable(),
+  /** True when a deterministic node asked, so that no model call is expected. */
+  deterministic: z.boolean(),
+  intent_seq: z.int().nullable(),
+  outcome_seq: z.int().nullable(),
+  decision_id: z.string().nullable(),
+  approval: z
+    .object({ approval_id: z.string(), seq: z.int(), by: z.string().nullable(), seen: z.string().nullable() })
+    .nullable(),
+  checkpoint_seq: z.int().nullable(),
+  effect_hash: z.string().nullable(),
+})
+/** Lineage of every effect of a run, and what is missing in it. */
+export const lineageSchema = z.object({
+  run_id: z.string(),
+  complete: z.boolean(),
+  effects: z.array(effectLineageSchema),
+  gaps: z.array(findingSchema),
+})
+/** Lineage of every effect of a run. */
+export type Lineage = z.output<typeof lineageSchema>
+
+/** Verification of one run's chain and meaning. */
+export const auditSchema = z.object({
+  run_id: z.string(),
+  ok: z.boolean(),
+  records: z.int(),
+  head: z.string(),
+  findings: z.array(findingSchema),
+})
+/** Verification of one run. */
+export type Audit = z.output<typeof auditSchema>
+
+/** Verification of every run of the tenant. */
+export const auditAllSchema = z.object({
+  ok: z.boolean(),
+  runs: z.int(),
+  records: z.int(),
+  /** Runs with findings only. */
+  failed: z.array(auditSchema),
+})
+/** Verification of every run of the tenant. */
+export type AuditAll = z.output<typeof auditAllSchema>
+
+/** A kill switch. `stop_now` refuses sends, `stop_new` refuses new runs. */
+export const killSwitchSchema = z.object({
+  id: z.string(),
+  scope: z.enum(['tenant', 'workflow', 'tool', 'class']),
+  /** Workflow, tool or class name; `*` for the tenant. */
+  target: z.string(),
+  mode: z.enum(['stop_new', 'stop_now']),
+  reason: z.string(),
+  by: z.string(),
+  created_at: timeSchema,
+  expires_at: timeSchema.nullable(),
+  lifted_at: timeSchema.nullable(),
+  lifted_by: z.string().nullable(),
+  /** In force now. */
+  engaged: z.boolean(),
+})
+/** A kill switch. */
+export type KillSwitchView = z.output<typeof killSwitchSchema>
+/** Kill switches, newest first, lifted ones included. */
+export const killSwitchListSchema = z.object({ kill_switches: z.array(killSwitchSchema) })
+/** Engages a kill switch. */
+export const engageSchema = z.strictObject({
+  scope: z.enum(['tenant', 'workflow', 'tool', 'class']),
+  target: z.string().min(1).max(200),
+  mode: z.enum(['stop_new', 'stop_now']),
+  reason: reasonSchema,
+  /** Lifts itself after this many seconds. */
+  expires_in_seconds: z.int().min(1).optional(),
+})
+/** Lifts a kill switch. */
+export const liftSchema = z.strictObject({ reason: reasonSchema })
