@@ -1,1 +1,7 @@
-export {}
+export * from './base/errors.ts'
+export * from './base/hash.ts'
+export * from './base/host.ts'
+export * from './base/ids.ts'
+export * from './base/json.ts'
+export * from './base/money.ts'
+export * from './contracts/index.ts'
