@@ -148,7 +148,6 @@ export type EdgeSpec =
       readonly from: string
       readonly to: string
       readonly when: ((message: JsonValue) => boolean) | null
-      readonly whenHash: string | null
     }
   | {
       readonly kind: 'switch'

@@ -1,0 +1,169 @@
+import { z } from 'zod'
+import { usdToNano } from '../base/money.ts'
+import type { BudgetLimits } from '../contracts/common.ts'
+import { shapeOf } from '../contracts/shape.ts'
+import type { EdgeSpec, FieldSpec, NodeSpec, Shape, WorkflowSpec } from '../contracts/workflow.ts'
+import { checkFields, checkHeader, checkNodes, checkTools, toolsOf } from './check.ts'
+import { checkConnected, checkEdges, warnings } from './check-graph.ts'
+import { mismatch } from './compatible.ts'
+import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf } from './draft.ts'
+import { REJECTION } from './fields.ts'
+import { agentHandler, functionHandler } from './handler.ts'
+import { sign } from './signature.ts'
+import type { Budget, Validation } from './types.ts'
+
+/** Checks a whole draft and makes the spec of it. `spec` is null exactly when there are errors. */
+export function assemble(draft: Draft): Validation & { readonly spec: WorkflowSpec | null } {
+  const errors = [
+    ...checkHeader(draft),
+    ...checkNodes(draft),
+    ...checkFields(draft),
+    ...checkTools(draft),
+    ...checkEdges(draft),
+    ...checkConnected(draft),
+  ]
+  const shapes = shapesOf(draft, errors)
+  errors.push(...checkMessages(draft, shapes))
+  const found = { errors: [...new Set(errors)], warnings: warnings(draft) }
+  return { ...found, spec: found.errors.length === 0 ? specOf(draft, shapes) : null }
+}
+
+interface Shapes {
+  readonly input: Shape
+  readonly output: Shape
+  readonly nodes: ReadonlyMap<string, { readonly input: Shape; readonly output: Shape }>
+  readonly fields: ReadonlyMap<string, Shape>
+}
+
+const ANYTHING: Shape = shapeOf(z.unknown())
+const REJECTED: Shape = shapeOf(REJECTION)
+
+/** Shapes of all schemas, one a schema, so that two uses of one schema are seen to be the same. */
+function shapesOf(draft: Draft, errors: string[]): Shapes {
+  const made = new Map<z.ZodType, Shape>()
+  const shape = (schema: z.ZodType, what: string): Shape => {
+    const known = made.get(schema)
+    if (known) return known
+    try {
+      // What a schema gives must be JSON that it takes again: messages are stored and read back.
+      z.toJSONSchema(schema, { io: 'output' })
+      const fresh = shapeOf(schema)
+      made.set(schema, fresh)
+      return fresh
+    } catch (thrown) {
+      const why = thrown instanceof Error ? thrown.message : String(thrown)
+      errors.push(`the schema of ${what} has a part that JSON cannot carry: ${why}`)
+      return ANYTHING
+    }
+  }
+  const nodes = draft.nodes.map((node) => [node.name, nodeShapes(node, shape)] as const)
+  const fields = Object.entries(draft.fields).map(
+    ([name, field]) => [name, shape(field.schema, `state field \`${name}\``)] as const,
+  )
+  return {
+    input: shape(draft.input, 'the workflow input'),
+    output: shape(draft.output, 'the workflow output'),
+    nodes: new Map(nodes),
+    fields: new Map(fields),
+  }
+}
+
+function nodeShapes(
+  node: NodeDraft,
+  shape: (schema: z.ZodType, what: string) => Shape,
+): { readonly input: Shape; readonly output: Shape } {
+  if (node.kind === 'agent') return node.agent
+  if (node.kind === 'port') return { input: node.port.request, output: node.port.response }
+  return {
+    input: shape(node.input, `the input of node \`${node.name}\``),
+    output: shape(node.output, `the output of node \`${node.name}\``),
+  }
+}
+
+/** Errors where no message of a source can ever fit its target. */
+function checkMessages(draft: Draft, shapes: Shapes): string[] {
+  const errors: string[] = []
+  const check = (from: Shape | undefined, to: Shape | undefined, what: string): void => {
+    const why = from && to ? mismatch(from.json, to.json) : null
+    if (why !== null) errors.push(`${what} can never fit: ${why}`)
+  }
+  for (const edge of draft.edges) {
+    for (const to of targetsOf(edge)) {
+      const what = `the message from \`${edge.from}\` to \`${to}\``
+      check(shapes.nodes.get(edge.from)?.output, shapes.nodes.get(to)?.input, what)
+    }
+  }
+  for (const name of draft.starts)
+    check(shapes.input, shapes.nodes.get(name)?.input, `the workflow input to start \`${name}\``)
+  for (const name of draft.outputs)
+    check(shapes.nodes.get(name)?.output, shapes.output, `the message of output \`${name}\``)
+  for (const { from, to } of draft.rejected)
+    check(REJECTED, shapes.nodes.get(to)?.input, `the rejection of \`${from}\` to its fallback \`${to}\``)
+  return errors
+}
+
+function specOf(draft: Draft, shapes: Shapes): WorkflowSpec {
+  const fields = fieldSpecs(draft, shapes)
+  const nodes = draft.nodes.map((node) => [node.name, nodeSpec(node, shapes, [...fields.values()])] as const)
+  const parts = {
+    input: shapes.input,
+    output: shapes.output,
+    maxSupersteps: draft.maxSupersteps,
+    nodes: new Map(nodes),
+    edges: draft.edges.map(edgeSpec),
+    fields,
+    // A draft without errors has exactly one start.
+    start: draft.starts.join(),
+    outputs: draft.outputs,
+    rejected: new Map(draft.rejected.map((one) => [one.from, one.to])),
+    tools: new Map(toolsOf(draft).map((tool) => [tool.name, tool.spec])),
+  }
+  return {
+    name: draft.name,
+    version: draft.version,
+    budget: limitsOf(draft.budget),
+    contract: draft.contract,
+    ...parts,
+    ...sign(parts),
+  }
+}
+
+function fieldSpecs(draft: Draft, shapes: Shapes): ReadonlyMap<string, FieldSpec> {
+  const specs = Object.entries(draft.fields).map(([name, field]): [string, FieldSpec] => {
+    const { kind, owner, reduce } = field
+    return [name, { name, kind, owner, reduce, shape: shapes.fields.get(name) ?? ANYTHING }]
+  })
+  return new Map(specs)
+}
+
+function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[]): NodeSpec {
+  const { input, output } = shapes.nodes.get(node.name) ?? { input: ANYTHING, output: ANYTHING }
+  const retry = { attempts: node.retry?.attempts ?? 1, backoffSeconds: node.retry?.backoffSeconds ?? 1 }
+  const common = { name: node.name, kind: node.kind, input, output, retry, agent: null, deadlineSeconds: null }
+  if (node.kind === 'port') return { ...common, tools: [], deadlineSeconds: node.port.deadlineSeconds, run: null }
+  if (node.kind === 'agent') {
+    const agent = node.agent.spec
+    return { ...common, agent, tools: agent.tools, run: agentHandler(node, fields) }
+  }
+  const tools = node.tools === null ? null : node.tools.map((tool) => tool.name)
+  return { ...common, tools, run: functionHandler(node, input, output, fields) }
+}
+
+/** Edge ids are made of names alone, so that the order of declaration does not change them. */
+function edgeSpec(edge: EdgeDraft): EdgeSpec {
+  if (edge.kind === 'direct') return { ...edge, id: `${edge.from}->${edge.to}` }
+  if (edge.kind === 'fan_out') return { ...edge, id: `fan_out:${edge.from}` }
+  const cases: { readonly when: Condition | null; readonly to: string }[] = [...edge.cases]
+  if (edge.otherwise !== null) cases.push({ when: null, to: edge.otherwise })
+  return { kind: edge.kind, id: `switch:${edge.from}`, from: edge.from, cases }
+}
+
+function limitsOf(budget: Budget): BudgetLimits {
+  return {
+    max_turns: budget.maxTurns,
+    max_tool_calls: budget.maxToolCalls,
+    max_runtime_seconds: budget.maxRuntimeSeconds,
+    max_tokens: budget.maxTokens,
+    max_cost_nano_usd: usdToNano(budget.maxCostUsd).toString(),
+  }
+}

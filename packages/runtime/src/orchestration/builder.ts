@@ -1,0 +1,118 @@
+import type { z } from 'zod'
+import { SignalboxError } from '../base/errors.ts'
+import { assemble } from './assemble.ts'
+import type { Draft, EdgeDraft, NodeDraft } from './draft.ts'
+import type { Builder, Fields, Validation, Workflow, WorkflowDef } from './types.ts'
+
+/**
+ * Starts a workflow definition. Nothing is checked before `validate` or `build`, which report every error at once.
+ */
+export function workflow<I extends z.ZodType, O extends z.ZodType, S extends Fields = Record<never, never>>(
+  def: WorkflowDef<I, O, S>,
+  // Nothing is declared yet: an index signature here would make every name look declared.
+): Builder<{ in: z.output<I>; out: z.output<O>; state: S }, Record<never, never>> {
+  const draft: Draft = {
+    name: def.name,
+    version: def.version,
+    input: def.input,
+    output: def.output,
+    budget: def.budget,
+    fields: def.state ?? {},
+    tools: def.tools ?? [],
+    contract: def.contract ?? null,
+    maxSupersteps: def.maxSupersteps ?? 100,
+    nodes: [],
+    edges: [],
+    starts: [],
+    outputs: [],
+    rejected: [],
+  }
+  return typed(new DraftBuilder(draft))
+}
+
+type FunctionDraft = Extract<NodeDraft, { kind: 'function' }>
+type AgentDraft = Extract<NodeDraft, { kind: 'agent' }>
+/** What the user passes for a node: the draft without what the builder adds, `Optional` may be left out. */
+type Given<D, Optional extends keyof D> = Omit<D, 'kind' | 'name' | Optional> & { [K in Optional]?: D[K] }
+
+/** The untyped builder behind all typed ones: each call returns a new one with a longer draft. */
+class DraftBuilder {
+  readonly #draft: Draft
+
+  constructor(draft: Draft) {
+    this.#draft = draft
+  }
+
+  node(name: string, def: Given<FunctionDraft, 'retry' | 'tools'>): DraftBuilder {
+    const { input, output, run } = def
+    return this.#add({ kind: 'function', name, input, output, run, retry: def.retry ?? null, tools: def.tools ?? null })
+  }
+
+  agent(
+    name: string,
+    agent: AgentDraft['agent'],
+    wiring: Given<Omit<AgentDraft, 'agent'>, 'retry' | 'done'>,
+  ): DraftBuilder {
+    const { prompt, done, retry } = wiring
+    return this.#add({ kind: 'agent', name, agent, prompt, done: done ?? null, retry: retry ?? null })
+  }
+
+  port(name: string, port: Extract<NodeDraft, { kind: 'port' }>['port']): DraftBuilder {
+    return this.#add({ kind: 'port', name, port, retry: null })
+  }
+
+  start(name: string): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, starts: [...this.#draft.starts, name] })
+  }
+
+  edge(from: string, to: string, when?: Extract<EdgeDraft, { kind: 'direct' }>['when']): DraftBuilder {
+    return this.#connect({ kind: 'direct', from, to, when: when ?? null })
+  }
+
+  switch(from: string, cases: Extract<EdgeDraft, { kind: 'switch' }>['cases'], otherwise?: string): DraftBuilder {
+    return this.#connect({ kind: 'switch', from, cases: [...cases], otherwise: otherwise ?? null })
+  }
+
+  fanOut(from: string, to: readonly string[]): DraftBuilder {
+    return this.#connect({ kind: 'fan_out', from, to: [...to] })
+  }
+
+  onRejected(from: string, to: string): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, rejected: [...this.#draft.rejected, { from, to }] })
+  }
+
+  output(name: string): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, outputs: [...this.#draft.outputs, name] })
+  }
+
+  validate(): Validation {
+    const { errors, warnings } = assemble(this.#draft)
+    return { errors, warnings }
+  }
+
+  build(): Workflow<never, unknown> {
+    const { errors, spec } = assemble(this.#draft)
+    if (spec === null) {
+      const count = errors.length === 1 ? '1 error' : `${errors.length} errors`
+      const list = errors.map((error) => `\n- ${error}`).join('')
+      throw new SignalboxError('WORKFLOW_INVALID', `workflow \`${this.#draft.name}\` has ${count}:${list}`, {
+        details: { errors },
+      })
+    }
+    return { name: spec.name, version: spec.version, spec }
+  }
+
+  #add(node: NodeDraft): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, nodes: [...this.#draft.nodes, node] })
+  }
+
+  #connect(edge: EdgeDraft): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, edges: [...this.#draft.edges, edge] })
+  }
+}
+
+/** The typed face of a builder: the same object. The types forbid only what `build` would refuse too. */
+function typed<B>(builder: DraftBuilder): B {
+  // The typed interface has one method for each method of the draft builder; its type parameters exist only in types.
+  return builder as unknown as B
+}

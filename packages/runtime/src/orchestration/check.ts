@@ -1,0 +1,128 @@
+import { usdToNano } from '../base/money.ts'
+import type { AnyTool } from '../contracts/tool.ts'
+import type { Draft, NodeDraft } from './draft.ts'
+
+/** Checks of everything but the edges. Each returns plain sentences that name the place and the fix. */
+
+const NAME = /^[a-z][a-z0-9-]{0,62}$/
+const FIELD_NAME = /^[a-z][A-Za-z0-9_]{0,62}$/
+const VERSION = /^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$/
+const NAME_RULE = 'must be a lower-case letter, then lower-case letters, digits and -, at most 63'
+
+/** Errors in the workflow's own values: name, version, budget, limits, contract. */
+export function checkHeader(draft: Draft): string[] {
+  const errors: string[] = []
+  if (!NAME.test(draft.name)) errors.push(`the workflow name \`${draft.name}\` ${NAME_RULE}`)
+  if (!VERSION.test(draft.version))
+    errors.push(`the version \`${draft.version}\` must be letters, digits, ., + and -, at most 64`)
+  if (!positiveInteger(draft.maxSupersteps)) errors.push('`maxSupersteps` must be a whole number above 0')
+  for (const [name, text] of Object.entries(draft.contract ?? {})) {
+    if (typeof text !== 'string' || text.trim() === '')
+      errors.push(`\`contract.${name}\` is empty; say it or leave the contract out`)
+  }
+  return [...errors, ...checkBudget(draft)]
+}
+
+function checkBudget(draft: Draft): string[] {
+  // Callers without types may leave the budget or a part of it out.
+  const budget: Readonly<Record<string, unknown>> = { ...draft.budget }
+  const errors: string[] = []
+  for (const name of ['maxTurns', 'maxToolCalls', 'maxTokens']) {
+    if (!positiveInteger(budget[name])) errors.push(`\`budget.${name}\` must be a whole number above 0`)
+  }
+  const seconds = budget.maxRuntimeSeconds
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds <= 0)
+    errors.push('`budget.maxRuntimeSeconds` must be a number of seconds above 0')
+  if (!positiveUsd(budget.maxCostUsd))
+    errors.push('`budget.maxCostUsd` must be a text of US dollars above 0, such as `0.50`')
+  return errors
+}
+
+function positiveUsd(value: unknown): boolean {
+  if (typeof value !== 'string') return false
+  try {
+    return usdToNano(value) > 0n
+  } catch {
+    return false
+  }
+}
+
+function positiveInteger(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+}
+
+/** Errors in the nodes themselves: names, retries, ports, agents. */
+export function checkNodes(draft: Draft): string[] {
+  const errors: string[] = []
+  const seen = new Set<string>()
+  const agents = new Map<string, Extract<NodeDraft, { kind: 'agent' }>['agent']>()
+  if (draft.nodes.length === 0) errors.push('there is no node; add one with `.node`, `.agent` or `.port`')
+  for (const node of draft.nodes) {
+    if (!NAME.test(node.name)) errors.push(`the node name \`${node.name}\` ${NAME_RULE}`)
+    if (seen.has(node.name)) errors.push(`node \`${node.name}\` is declared twice`)
+    seen.add(node.name)
+    errors.push(...checkRetry(node))
+    if (node.kind === 'agent') {
+      const other = agents.get(node.agent.name)
+      if (other && other.spec !== node.agent.spec)
+        errors.push(`two different agents are named \`${node.agent.name}\`; policy tells agents apart by name`)
+      agents.set(node.agent.name, node.agent)
+    }
+    if (node.kind === 'port') errors.push(...checkPort(node))
+  }
+  return errors
+}
+
+function checkRetry(node: NodeDraft): string[] {
+  if (node.retry === null) return []
+  const errors: string[] = []
+  if (!positiveInteger(node.retry.attempts))
+    errors.push(`node \`${node.name}\`: \`retry.attempts\` must be a whole number above 0`)
+  const backoff = node.retry.backoffSeconds ?? 1
+  if (!Number.isFinite(backoff) || backoff < 0)
+    errors.push(`node \`${node.name}\`: \`retry.backoffSeconds\` must be 0 or more`)
+  return errors
+}
+
+function checkPort(node: Extract<NodeDraft, { kind: 'port' }>): string[] {
+  const errors: string[] = []
+  const { name, deadlineSeconds } = node.port
+  if (!NAME.test(name)) errors.push(`the port name \`${name}\` ${NAME_RULE}`)
+  if (!Number.isFinite(deadlineSeconds) || deadlineSeconds <= 0)
+    errors.push(`port \`${name}\`: \`deadlineSeconds\` must be above 0; a request that waits for ever blocks the run`)
+  return errors
+}
+
+/** Errors in the state: names and owners (invariant 8). */
+export function checkFields(draft: Draft): string[] {
+  const errors: string[] = []
+  const nodes = new Set(draft.nodes.map((node) => node.name))
+  for (const [name, field] of Object.entries(draft.fields)) {
+    if (!FIELD_NAME.test(name))
+      errors.push(`the state field \`${name}\` must be a lower-case letter, then letters, digits and _, at most 63`)
+    if (field.owner !== null && !nodes.has(field.owner))
+      errors.push(`state field \`${name}\` is owned by \`${field.owner}\`, which is not a node`)
+  }
+  return errors
+}
+
+/** Every tool that a run of the workflow may name, each once, in order of first mention. */
+export function toolsOf(draft: Draft): readonly AnyTool[] {
+  const all = [...draft.tools]
+  for (const node of draft.nodes) {
+    if (node.kind === 'agent') all.push(...node.agent.tools)
+    if (node.kind === 'function') all.push(...(node.tools ?? []))
+  }
+  return [...new Set(all)]
+}
+
+/** Errors in the tools: two of one name (the door, the catalogue and the model know tools by name). */
+export function checkTools(draft: Draft): string[] {
+  const errors: string[] = []
+  const byName = new Map<string, AnyTool>()
+  for (const tool of toolsOf(draft)) {
+    if (byName.has(tool.name)) errors.push(`two different tools are named \`${tool.name}\``)
+    byName.set(tool.name, tool)
+  }
+  return errors
+}

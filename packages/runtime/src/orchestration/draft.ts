@@ -1,0 +1,76 @@
+import type { z } from 'zod'
+import type { JsonValue } from '../base/json.ts'
+import type { AnyTool } from '../contracts/tool.ts'
+import type { Agent, WorkflowContract } from '../contracts/workflow.ts'
+import type { Budget, Field, NodeCtx, Port, RetryOptions } from './types.ts'
+
+/**
+ * What the builder collected, as data. The builder's types have checked what they can; here the type parameters are
+ * gone, and messages are JSON.
+ */
+
+/** A condition on a message. */
+export type Condition = (message: JsonValue) => boolean
+
+/** The context of a function node without its type parameters. */
+export type AnyNodeCtx = Omit<NodeCtx<Record<string, never>, string>, 'state' | 'write' | 'call'> & {
+  readonly state: Readonly<Record<string, JsonValue | undefined>>
+  write(values: Readonly<Record<string, unknown>>): void
+  call(tool: AnyTool, args: unknown): Promise<unknown>
+}
+
+/** A declared node. */
+export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | null } & (
+  | {
+      readonly kind: 'function'
+      readonly input: z.ZodType
+      readonly output: z.ZodType
+      readonly tools: readonly AnyTool[] | null
+      readonly run: (input: JsonValue, ctx: AnyNodeCtx) => unknown
+    }
+  | {
+      readonly kind: 'agent'
+      readonly agent: Agent<never, unknown>
+      readonly prompt: (input: JsonValue, state: AnyNodeCtx['state']) => string
+      readonly done: ((output: JsonValue, ctx: AnyNodeCtx) => void) | null
+    }
+  | { readonly kind: 'port'; readonly port: Port<never, unknown> }
+)
+
+/** A declared edge. */
+export type EdgeDraft =
+  | { readonly kind: 'direct'; readonly from: string; readonly to: string; readonly when: Condition | null }
+  | {
+      readonly kind: 'switch'
+      readonly from: string
+      readonly cases: readonly { readonly when: Condition; readonly to: string }[]
+      readonly otherwise: string | null
+    }
+  | { readonly kind: 'fan_out'; readonly from: string; readonly to: readonly string[] }
+
+/** Everything declared, in order. */
+export interface Draft {
+  readonly name: string
+  readonly version: string
+  readonly input: z.ZodType
+  readonly output: z.ZodType
+  readonly budget: Budget
+  readonly fields: Readonly<Record<string, Field<string, unknown, never>>>
+  readonly tools: readonly AnyTool[]
+  readonly contract: WorkflowContract | null
+  readonly maxSupersteps: number
+  readonly nodes: readonly NodeDraft[]
+  readonly edges: readonly EdgeDraft[]
+  readonly starts: readonly string[]
+  readonly outputs: readonly string[]
+  readonly rejected: readonly { readonly from: string; readonly to: string }[]
+}
+
+/** The nodes that an edge can reach, each once, in declaration order. */
+export function targetsOf(edge: EdgeDraft): readonly string[] {
+  if (edge.kind === 'direct') return [edge.to]
+  if (edge.kind === 'fan_out') return [...new Set(edge.to)]
+  const all = edge.cases.map((one) => one.to)
+  if (edge.otherwise !== null) all.push(edge.otherwise)
+  return [...new Set(all)]
+}

@@ -1,0 +1,72 @@
+import { type JsonObject, type JsonValue, toJsonValue } from '../base/json.ts'
+import type { AnyTool } from '../contracts/tool.ts'
+import type { FieldSpec, HandlerCtx, HandlerEnd, Shape } from '../contracts/workflow.ts'
+import type { AnyNodeCtx, NodeDraft } from './draft.ts'
+
+/**
+ * Turns what a user declared into the handler that the engine runs. A message is parsed when it comes in and when it
+ * goes out, so that user code sees what its types say and nothing else reaches the record.
+ */
+
+type Run = (input: JsonValue, ctx: HandlerCtx) => Promise<HandlerEnd>
+
+/** Handler of a function node. Throws INPUT_INVALID when the returned message does not fit the declared output. */
+export function functionHandler(
+  node: Extract<NodeDraft, { kind: 'function' }>,
+  input: Shape,
+  output: Shape,
+  fields: readonly FieldSpec[],
+): Run {
+  return async (message, ctx) => {
+    const value = await node.run(input.parse(message, `the message to node \`${node.name}\``), userCtx(ctx, fields))
+    return { kind: 'message', message: output.parse(value, `the message of node \`${node.name}\``) }
+  }
+}
+
+/** Handler of an agent node: makes the prompt, runs the agent's loop, hands the final answer to `done`. */
+export function agentHandler(node: Extract<NodeDraft, { kind: 'agent' }>, fields: readonly FieldSpec[]): Run {
+  return async (message, ctx) => {
+    const user = userCtx(ctx, fields)
+    const input = node.agent.input.parse(message, `the message to agent \`${node.name}\``)
+    const end = await node.agent.run(node.prompt(input, user.state), ctx)
+    if (end.kind === 'rejected') return end
+    const output = node.agent.output.parse(end.message, `the answer of agent \`${node.name}\``)
+    node.done?.(output, user)
+    return { ...end, message: output }
+  }
+}
+
+/** The user's view of the engine's handle. Getters, because the handle's state changes with the node's own writes. */
+function userCtx(ctx: HandlerCtx, fields: readonly FieldSpec[]): AnyNodeCtx {
+  const lists = fields.filter((field) => field.kind === 'appended').map((field) => field.name)
+  return {
+    runId: ctx.runId,
+    get state() {
+      return readState(ctx.state, lists)
+    },
+    write: (values) => ctx.write(writesOf(values)),
+    call: (tool, args) => call(ctx, tool, args),
+    now: () => ctx.now(),
+    random: () => ctx.random(),
+  }
+}
+
+/** The state with an empty list for each list that nobody appended to yet. */
+function readState(state: JsonObject, lists: readonly string[]): JsonObject {
+  const missing = lists.filter((name) => !Object.hasOwn(state, name))
+  if (missing.length === 0) return state
+  return { ...Object.fromEntries(missing.map((name) => [name, []])), ...state }
+}
+
+/** Values as JSON; a field set to undefined is not written. */
+function writesOf(values: Readonly<Record<string, unknown>>): JsonObject {
+  const written = Object.entries(values).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(written.map(([name, value]) => [name, toJsonValue(value, `state field \`${name}\``)]))
+}
+
+async function call(ctx: HandlerCtx, tool: AnyTool, args: unknown): Promise<unknown> {
+  const json = toJsonValue(args, `the arguments of \`${tool.name}\``)
+  const end = await ctx.ask({ kind: 'tool', tool: tool.name, args: json })
+  if (end.status === 'succeeded') return { status: end.status, output: end.output }
+  return { status: end.status, code: end.code, reason: end.reason }
+}

@@ -1,0 +1,221 @@
+import type { z } from 'zod'
+import type { JsonValue } from '../base/json.ts'
+import type { OutcomeStatus } from '../contracts/common.ts'
+import type { AnyTool, Tool } from '../contracts/tool.ts'
+import type { Agent, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
+import type { REJECTION } from './fields.ts'
+
+/**
+ * The types behind the builder. Two type parameters carry everything: `P`, what the workflow declares (input, output,
+ * state), and `G`, the nodes declared so far with what each takes and sends.
+ */
+
+/** A state field. `Owner` is the node that may write it, or `never` when every node may. */
+export interface Field<Owner extends string, Value, Write> {
+  readonly kind: 'owned' | 'appended' | 'reduced'
+  readonly owner: Owner | null
+  readonly schema: z.ZodType
+  readonly reduce: ((current: JsonValue | undefined, write: JsonValue) => JsonValue) | null
+  /** Only for types: what is read and what is written. */
+  readonly _value?: Value
+  readonly _write?: (write: Write) => void
+}
+
+/** State fields by name. */
+export type Fields = Readonly<Record<string, Field<string, unknown, never>>>
+
+type ValueOf<F> = F extends Field<string, infer Value, never> ? Value : never
+type WriteOf<F> = F extends Field<string, unknown, infer Write> ? Write : never
+type OwnerOf<F> = F extends Field<infer Owner, unknown, never> ? Owner : never
+
+/** The state as a node reads it: the last barrier with the node's own writes (invariant 8). */
+export type StateOf<S extends Fields> = { readonly [K in keyof S]: ValueOf<S[K]> }
+
+/** What node `N` may write: its own fields and the shared ones. */
+export type WritesOf<S extends Fields, N extends string> = {
+  readonly [K in keyof S as [OwnerOf<S[K]>] extends [never] ? K : N extends OwnerOf<S[K]> ? K : never]?: WriteOf<S[K]>
+}
+
+/** Every node that owns a field. */
+export type OwnersOf<S extends Fields> = { [K in keyof S]: OwnerOf<S[K]> }[keyof S]
+
+/** How a call ended. A union of ends; calling never throws one. */
+export type CallEnd<O> =
+  | { readonly status: 'succeeded'; readonly output: O }
+  | { readonly status: Exclude<OutcomeStatus, 'succeeded'>; readonly code: string; readonly reason: string }
+
+/** What the handler of a function node gets. It belongs to one activation and is refused after it. */
+export interface NodeCtx<S extends Fields, N extends string> {
+  readonly runId: string
+  /** Own writes are visible at once; those of other nodes after the barrier (invariant 8). */
+  readonly state: StateOf<S>
+  /** Writes own and shared fields; an appended field takes one item. */
+  write(values: WritesOf<S, N>): void
+  /** One call through the door, any wait for an approval included (invariant 1). */
+  call<I, O>(tool: Tool<I, O>, args: NoInfer<I>): Promise<CallEnd<O>>
+  /** Deterministic time (invariant 13). */
+  now(): Date
+  /** Deterministic random number in [0, 1) (invariant 13). */
+  random(): number
+}
+
+/** What may be done with an agent's final answer: read and write state, nothing else. */
+export type DoneCtx<S extends Fields, N extends string> = Pick<NodeCtx<S, N>, 'runId' | 'state' | 'write' | 'now'>
+
+/** Retry of a node. */
+export interface RetryOptions {
+  /** All attempts, the first included. */
+  readonly attempts: number
+  /** Seconds before the second attempt; doubles each time. Default 1. */
+  readonly backoffSeconds?: number
+}
+
+/** How a function node is declared. */
+export interface NodeDef<S extends Fields, N extends string, I extends z.ZodType, O extends z.ZodType> {
+  readonly input: I
+  readonly output: O
+  readonly retry?: RetryOptions
+  /** Tools that this node may call. Default: every tool of the workflow. */
+  readonly tools?: readonly AnyTool[]
+  /** What it returns is the message to the nodes after it. */
+  readonly run: (input: z.output<I>, ctx: NodeCtx<S, N>) => z.input<O> | Promise<z.input<O>>
+}
+
+/** How an agent becomes a node. */
+export interface AgentWiring<S extends Fields, N extends string, I, O> {
+  readonly prompt: (input: I, state: StateOf<S>) => string
+  /** Called once with the final answer, before it is sent on. */
+  readonly done?: (output: O, ctx: DoneCtx<S, N>) => void
+  readonly retry?: RetryOptions
+}
+
+/** A place where the workflow asks a person or a system and goes on with the answer as a later message. */
+export interface Port<in Q, out A> {
+  readonly name: string
+  readonly request: Shape
+  readonly response: Shape
+  readonly deadlineSeconds: number
+  /** Only for types. */
+  readonly _io?: (request: Q) => A
+}
+
+/** Hard limits of a run (invariant 6). All are required and positive. */
+export interface Budget {
+  readonly maxTurns: number
+  readonly maxToolCalls: number
+  /** Active time: waiting for people and downtime do not count. */
+  readonly maxRuntimeSeconds: number
+  readonly maxTokens: number
+  /** Decimal US dollars such as `0.50`. */
+  readonly maxCostUsd: string
+}
+
+/** How a workflow is declared. */
+export interface WorkflowDef<I extends z.ZodType, O extends z.ZodType, S extends Fields> {
+  readonly name: string
+  readonly version: string
+  readonly input: I
+  readonly output: O
+  readonly budget: Budget
+  readonly state?: S
+  /** Tools that function nodes may call, besides those of the agents. */
+  readonly tools?: readonly AnyTool[]
+  /** What a review board reads. Optional in development. */
+  readonly contract?: WorkflowContract
+  /** Rounds after which the run ends with SUPERSTEP_LIMIT. Default 100. */
+  readonly maxSupersteps?: number
+}
+
+/** A built workflow. */
+export interface Workflow<in I, out O> {
+  readonly name: string
+  readonly version: string
+  readonly spec: WorkflowSpec
+  /** Only for types. */
+  readonly _io?: (input: I) => O
+}
+
+/** What a validation found, in plain sentences. */
+export interface Validation {
+  readonly errors: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+/** What a workflow declares, as types. */
+export interface Declared {
+  readonly in: unknown
+  readonly out: unknown
+  readonly state: Fields
+}
+
+/** What a node takes and sends. */
+export interface Io {
+  readonly in: unknown
+  readonly out: unknown
+}
+
+/** The nodes declared so far. */
+export type Graph = Record<string, Io>
+
+type Rejected = z.output<typeof REJECTION>
+type Name<G> = keyof G & string
+type New<G, N extends string> = N extends keyof G ? { readonly 'node already declared': N } : N
+type Fit<From, To, N> = [From] extends [To] ? N : { readonly 'message does not fit': { from: From; to: To } }
+type Takers<G extends Graph, M> = { [K in keyof G]: [M] extends [G[K]['in']] ? K : never }[keyof G] & string
+
+/** One case of a switch. */
+export interface Case<M, To extends string> {
+  readonly when: (message: M) => boolean
+  readonly to: To
+}
+
+/**
+ * A workflow under construction. Each call returns a new builder; the types check edges, start, outputs and owners, and
+ * `build` checks the rest.
+ */
+export interface Builder<P extends Declared, G extends Graph> {
+  /** Adds a node that runs a function. */
+  node<const N extends string, I extends z.ZodType, O extends z.ZodType>(
+    name: N & New<G, N>,
+    def: NodeDef<P['state'], N, I, O>,
+  ): Builder<P, G & Record<N, { in: z.output<I>; out: z.output<O> }>>
+  /** Adds a node that runs an agent. */
+  agent<const N extends string, I, O>(
+    name: N & New<G, N>,
+    agent: Agent<I, O>,
+    wiring: AgentWiring<P['state'], N, I, O>,
+  ): Builder<P, G & Record<N, { in: I; out: O }>>
+  /** Adds a node that asks outside: its input is the request, its message the response. It holds no barrier. */
+  port<const N extends string, Q, A>(
+    name: N & New<G, N>,
+    port: Port<Q, A>,
+  ): Builder<P, G & Record<N, { in: Q; out: A }>>
+  /** Names the node that gets the run's input. */
+  start<N extends Name<G>>(name: N & Fit<P['in'], G[N]['in'], N>): Builder<P, G>
+  /** Sends each message of `from` to `to`; with `when`, only those for which it returns true. */
+  edge<F extends Name<G>, T extends Name<G>>(
+    from: F,
+    to: T & Fit<G[F]['out'], G[T]['in'], T>,
+    when?: (message: G[F]['out']) => boolean,
+  ): Builder<P, G>
+  /** Sends each message of `from` to the first case that holds, else to `otherwise`. */
+  switch<F extends Name<G>>(
+    from: F,
+    cases: readonly Case<G[F]['out'], Takers<G, G[F]['out']>>[],
+    otherwise: Takers<G, G[F]['out']>,
+  ): Builder<P, G>
+  /** Sends each message of `from` to all targets, which then run in one superstep. */
+  fanOut<F extends Name<G>>(from: F, to: readonly Takers<G, G[F]['out']>[]): Builder<P, G>
+  /** Where an agent's rejected call or a port's passed deadline goes; without it the model continues, the run stops. */
+  onRejected<F extends Name<G>, T extends Name<G>>(from: F, to: T & Fit<Rejected, G[T]['in'], T>): Builder<P, G>
+  /** Names a node whose message is an output of the run. */
+  output<N extends Name<G>>(name: N & Fit<G[N]['out'], P['out'], N>): Builder<P, G>
+  /** What `build` would find wrong or doubtful. */
+  validate(): Validation
+  /** The workflow. Throws WORKFLOW_INVALID with every error at once. */
+  build(
+    ...missing: [OwnersOf<P['state']>] extends [keyof G]
+      ? []
+      : [{ 'state owner is not a node': Exclude<OwnersOf<P['state']>, keyof G> }]
+  ): Workflow<P['in'], P['out']>
+}
