@@ -1,0 +1,389 @@
+/**
+ * The store for tests: everything in maps, the same answers as the durable ones, gone with the process.
+ * Each method does its work before it first waits, so that methods never interleave.
+ */
+import { SignalboxError } from '../base/errors.ts'
+import type { Host } from '../base/host.ts'
+import type {
+  ClaimRequest,
+  CommitResult,
+  EffectRow,
+  ExportedRecord,
+  InboxItem,
+  InboxResult,
+  KillSwitch,
+  NewRun,
+  PersonRequestRow,
+  RecordFilter,
+  RunCommit,
+  RunFilter,
+  RunRow,
+  Store,
+  StoredInboxItem,
+  StoredRecord,
+  StoreStats,
+} from '../contracts/store.ts'
+import {
+  ACTIVE_STATUSES,
+  checkCommit,
+  checkNewRun,
+  firstRow,
+  holdsIdentity,
+  mayClaimAgain,
+  runnableAfterRelease,
+  STORE_VERSION,
+  wakes,
+} from './rules.ts'
+
+interface MemoryInboxRow {
+  readonly item: StoredInboxItem
+  consumed: boolean
+}
+
+interface MemoryRun {
+  row: RunRow
+  runnable: boolean
+  readonly records: StoredRecord[]
+  readonly inbox: MemoryInboxRow[]
+}
+
+interface MemoryKey {
+  readonly wrapped: Uint8Array | null
+  readonly destroyedAt: number | null
+}
+
+/** A key of a map that no two pairs of texts share. */
+function pair(first: string, second: string): string {
+  return `${first.length}:${first}${second}`
+}
+
+function open(run: MemoryRun): MemoryInboxRow[] {
+  return run.inbox.filter((entry) => !entry.consumed)
+}
+
+/** True while an inbox row waits that the run must read in its status. */
+function asked(run: MemoryRun): boolean {
+  return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
+}
+
+class MemoryStore implements Store {
+  readonly version = STORE_VERSION
+  readonly capabilities = { durable: false, sharedBetweenProcesses: false }
+
+  readonly #runs = new Map<string, MemoryRun>()
+  readonly #byRequest = new Map<string, MemoryRun>()
+  readonly #log: ExportedRecord[] = []
+  #effects: EffectRow[] = []
+  readonly #requests = new Map<string, PersonRequestRow>()
+  readonly #switches = new Map<string, KillSwitch>()
+  readonly #keys = new Map<string, MemoryKey>()
+  readonly #cursors = new Map<string, number>()
+  #inboxRows = 0
+  #bytes = 0
+  #commits = 0
+  #closed = false
+
+  async create(run: NewRun): Promise<{ status: 'created' } | { status: 'exists'; runId: string }> {
+    this.#check()
+    checkNewRun(run)
+    const known = this.#find(run.tenant, run.runId) ?? this.#byRequest.get(pair(run.tenant, run.requestId))
+    if (known) return { status: 'exists', runId: known.row.runId }
+    const made: MemoryRun = { row: firstRow(run), runnable: true, records: [], inbox: [] }
+    this.#runs.set(pair(run.tenant, run.runId), made)
+    this.#byRequest.set(pair(run.tenant, run.requestId), made)
+    this.#append(made, [run.genesis])
+    this.#commits++
+    return { status: 'created' }
+  }
+
+  async commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]> {
+    this.#check()
+    for (const commit of commits) checkCommit(commit)
+    const results = commits.map((commit) => this.#commitOne(commit))
+    if (results.some((result) => result.status === 'committed')) this.#commits++
+    return results
+  }
+
+  async claim(request: ClaimRequest): Promise<readonly RunRow[]> {
+    this.#check()
+    const claimed: RunRow[] = []
+    for (const run of this.#runs.values()) {
+      if (claimed.length >= request.limit) break
+      if (!claimable(run, request)) continue
+      run.runnable = asked(run)
+      run.row = { ...run.row, epoch: run.row.epoch + 1, leaseOwner: request.worker, leaseUntil: request.leaseUntil }
+      claimed.push(run.row)
+    }
+    return claimed
+  }
+
+  async heartbeat(
+    worker: string,
+    held: readonly { tenant: string; runId: string; epoch: number }[],
+    leaseUntil: number,
+  ): Promise<readonly string[]> {
+    this.#check()
+    const lost: string[] = []
+    for (const { tenant, runId, epoch } of held) {
+      const run = this.#find(tenant, runId)
+      if (run && run.row.leaseOwner === worker && run.row.epoch === epoch) run.row = { ...run.row, leaseUntil }
+      else lost.push(runId)
+    }
+    return lost
+  }
+
+  async post(item: InboxItem): Promise<InboxResult> {
+    this.#check()
+    const run = this.#find(item.tenant, item.runId)
+    if (!run) return { status: 'no_run' }
+    if (run.inbox.some((entry) => entry.item.id === item.id)) return { status: 'duplicate' }
+    const first = item.slot === null ? undefined : run.inbox.find((entry) => entry.item.slot === item.slot)
+    if (first) {
+      const { by, body, createdAt } = first.item
+      return { status: 'slot_taken', by: by.id, body, createdAt }
+    }
+    run.inbox.push({ item: { ...item, row: ++this.#inboxRows }, consumed: false })
+    if (wakes(item.kind, run.row.status)) run.runnable = true
+    return { status: 'stored' }
+  }
+
+  async inbox(tenant: string, runId: string): Promise<readonly StoredInboxItem[]> {
+    this.#check()
+    const run = this.#find(tenant, runId)
+    return run ? open(run).map((entry) => entry.item) : []
+  }
+
+  async run(tenant: string, runId: string): Promise<RunRow | null> {
+    this.#check()
+    return this.#find(tenant, runId)?.row ?? null
+  }
+
+  async runs(filter: RunFilter): Promise<readonly RunRow[]> {
+    this.#check()
+    return [...this.#runs.values()]
+      .map((run) => run.row)
+      .filter((row) => inFilter(row, filter))
+      .sort(newestFirst)
+      .slice(0, filter.limit)
+  }
+
+  async records(tenant: string, runId: string, filter: RecordFilter = {}): Promise<readonly StoredRecord[]> {
+    this.#check()
+    const { after = 0, through = Number.MAX_SAFE_INTEGER, types, limit, descending = false } = filter
+    const found = (this.#find(tenant, runId)?.records ?? []).filter(
+      (record) => record.seq > after && record.seq <= through && (!types || types.includes(record.type)),
+    )
+    if (descending) found.reverse()
+    return found.slice(0, limit)
+  }
+
+  async recordsAt(tenant: string, runId: string, seqs: readonly number[]): Promise<readonly StoredRecord[]> {
+    this.#check()
+    const wanted = new Set(seqs)
+    return (this.#find(tenant, runId)?.records ?? []).filter((record) => wanted.has(record.seq))
+  }
+
+  async export(after: number, limit: number): Promise<readonly ExportedRecord[]> {
+    this.#check()
+    return this.#log.slice(Math.max(0, after), Math.max(0, after) + limit)
+  }
+
+  async effect(tenant: string, tool: string, scope: string, identity: string): Promise<EffectRow | null> {
+    this.#check()
+    return this.#holder({ tenant, tool, scope, identity }) ?? null
+  }
+
+  async effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]> {
+    this.#check()
+    return this.#effects.filter((row) => row.tenant === tenant && row.rootRunId === rootRunId)
+  }
+
+  async request(tenant: string, id: string): Promise<PersonRequestRow | null> {
+    this.#check()
+    return this.#requests.get(pair(tenant, id)) ?? null
+  }
+
+  async requests(filter: Parameters<Store['requests']>[0]): Promise<readonly PersonRequestRow[]> {
+    this.#check()
+    return [...this.#requests.values()]
+      .filter(
+        (row) =>
+          row.tenant === filter.tenant &&
+          (filter.state === undefined || row.state === filter.state) &&
+          (filter.kind === undefined || row.kind === filter.kind) &&
+          (filter.runId === undefined || row.runId === filter.runId),
+      )
+      .sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1))
+      .slice(0, filter.limit)
+  }
+
+  async killSwitches(tenant: string): Promise<readonly KillSwitch[]> {
+    this.#check()
+    return [...this.#switches.values()]
+      .filter((row) => row.tenant === tenant)
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+  }
+
+  async putKillSwitch(row: KillSwitch): Promise<void> {
+    this.#check()
+    this.#switches.set(pair(row.tenant, row.id), { ...row })
+  }
+
+  async key(tenant: string, subject: string): Promise<MemoryKey | null> {
+    this.#check()
+    const key = this.#keys.get(pair(tenant, subject))
+    return key ? { wrapped: key.wrapped?.slice() ?? null, destroyedAt: key.destroyedAt } : null
+  }
+
+  async putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null> {
+    this.#check()
+    const place = pair(tenant, subject)
+    const key = this.#keys.get(place) ?? { wrapped: wrapped.slice(), destroyedAt: null }
+    this.#keys.set(place, key)
+    return key.wrapped?.slice() ?? null
+  }
+
+  async destroyKey(tenant: string, subject: string, at: number): Promise<void> {
+    this.#check()
+    const place = pair(tenant, subject)
+    const destroyedAt = this.#keys.get(place)?.destroyedAt ?? at
+    this.#keys.set(place, { wrapped: null, destroyedAt })
+  }
+
+  async cursor(name: string): Promise<number> {
+    this.#check()
+    return this.#cursors.get(name) ?? 0
+  }
+
+  async setCursor(name: string, position: number): Promise<void> {
+    this.#check()
+    this.#cursors.set(name, position)
+  }
+
+  async stats(): Promise<StoreStats> {
+    this.#check()
+    return { runs: this.#runs.size, records: this.#log.length, bytes: this.#bytes, commits: this.#commits }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #check(): void {
+    if (this.#closed) throw new SignalboxError('STORE_UNAVAILABLE', 'the store is closed: open it again')
+  }
+
+  #find(tenant: string, runId: string): MemoryRun | undefined {
+    return this.#runs.get(pair(tenant, runId))
+  }
+
+  #holder(at: Pick<EffectRow, 'tenant' | 'tool' | 'scope' | 'identity'>): EffectRow | undefined {
+    return this.#effects.find(
+      (row) =>
+        row.tenant === at.tenant &&
+        row.tool === at.tool &&
+        row.scope === at.scope &&
+        row.identity === at.identity &&
+        holdsIdentity(row.state),
+    )
+  }
+
+  #commitOne(commit: RunCommit): CommitResult {
+    const run = this.#find(commit.tenant, commit.runId)
+    if (!run || run.row.leaseOwner === null || run.row.seq !== commit.expectSeq || run.row.epoch !== commit.epoch)
+      return { status: 'fenced' }
+    const consumed = new Set(commit.consumed)
+    if (commit.release && open(run).some((entry) => !consumed.has(entry.item.row))) return { status: 'inbox_not_empty' }
+    const effects = this.#applyEffects(commit)
+    if (typeof effects === 'string') return { status: 'effect_claimed', effectId: effects }
+    this.#effects = effects
+    for (const entry of run.inbox) if (consumed.has(entry.item.row)) entry.consumed = true
+    for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
+    const lease = commit.release ? { leaseOwner: null, leaseUntil: null } : {}
+    run.row = { ...run.row, ...commit.row, ...lease, seq: commit.seq, head: commit.head }
+    if (commit.release) run.runnable = runnableAfterRelease(commit.row.status)
+    this.#append(run, commit.records)
+    return { status: 'committed' }
+  }
+
+  /** The ledger after the commit's changes, or the id of the effect that holds a claimed identity. */
+  #applyEffects(commit: RunCommit): EffectRow[] | string {
+    if (commit.effects.length === 0) return this.#effects
+    const before = this.#effects
+    try {
+      this.#effects = [...before]
+      for (const change of commit.effects) {
+        const refused =
+          change.kind === 'claim' ? this.#claimEffect(change.row) : this.#settleEffect(commit.tenant, change)
+        if (refused !== null) return refused
+      }
+      return this.#effects
+    } finally {
+      this.#effects = before
+    }
+  }
+
+  #claimEffect(row: EffectRow): string | null {
+    const holder = this.#holder(row)
+    if (holder && !mayClaimAgain(holder, row)) return holder.effectId
+    if (holder) this.#effects.splice(this.#effects.indexOf(holder), 1)
+    this.#effects.push({ ...row })
+    return null
+  }
+
+  #settleEffect(
+    tenant: string,
+    change: { effectId: string; state: EffectRow['state']; outcomeSeq: number | null },
+  ): string | null {
+    const at = this.#effects.findLastIndex((row) => row.tenant === tenant && row.effectId === change.effectId)
+    const row = this.#effects[at]
+    if (!row) return null
+    const holder = this.#holder(row)
+    if (holder && holder !== row && holdsIdentity(change.state)) return holder.effectId
+    this.#effects[at] = { ...row, state: change.state, outcomeSeq: change.outcomeSeq }
+    return null
+  }
+
+  #append(run: MemoryRun, records: readonly StoredRecord[]): void {
+    for (const record of records) {
+      const kept = { ...record, sealed: record.sealed?.slice() ?? null }
+      run.records.push(kept)
+      const { tenant, runId } = run.row
+      this.#log.push({ ...kept, position: this.#log.length + 1, tenant, runId })
+      this.#bytes += kept.body.length + (kept.sealed?.length ?? 0)
+    }
+  }
+}
+
+function claimable(run: MemoryRun, request: ClaimRequest): boolean {
+  const { row } = run
+  if (request.signatures && !request.signatures.includes(row.signature)) return false
+  const leased = row.leaseOwner !== null && row.leaseUntil !== null
+  const live = leased && (row.leaseUntil ?? 0) > request.now
+  if (request.only) {
+    if (row.tenant !== request.only.tenant || row.runId !== request.only.runId) return false
+    return !live || row.leaseOwner === request.worker
+  }
+  if (live) return false
+  if (!ACTIVE_STATUSES.includes(row.status)) return asked(run)
+  return run.runnable || leased || (row.wakeAt !== null && row.wakeAt <= request.now)
+}
+
+function inFilter(row: RunRow, filter: RunFilter): boolean {
+  return (
+    row.tenant === filter.tenant &&
+    (filter.status === undefined || filter.status.includes(row.status)) &&
+    (filter.workflow === undefined || row.workflow === filter.workflow) &&
+    (filter.requestId === undefined || row.requestId === filter.requestId) &&
+    (filter.before === undefined || newestFirst(filter.before, row) < 0)
+  )
+}
+
+function newestFirst(a: { createdAt: number; runId: string }, b: { createdAt: number; runId: string }): number {
+  return b.createdAt - a.createdAt || (a.runId < b.runId ? 1 : a.runId > b.runId ? -1 : 0)
+}
+
+/** An empty store in memory. It takes the host so that all stores are opened alike; it needs neither clock nor chance. */
+export function memoryStore(_host?: Host): Store {
+  return new MemoryStore()
+}

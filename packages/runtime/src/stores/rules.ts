@@ -1,0 +1,105 @@
+/** What every store decides in the same way: shapes of a commit, states, and what a release leaves behind. */
+import { SignalboxError } from '../base/errors.ts'
+import type { EffectRow, EffectState, NewRun, RunCommit, RunRow } from '../contracts/store.ts'
+import type { RunStatus } from '../contracts/records.ts'
+
+/** Version of the stored format that this code reads and writes. */
+export const STORE_VERSION = 1
+
+/** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
+export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
+
+const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'stopped', 'cancelled', 'terminated'])
+const LIVE: ReadonlySet<EffectState> = new Set(['open', 'unknown', 'succeeded'])
+const RESTED: ReadonlySet<RunStatus> = new Set(['queued', 'running'])
+
+/** True when an inbox row of this kind makes a run of this status runnable. */
+export function wakes(kind: string, status: RunStatus): boolean {
+  return kind === 'restore' || !ENDED.has(status)
+}
+
+/** True for the states in which an effect holds its identity (invariant 4). */
+export function holdsIdentity(state: EffectState): boolean {
+  return LIVE.has(state)
+}
+
+/** True when a run that is released in this status has work left for the next worker. */
+export function runnableAfterRelease(status: RunStatus): boolean {
+  return RESTED.has(status)
+}
+
+/**
+ * True when `next` may take over the identity that `holder` holds: the same ask of the same run, sent again under the
+ * same key while its outcome is not known (invariant 4).
+ */
+export function mayClaimAgain(holder: EffectRow, next: EffectRow): boolean {
+  return (
+    holder.state !== 'succeeded' &&
+    holder.runId === next.runId &&
+    holder.effectId === next.effectId &&
+    holder.idempotencyKey === next.idempotencyKey
+  )
+}
+
+/** The row that a new run starts with: queued, epoch 0, branch 0, the genesis as its checkpoint. */
+export function firstRow(run: NewRun): RunRow {
+  return {
+    tenant: run.tenant,
+    runId: run.runId,
+    workflow: run.workflow,
+    version: run.version,
+    signature: run.signature,
+    requestId: run.requestId,
+    principal: run.principal,
+    subject: run.subject,
+    status: 'queued',
+    code: null,
+    seq: run.genesis.seq,
+    head: run.genesis.hash,
+    epoch: 0,
+    branch: 0,
+    checkpointSeq: run.genesis.seq,
+    superstep: 0,
+    wakeAt: null,
+    leaseOwner: null,
+    leaseUntil: null,
+    createdAt: run.createdAt,
+    updatedAt: run.createdAt,
+    costNanoUsd: '0',
+  }
+}
+
+/** Refuses a new run whose genesis is not record 1. Throws INTERNAL: the caller is at fault. */
+export function checkNewRun(run: NewRun): void {
+  if (run.genesis.seq !== 1) throw misuse(run.runId, `genesis has sequence ${run.genesis.seq} and must have 1`)
+}
+
+/**
+ * Refuses a commit that contradicts itself, before anything of its batch is written: records that do not run from
+ * `expectSeq` + 1 to `seq`, a head that is not the last record's hash, rows of another tenant or run (invariants 9, 16).
+ * Throws INTERNAL: the caller is at fault.
+ */
+export function checkCommit(commit: RunCommit): void {
+  const { records, expectSeq, seq, head, tenant, runId } = commit
+  if (seq !== expectSeq + records.length)
+    throw misuse(runId, `commit of ${records.length} records moves ${expectSeq} to ${seq}`)
+  for (let i = 0; i < records.length; i++) {
+    if (records[i]?.seq !== expectSeq + 1 + i) throw misuse(runId, `record ${i} of the commit has a wrong sequence`)
+  }
+  const last = records[records.length - 1]
+  if (last && last.hash !== head) throw misuse(runId, 'head is not the hash of the last record')
+  for (const change of commit.effects) {
+    if (change.kind === 'claim' && (change.row.tenant !== tenant || change.row.runId !== runId))
+      throw misuse(runId, `effect \`${change.row.effectId}\` belongs to another run`)
+    if (change.kind === 'claim' && !LIVE.has(change.row.state))
+      throw misuse(runId, `effect \`${change.row.effectId}\` is claimed in state ${change.row.state}`)
+  }
+  for (const request of commit.requests) {
+    if (request.tenant !== tenant || request.runId !== runId)
+      throw misuse(runId, `request \`${request.id}\` belongs to another run`)
+  }
+}
+
+function misuse(runId: string, what: string): SignalboxError {
+  return new SignalboxError('INTERNAL', `commit of run \`${runId}\` is not well formed: ${what}`)
+}

@@ -1,0 +1,69 @@
+import type { ClaimRequest, RunRow } from '../../contracts/store.ts'
+import { ACTIVE_STATUSES } from '../rules.ts'
+import type { Connection } from './connection.ts'
+import { runRow } from './rows.ts'
+
+/** True while an inbox row waits that this run must read in its status: any before its end, a restore after it. */
+const ASKED = `EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = runs.rid AND consumed = 0
+  AND (kind = 'restore' OR status NOT IN ('completed', 'stopped', 'cancelled', 'terminated')))`
+
+const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(', ')
+
+/** Parameters: now, signatures as a JSON list or null, limit. The three inner reads each use a partial index. */
+const ELIGIBLE = `SELECT rid FROM runs WHERE rid IN (
+    SELECT rid FROM runs WHERE runnable = 1
+    UNION SELECT rid FROM runs WHERE wake_at <= ?1
+    UNION SELECT rid FROM runs WHERE lease_until <= ?1)
+  AND (lease_until IS NULL OR lease_until <= ?1)
+  AND (?2 IS NULL OR signature IN (SELECT value FROM json_each(?2)))
+  AND (status IN (${ACTIVE}) OR (runnable = 1 AND ${ASKED}))
+  ORDER BY rid LIMIT ?3`
+
+/** Parameters: now, signatures, tenant, run id, worker. */
+const ELIGIBLE_ONE = `SELECT rid FROM runs WHERE tenant = ?3 AND run_id = ?4
+  AND (lease_until IS NULL OR lease_until <= ?1 OR lease_owner = ?5)
+  AND (?2 IS NULL OR signature IN (SELECT value FROM json_each(?2)))`
+
+const TAKE = `UPDATE runs SET epoch = epoch + 1, lease_owner = ?, lease_until = ?, runnable = ${ASKED} WHERE rid = ?
+  RETURNING *`
+
+function eligible(connection: Connection, request: ClaimRequest): number[] {
+  const signatures = request.signatures === null ? null : JSON.stringify(request.signatures)
+  const { only, now, limit, worker } = request
+  const rows = only
+    ? connection.sql(ELIGIBLE_ONE).all(now, signatures, only.tenant, only.runId, worker)
+    : connection.sql(ELIGIBLE).all(now, signatures, limit)
+  return rows.slice(0, limit).map((row) => Number(row.rid))
+}
+
+/** Claims runs and raises their epochs (ENGINE R11). Looks without the write lock first: most polls find nothing. */
+export async function claimRuns(connection: Connection, request: ClaimRequest): Promise<readonly RunRow[]> {
+  if (request.limit < 1) return []
+  const some = await connection.read(() => eligible(connection, { ...request, limit: 1 }))
+  if (some.length === 0) return []
+  return connection.write(() =>
+    eligible(connection, request).flatMap((rid) => {
+      const row = connection.sql(TAKE).get(request.worker, request.leaseUntil, rid)
+      return row ? [runRow(row)] : []
+    }),
+  )
+}
+
+/** Extends leases; gives the ids of the runs that the worker does not hold at that epoch. */
+export async function extendLeases(
+  connection: Connection,
+  worker: string,
+  held: readonly { tenant: string; runId: string; epoch: number }[],
+  leaseUntil: number,
+): Promise<readonly string[]> {
+  if (held.length === 0) return []
+  const extend = 'UPDATE runs SET lease_until = ? WHERE tenant = ? AND run_id = ? AND epoch = ? AND lease_owner = ?'
+  return connection.write(() =>
+    held
+      .filter(
+        ({ tenant, runId, epoch }) =>
+          connection.sql(extend).run(leaseUntil, tenant, runId, epoch, worker).changes === 0,
+      )
+      .map(({ runId }) => runId),
+  )
+}

@@ -1,0 +1,101 @@
+import type { SQLInputValue } from 'node:sqlite'
+import type {
+  EffectRow,
+  ExportedRecord,
+  KillSwitch,
+  PersonRequestRow,
+  RecordFilter,
+  RunFilter,
+  RunRow,
+  Store,
+  StoredRecord,
+} from '../../contracts/store.ts'
+import type { Connection } from './connection.ts'
+import { effectRow, exportedRecord, killSwitch, requestRow, runRow, storedRecord } from './rows.ts'
+
+/** Conditions of a query: each has one parameter, so that the texts of statements stay a small set. */
+class Where {
+  readonly #conditions: string[] = []
+  readonly values: SQLInputValue[] = []
+
+  add(condition: string, ...values: SQLInputValue[]): this {
+    this.#conditions.push(condition)
+    this.values.push(...values)
+    return this
+  }
+
+  toString(): string {
+    return `WHERE ${this.#conditions.join(' AND ')}`
+  }
+}
+
+const IN_LIST = 'IN (SELECT value FROM json_each(?))'
+
+/** Runs of a tenant, newest first. */
+export function readRuns(connection: Connection, filter: RunFilter): RunRow[] {
+  const where = new Where().add('tenant = ?', filter.tenant)
+  if (filter.status) where.add(`status ${IN_LIST}`, JSON.stringify(filter.status))
+  if (filter.workflow !== undefined) where.add('workflow = ?', filter.workflow)
+  if (filter.requestId !== undefined) where.add('request_id = ?', filter.requestId)
+  if (filter.before) where.add('(created_at, run_id) < (?, ?)', filter.before.createdAt, filter.before.runId)
+  const text = `SELECT * FROM runs ${where} ORDER BY created_at DESC, run_id DESC LIMIT ?`
+  return connection
+    .sql(text)
+    .all(...where.values, filter.limit)
+    .map(runRow)
+}
+
+/** Records of a run in order of sequence. */
+export function readRecords(connection: Connection, rid: number, filter: RecordFilter): StoredRecord[] {
+  const where = new Where().add('rid = ?', rid)
+  if (filter.after !== undefined) where.add('seq > ?', filter.after)
+  if (filter.through !== undefined) where.add('seq <= ?', filter.through)
+  if (filter.types) where.add(`type ${IN_LIST}`, JSON.stringify(filter.types))
+  const order = filter.descending ? 'DESC' : 'ASC'
+  const text = `SELECT seq, type, body, hash, sealed FROM records ${where} ORDER BY seq ${order} LIMIT ?`
+  return connection
+    .sql(text)
+    .all(...where.values, filter.limit ?? -1)
+    .map(storedRecord)
+}
+
+/** The records of a run with these sequences. */
+export function readRecordsAt(connection: Connection, rid: number, seqs: readonly number[]): StoredRecord[] {
+  const text = `SELECT seq, type, body, hash, sealed FROM records WHERE rid = ? AND seq ${IN_LIST} ORDER BY seq`
+  return connection.sql(text).all(rid, JSON.stringify(seqs)).map(storedRecord)
+}
+
+/** Records of all runs after a place in the global order. */
+export function readExport(connection: Connection, after: number, limit: number): ExportedRecord[] {
+  const text = `SELECT position, seq, type, body, hash, sealed, tenant, run_id FROM
+    (SELECT * FROM records WHERE position > ? ORDER BY position LIMIT ?) JOIN
+    (SELECT rid AS run, tenant, run_id FROM runs) ON run = rid ORDER BY position`
+  return connection.sql(text).all(after, limit).map(exportedRecord)
+}
+
+/** Effects of a family of runs in the order in which they were claimed. */
+export function readEffects(connection: Connection, tenant: string, rootRunId: string): EffectRow[] {
+  const text = 'SELECT * FROM effects WHERE tenant = ? AND root_run_id = ? ORDER BY entry'
+  return connection.sql(text).all(tenant, rootRunId).map(effectRow)
+}
+
+/** Requests to people, oldest first. */
+export function readRequests(connection: Connection, filter: Parameters<Store['requests']>[0]): PersonRequestRow[] {
+  const where = new Where().add('tenant = ?', filter.tenant)
+  if (filter.state !== undefined) where.add('state = ?', filter.state)
+  if (filter.kind !== undefined) where.add('kind = ?', filter.kind)
+  if (filter.runId !== undefined) where.add('run_id = ?', filter.runId)
+  const text = `SELECT * FROM requests ${where} ORDER BY requested_at, id LIMIT ?`
+  return connection
+    .sql(text)
+    .all(...where.values, filter.limit)
+    .map(requestRow)
+}
+
+/** Kill switches of a tenant, oldest first, lifted ones too. */
+export function readKillSwitches(connection: Connection, tenant: string): KillSwitch[] {
+  return connection
+    .sql('SELECT * FROM kill_switches WHERE tenant = ? ORDER BY created_at, id')
+    .all(tenant)
+    .map(killSwitch)
+}

@@ -1,0 +1,147 @@
+/**
+ * The tables, as a list of steps from one version to the next. A step that has been released is never edited.
+ *
+ * Layout (ENGINE R10): tables that grow are append-only with integer keys; a record's body and its sealed contents are in
+ * one row, the body first so that reading it does not walk the sealed pages; `records` has one index beside its key.
+ * The key of `records` is the place in the store's global order: rows are never deleted and one writer writes at a time,
+ * so places have no gaps and appear in order.
+ */
+
+/** Marks the file as ours: `SgBx`. */
+export const APPLICATION_ID = 0x53674278
+
+const VERSION_1 = `
+CREATE TABLE runs (
+  rid INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  workflow TEXT NOT NULL,
+  version TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  code TEXT,
+  seq INTEGER NOT NULL,
+  head TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  branch INTEGER NOT NULL,
+  checkpoint_seq INTEGER NOT NULL,
+  superstep INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  cost_nano_usd TEXT NOT NULL,
+  lease_owner TEXT,
+  lease_until INTEGER,
+  wake_at INTEGER,
+  runnable INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX runs_by_id ON runs (tenant, run_id);
+CREATE UNIQUE INDEX runs_by_request ON runs (tenant, request_id);
+CREATE INDEX runs_newest ON runs (tenant, created_at, run_id);
+CREATE INDEX runs_runnable ON runs (runnable) WHERE runnable = 1;
+CREATE INDEX runs_due ON runs (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX runs_leased ON runs (lease_until) WHERE lease_until IS NOT NULL;
+
+CREATE TABLE records (
+  position INTEGER PRIMARY KEY,
+  rid INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  body TEXT NOT NULL,
+  sealed BLOB
+);
+CREATE UNIQUE INDEX records_by_run ON records (rid, seq);
+
+CREATE TABLE inbox (
+  entry INTEGER PRIMARY KEY,
+  rid INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  slot TEXT,
+  kind TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  consumed INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  sealed BLOB
+);
+CREATE UNIQUE INDEX inbox_by_id ON inbox (rid, id);
+CREATE UNIQUE INDEX inbox_by_slot ON inbox (rid, slot) WHERE slot IS NOT NULL;
+CREATE INDEX inbox_unread ON inbox (rid) WHERE consumed = 0;
+
+CREATE TABLE effects (
+  entry INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  tool TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  effect_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  root_run_id TEXT NOT NULL,
+  ask_key TEXT NOT NULL,
+  idempotency_key TEXT NOT NULL,
+  args_digest TEXT NOT NULL,
+  state TEXT NOT NULL,
+  intent_seq INTEGER NOT NULL,
+  outcome_seq INTEGER
+);
+CREATE UNIQUE INDEX effects_held ON effects (tenant, tool, scope, identity)
+  WHERE state IN ('open', 'unknown', 'succeeded');
+CREATE INDEX effects_by_id ON effects (tenant, effect_id);
+CREATE INDEX effects_by_family ON effects (tenant, root_run_id);
+
+CREATE TABLE requests (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  workflow TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  tool TEXT NOT NULL,
+  class TEXT NOT NULL,
+  effect TEXT NOT NULL,
+  approvers TEXT NOT NULL,
+  requester TEXT NOT NULL,
+  state TEXT NOT NULL,
+  decided_by TEXT,
+  requested_at INTEGER NOT NULL,
+  deadline INTEGER NOT NULL,
+  decided_at INTEGER,
+  PRIMARY KEY (tenant, id)
+);
+CREATE INDEX requests_by_state ON requests (tenant, state, requested_at, id);
+CREATE INDEX requests_by_run ON requests (tenant, run_id, requested_at, id);
+
+CREATE TABLE kill_switches (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  target TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  set_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  lifted_at INTEGER,
+  lifted_by TEXT,
+  PRIMARY KEY (tenant, id)
+);
+
+CREATE TABLE subject_keys (
+  tenant TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  wrapped BLOB,
+  destroyed_at INTEGER,
+  PRIMARY KEY (tenant, subject)
+);
+
+CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL);
+
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO meta (name, value) VALUES ('format', 'signalbox store');
+`
+
+/** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
+export const MIGRATIONS: readonly string[] = [VERSION_1]

@@ -1,0 +1,241 @@
+import type {
+  ClaimRequest,
+  CommitResult,
+  EffectRow,
+  ExportedRecord,
+  InboxItem,
+  InboxResult,
+  KillSwitch,
+  NewRun,
+  PersonRequestRow,
+  RecordFilter,
+  RunCommit,
+  RunFilter,
+  RunRow,
+  Store,
+  StoredInboxItem,
+  StoredRecord,
+  StoreStats,
+} from '../../contracts/store.ts'
+import { checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
+import { claimRuns, extendLeases } from './claims.ts'
+import { Appender, HOLDER } from './commits.ts'
+import type { Connection } from './connection.ts'
+import { isConstraint } from './errors.ts'
+import {
+  readEffects,
+  readExport,
+  readKillSwitches,
+  readRecords,
+  readRecordsAt,
+  readRequests,
+  readRuns,
+} from './reads.ts'
+import { bytesOrNull, effectRow, inboxItem, requestRow, runRow } from './rows.ts'
+
+/** The `Store` over one SQLite file, shared by any number of processes on this machine. */
+export class SqliteStore implements Store {
+  readonly version = STORE_VERSION
+  readonly capabilities = { durable: true, sharedBetweenProcesses: true }
+  readonly #connection: Connection
+  readonly #appender: Appender
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+    this.#appender = new Appender(connection)
+  }
+
+  async create(run: NewRun): Promise<{ status: 'created' } | { status: 'exists'; runId: string }> {
+    checkNewRun(run)
+    const known = await this.#connection.write(() => this.#appender.create(run))
+    return known === null ? { status: 'created' } : { status: 'exists', runId: known }
+  }
+
+  async commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]> {
+    for (const commit of commits) checkCommit(commit)
+    if (commits.length === 0) return []
+    try {
+      return await this.#connection.write(() => commits.map((commit) => this.#appender.commit(commit)))
+    } catch (thrown) {
+      if (commits.length === 1 || !isConstraint(thrown instanceof Error ? thrown.cause : null)) throw thrown
+      return this.#commitAlone(commits)
+    }
+  }
+
+  claim(request: ClaimRequest): Promise<readonly RunRow[]> {
+    return claimRuns(this.#connection, request)
+  }
+
+  heartbeat(
+    worker: string,
+    held: readonly { tenant: string; runId: string; epoch: number }[],
+    leaseUntil: number,
+  ): Promise<readonly string[]> {
+    return extendLeases(this.#connection, worker, held, leaseUntil)
+  }
+
+  post(item: InboxItem): Promise<InboxResult> {
+    return this.#connection.write(() => this.#appender.post(item))
+  }
+
+  inbox(tenant: string, runId: string): Promise<readonly StoredInboxItem[]> {
+    return this.#ofRun(tenant, runId, (rid) =>
+      this.#connection
+        .sql('SELECT * FROM inbox WHERE rid = ? AND consumed = 0 ORDER BY entry')
+        .all(rid)
+        .map((row) => inboxItem(row, tenant, runId)),
+    )
+  }
+
+  run(tenant: string, runId: string): Promise<RunRow | null> {
+    return this.#connection.read(() => {
+      const row = this.#connection.sql('SELECT * FROM runs WHERE tenant = ? AND run_id = ?').get(tenant, runId)
+      return row ? runRow(row) : null
+    })
+  }
+
+  runs(filter: RunFilter): Promise<readonly RunRow[]> {
+    return this.#connection.read(() => readRuns(this.#connection, filter))
+  }
+
+  records(tenant: string, runId: string, filter: RecordFilter = {}): Promise<readonly StoredRecord[]> {
+    return this.#ofRun(tenant, runId, (rid) => readRecords(this.#connection, rid, filter))
+  }
+
+  recordsAt(tenant: string, runId: string, seqs: readonly number[]): Promise<readonly StoredRecord[]> {
+    return this.#ofRun(tenant, runId, (rid) => readRecordsAt(this.#connection, rid, seqs))
+  }
+
+  export(after: number, limit: number): Promise<readonly ExportedRecord[]> {
+    return this.#connection.read(() => readExport(this.#connection, after, limit))
+  }
+
+  effect(tenant: string, tool: string, scope: string, identity: string): Promise<EffectRow | null> {
+    return this.#connection.read(() => {
+      const row = this.#connection.sql(HOLDER).get(tenant, tool, scope, identity)
+      return row ? effectRow(row) : null
+    })
+  }
+
+  effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]> {
+    return this.#connection.read(() => readEffects(this.#connection, tenant, rootRunId))
+  }
+
+  request(tenant: string, id: string): Promise<PersonRequestRow | null> {
+    return this.#connection.read(() => {
+      const row = this.#connection.sql('SELECT * FROM requests WHERE tenant = ? AND id = ?').get(tenant, id)
+      return row ? requestRow(row) : null
+    })
+  }
+
+  requests(filter: Parameters<Store['requests']>[0]): Promise<readonly PersonRequestRow[]> {
+    return this.#connection.read(() => readRequests(this.#connection, filter))
+  }
+
+  killSwitches(tenant: string): Promise<readonly KillSwitch[]> {
+    return this.#connection.read(() => readKillSwitches(this.#connection, tenant))
+  }
+
+  async putKillSwitch(row: KillSwitch): Promise<void> {
+    const put = `INSERT OR REPLACE INTO kill_switches (tenant, id, scope, target, mode, reason, set_by, created_at,
+      expires_at, lifted_at, lifted_by) VALUES (?,?,?,?,?,?,?,?,?,?,?)`
+    await this.#connection.write(() =>
+      this.#connection
+        .sql(put)
+        .run(
+          row.tenant,
+          row.id,
+          row.scope,
+          row.target,
+          row.mode,
+          row.reason,
+          row.by,
+          row.createdAt,
+          row.expiresAt,
+          row.liftedAt,
+          row.liftedBy,
+        ),
+    )
+  }
+
+  key(tenant: string, subject: string): Promise<{ wrapped: Uint8Array | null; destroyedAt: number | null } | null> {
+    return this.#connection.read(() => this.#readKey(tenant, subject))
+  }
+
+  putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null> {
+    const put = 'INSERT OR IGNORE INTO subject_keys (tenant, subject, wrapped) VALUES (?, ?, ?)'
+    return this.#connection.write(() => {
+      this.#connection.sql(put).run(tenant, subject, wrapped)
+      return this.#readKey(tenant, subject)?.wrapped ?? null
+    })
+  }
+
+  async destroyKey(tenant: string, subject: string, at: number): Promise<void> {
+    const destroy = `INSERT INTO subject_keys (tenant, subject, wrapped, destroyed_at) VALUES (?, ?, NULL, ?)
+      ON CONFLICT (tenant, subject) DO UPDATE SET wrapped = NULL, destroyed_at = coalesce(destroyed_at, excluded.destroyed_at)`
+    await this.#connection.write(() => this.#connection.sql(destroy).run(tenant, subject, at))
+    this.#connection.truncateLog()
+  }
+
+  cursor(name: string): Promise<number> {
+    return this.#connection.read(() =>
+      Number(this.#connection.sql('SELECT position FROM cursors WHERE name = ?').get(name)?.position ?? 0),
+    )
+  }
+
+  async setCursor(name: string, position: number): Promise<void> {
+    const set = 'INSERT OR REPLACE INTO cursors (name, position) VALUES (?, ?)'
+    await this.#connection.write(() => this.#connection.sql(set).run(name, position))
+  }
+
+  /** Counts come from the ends of the key ranges, which have no gaps, so that asking does not read the tables. */
+  stats(): Promise<StoreStats> {
+    const count = (text: string): number => Number(this.#connection.sql(text).get()?.n ?? 0)
+    return this.#connection.read(() => ({
+      runs: count('SELECT max(rid) AS n FROM runs'),
+      records: count('SELECT max(position) AS n FROM records'),
+      bytes: count('SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size'),
+      commits: this.#connection.transactions,
+    }))
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close()
+  }
+
+  /**
+   * After a row broke a rule of the tables: each run in a transaction of its own, so that the others are stored. The run
+   * at fault throws once all have been tried; the caller reads the rows again (ENGINE R11).
+   */
+  async #commitAlone(commits: readonly RunCommit[]): Promise<readonly CommitResult[]> {
+    const results: CommitResult[] = []
+    let fault: unknown = null
+    for (const commit of commits) {
+      try {
+        results.push(await this.#connection.write(() => this.#appender.commit(commit)))
+      } catch (thrown) {
+        fault ??= thrown
+      }
+    }
+    if (fault !== null) throw fault
+    return results
+  }
+
+  #ofRun<T>(tenant: string, runId: string, read: (rid: number) => readonly T[]): Promise<readonly T[]> {
+    return this.#connection.read(() => {
+      const rid = this.#appender.rid(tenant, runId)
+      return rid === null ? [] : read(rid)
+    })
+  }
+
+  #readKey(tenant: string, subject: string): { wrapped: Uint8Array | null; destroyedAt: number | null } | null {
+    const row = this.#connection
+      .sql('SELECT wrapped, destroyed_at FROM subject_keys WHERE tenant = ? AND subject = ?')
+      .get(tenant, subject)
+    if (!row) return null
+    return {
+      wrapped: bytesOrNull(row, 'wrapped'),
+      destroyedAt: row.destroyed_at === null ? null : Number(row.destroyed_at),
+    }
+  }
+}
