@@ -12,8 +12,8 @@ const BUSY_TIMEOUT_MS = 50
 const RETRY_PAUSE_MS = 5
 const BUSY_LIMIT_MS = 10_000
 const CHECKPOINT_EVERY_MS = 1_000
-/** Bound of the log in pages should the timer not get its turn: 64 MB. */
-const LOG_LIMIT_PAGES = 16_384
+/** Bound of the log in pages should the timer not get its turn: 16 MB. */
+const LOG_LIMIT_PAGES = 4_096
 
 /** What only tests may set: each of these takes away a promise of the store. */
 export interface UnsafeOptions {
