@@ -77,6 +77,7 @@ class MemoryStore implements Store {
   readonly #requests = new Map<string, PersonRequestRow>()
   readonly #switches = new Map<string, KillSwitch>()
   readonly #keys = new Map<string, MemoryKey>()
+  readonly #definitions = new Map<string, string>()
   readonly #cursors = new Map<string, number>()
   #inboxRows = 0
   #bytes = 0
@@ -258,6 +259,16 @@ class MemoryStore implements Store {
   async setCursor(name: string, position: number): Promise<void> {
     this.#check()
     this.#cursors.set(name, position)
+  }
+
+  async definition(signature: string): Promise<string | null> {
+    this.#check()
+    return this.#definitions.get(signature) ?? null
+  }
+
+  async putDefinition(signature: string, description: string): Promise<void> {
+    this.#check()
+    if (!this.#definitions.has(signature)) this.#definitions.set(signature, description)
   }
 
   async stats(): Promise<StoreStats> {

@@ -137,6 +137,8 @@ CREATE TABLE subject_keys (
   PRIMARY KEY (tenant, subject)
 );
 
+CREATE TABLE definitions (signature TEXT PRIMARY KEY, description TEXT NOT NULL);
+
 CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL);
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);

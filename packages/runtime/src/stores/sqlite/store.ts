@@ -188,6 +188,20 @@ export class SqliteStore implements Store {
     await this.#connection.write(() => this.#connection.sql(set).run(name, position))
   }
 
+  definition(signature: string): Promise<string | null> {
+    const get = 'SELECT description FROM definitions WHERE signature = ?'
+    return this.#connection.read(() => {
+      const found = this.#connection.sql(get).get(signature)?.description
+      return typeof found === 'string' ? found : null
+    })
+  }
+
+  async putDefinition(signature: string, description: string): Promise<void> {
+    if ((await this.definition(signature)) !== null) return
+    const put = 'INSERT OR IGNORE INTO definitions (signature, description) VALUES (?, ?)'
+    await this.#connection.write(() => this.#connection.sql(put).run(signature, description))
+  }
+
   /** Counts come from the ends of the key ranges, which have no gaps, so that asking does not read the tables. */
   stats(): Promise<StoreStats> {
     const count = (text: string): number => Number(this.#connection.sql(text).get()?.n ?? 0)
