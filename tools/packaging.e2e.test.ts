@@ -79,12 +79,12 @@ describe.each(entries)('entry %s', (entry) => {
     return Array.isArray(value) ? value.map(String) : []
   }
 
-  it('exports from the compiled files what its source exports', async () => {
+  it('CHK-016: exports from the compiled files what its source exports', async () => {
     const compiled = await names([], home)
     expect(compiled).toEqual(await names(['--conditions=source'], root))
   })
 
-  it('has declarations that a strict project compiles against', async () => {
+  it('CHK-016: has declarations that a strict project compiles against', async () => {
     const exported = (await names([], home)).filter((name) => name !== 'default')
     const folder = mkdtempSync(join(home, 'consumer-'))
     writeFileSync(

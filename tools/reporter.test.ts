@@ -15,12 +15,12 @@ describe('the plain line', () => {
     expect(plainLine(countTests(tests, listed, false))).toBe('1 passed, 1 failed, 1 skipped')
   })
 
-  it('planted: a skip that the list does not name fails the run, also under the title of a listed one', () => {
+  it('CHK-013: planted: a skip that the list does not name fails the run, also under the title of a listed one', () => {
     const count = countTests([seen('b.test.ts > s > t', 'skipped')], listed, false)
     expect(count).toEqual({ passed: 0, failed: 1, skipped: 0, unlisted: ['b.test.ts > s > t'] })
   })
 
-  it('planted: a test that never ended counts as failed', () => {
+  it('CHK-014: planted: a test that never ended counts as failed', () => {
     expect(countTests([seen('a', 'pending')], [], false).failed).toBe(1)
   })
 
@@ -37,7 +37,7 @@ describe('the plain line', () => {
 })
 
 describe('the preflight', () => {
-  it('tells an old Node from a new one', () => {
+  it('CHK-015: tells an old Node from a new one', () => {
     for (const old of ['20.20.2', '22.17.9', '18.0.0']) expect(tooOld(old)).toContain(`this is ${old}`)
     for (const fine of ['22.18.0', '24.21.0', '26.0.0']) expect(tooOld(fine)).toBeUndefined()
   })

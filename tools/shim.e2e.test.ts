@@ -30,7 +30,7 @@ const SAYS =
   'const words: string[] = process.argv.slice(2)\nconsole.log(words.join(), process.execArgv.join())\nprocess.exitCode = 3\n'
 
 describe('the signalbox command', () => {
-  it('runs the source in a checkout, even beside an older build, and passes arguments and the exit code on', async () => {
+  it('CHK-017: runs the source in a checkout, even beside an older build, and passes arguments and the exit code on', async () => {
     put('packages/runtime/src/index.ts', '')
     put('packages/cli/src/main.ts', SAYS)
     put('packages/cli/dist/main.js', "console.log('stale build')")
@@ -38,7 +38,7 @@ describe('the signalbox command', () => {
     expect({ code, output }).toEqual({ code: 3, output: 'runs,--json --conditions=source\n' })
   })
 
-  it('runs the compiled files when it is installed', async () => {
+  it('CHK-017: runs the compiled files when it is installed', async () => {
     put('packages/cli/dist/main.js', 'console.log(process.argv.slice(2).join())\nprocess.exitCode = 4')
     expect(await run(process.execPath, [bin(), 'runs'], home)).toEqual({ code: 4, output: 'runs\n' })
   })
@@ -46,10 +46,10 @@ describe('the signalbox command', () => {
   it.each([
     ["process.on('SIGTERM', () => process.exit(7))", 7],
     ['', 143],
-  ])('hands SIGTERM on and reports how the source ended (%s)', async (handler, expected) => {
+  ])('CHK-017: hands SIGTERM on and reports how the source ended (%s)', async (handler, expected) => {
     put('packages/runtime/src/index.ts', '')
     put('packages/cli/src/main.ts', `${handler}\nsetInterval(() => {}, 60_000)\nconsole.log('up')\n`)
-    const child = spawn(process.execPath, [bin()], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [bin()], { stdio: ['ignore', 'pipe', 'ignore'] })
     await once(child.stdout, 'data')
     child.kill('SIGTERM')
     const [code] = await once(child, 'exit')

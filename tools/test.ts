@@ -10,7 +10,11 @@ import { asCountMessage, plainLine, type TestCount } from './lib/test-count.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Runs vitest and returns its counts; a run that ends without any counts as one failure. */
+// A test that leaves a process behind can hold vitest open for ever; a hung run must end and say so.
+const RUN_LIMIT_MS = 15 * 60_000
+const EXIT_LIMIT_MS = 30_000
+
+/** Runs vitest and returns its counts; a run that ends without any, or does not end, counts as a failure. */
 function runTests(args: readonly string[]): Promise<TestCount> {
   return new Promise((resolve) => {
     const program = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url))
@@ -19,11 +23,19 @@ function runTests(args: readonly string[]): Promise<TestCount> {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     let count: TestCount | undefined
+    const end = (why: string) => {
+      console.error(why)
+      child.kill('SIGKILL')
+    }
+    let limit = setTimeout(() => end(`the tests did not end within ${RUN_LIMIT_MS / 60_000} minutes`), RUN_LIMIT_MS)
     child.on('message', (message) => {
       count = asCountMessage(message) ?? count
+      clearTimeout(limit)
+      limit = setTimeout(() => end('a test left a process or connection open: end it in `afterEach`'), EXIT_LIMIT_MS)
     })
     child.on('error', (error) => console.error(error.message))
     child.on('close', (code) => {
+      clearTimeout(limit)
       const counted = count ?? { passed: 0, failed: 0, skipped: 0 }
       const silentFailure = code !== 0 && counted.failed === 0 ? 1 : 0
       const nothingRan = count === undefined && code === 0 ? 1 : 0

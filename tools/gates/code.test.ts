@@ -12,7 +12,7 @@ const one = (text: string, path = PATH) => filesOf({ [path]: text })
 const lines = (count: number, line = 'f()') => Array.from({ length: count }, () => line).join('\n')
 
 describe('gate sizes', () => {
-  it('planted: a function of 71 lines, of each kind, and inside another', () => {
+  it('CHK-006: planted: a function of 71 lines, of each kind, and inside another', () => {
     const body = `{\n${lines(69)}\n}`
     for (const text of [
       `function p() ${body}`,
@@ -26,7 +26,7 @@ describe('gate sizes', () => {
     expect(sizes(one(`function p() ${body}`))[0]?.message).toContain('`p` has 71 lines')
   })
 
-  it('planted: a file of 451 lines fails, of 401 warns, of 400 passes; a final newline is no line', () => {
+  it('CHK-006: planted: a file of 451 lines fails, of 401 warns, of 400 passes; a final newline is no line', () => {
     expect(sizes(one(lines(451)))[0]?.level).toBe('fail')
     expect(sizes(one(lines(401)))[0]?.level).toBe('warn')
     expect(sizes(one(`${lines(400)}\n`))).toEqual([])
@@ -67,7 +67,7 @@ describe('gate ambient', () => {
     "const { setTimeout: sleep } = await import('node:timers/promises')",
     'AbortSignal.timeout(5)',
     'process.hrtime.bigint()',
-  ])('planted: %s', (text) => {
+  ])('CHK-007: planted: %s', (text) => {
     expect(places(ambient(one(text)))).toContain(`${PATH}:1`)
     expect(places(ambient(one(text, 'packages/server/src/main.ts')))).not.toEqual([])
     expect(places(ambient(one(text, 'examples/payables/src/bank.ts')))).not.toEqual([])
@@ -102,7 +102,7 @@ describe('gate any', () => {
     '// @ts-ignore',
     '/* @ts-nocheck */',
     '// @ts-expect-error',
-  ])('planted: %s', (text) => {
+  ])('CHK-008: planted: %s', (text) => {
     expect(places(any(one(text)))).toEqual([`${PATH}:1`])
   })
 
@@ -126,7 +126,7 @@ describe('gate docs', () => {
     '/* not a doc comment */\nexport const p = 1',
     '/** p */\nexport const p = 1',
     '/** Belongs to the import. */\nimport a from "a"\nexport const p = a',
-  ])('planted: %s', (text) => {
+  ])('CHK-009: planted: %s', (text) => {
     expect(places(docs(one(text)))).toHaveLength(1)
   })
 
@@ -160,7 +160,7 @@ describe('gate skips', () => {
     "it.skip.each([1])('t', f)",
     "it.fails('t', f)",
     "test.concurrent.only('t', f)",
-  ])('planted: %s', (text) => {
+  ])('CHK-012: planted: %s', (text) => {
     expect(places(skips(one(text, PLACE)))).toEqual([`${PLACE}:1`])
   })
 

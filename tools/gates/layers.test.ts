@@ -45,7 +45,7 @@ describe('gate layers', () => {
     ['namespace re-export', `export * as p from '../policy/gate.ts'`],
     ['dynamic import', `export const p = () => import('../policy/gate.ts')`],
     ['import type', `export type P = import('../policy/gate.ts').B`],
-  ])('planted: an unlisted edge by %s', (_name, text) => {
+  ])('CHK-003: planted: an unlisted edge by %s', (_name, text) => {
     const found = check({ [`${R}/base/planted.ts`]: text })
     expect(places(found)).toContain(`${R}/base/planted.ts:1`)
     expect(found[0]?.message).toContain('may not import layer `policy`')
@@ -64,7 +64,7 @@ describe('gate layers', () => {
     expect(found[0]?.message).toContain('computed import')
   })
 
-  it('planted: a cycle of two files, through a type import', () => {
+  it('CHK-004: planted: a cycle of two files, through a type import', () => {
     const found = check({
       [`${R}/policy/one.ts`]: `import type { Two } from './two.ts'\nexport type One = Two`,
       [`${R}/policy/two.ts`]: `import type { One } from './one.ts'\nexport type Two = One`,
@@ -78,7 +78,7 @@ describe('gate layers', () => {
     expect(found.map((each) => each.message).join()).toContain('import cycle')
   })
 
-  it('planted: a module on disk that was not read', () => {
+  it('CHK-005: planted: a module on disk that was not read', () => {
     expect(check({}, 1)[0]?.message).toContain('modules but')
   })
 

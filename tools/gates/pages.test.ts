@@ -18,12 +18,12 @@ describe('gate spec', () => {
     expect(check(page, test, { 'packages/runtime/src/testing/s.ts': "it('ENG-004: in a suite', f)" })).toEqual([])
   })
 
-  it('planted: a behaviour that no test cites', () => {
+  it('CHK-010: planted: a behaviour that no test cites', () => {
     expect(places(check('- **ENG-001** one', "it('x', f)"))).toEqual([`${PAGE}:1`])
     expect(places(check('- **ENG-001** one', "// ENG-001\nit('x', f)"))).toEqual([`${PAGE}:1`])
   })
 
-  it('planted: a citation of what no page has', () => {
+  it('CHK-010: planted: a citation of what no page has', () => {
     expect(places(check('- **ENG-001** one', "it('ENG-001: x', f)\nit('ENG-009: x', f)"))).toEqual([`${TEST}:2`])
     expect(places(check('', "it('NEW-001: x', f)"))).toEqual([`${TEST}:1`])
     expect(places(check('- **ENG-001** one', "it('ENG-001: as in ENG-010', f)"))).toEqual([`${TEST}:1`])
@@ -65,13 +65,13 @@ describe('gate readme', () => {
     ['names a missing file', page('examples/shop/src/gone.ts', code)],
     ['names a missing region', page(`${SHOWN}#gone`, 'a(1)\n')],
     ['names a file that is not compiled', page('docs/guide/x.ts', 'a(1)\n')],
-  ])('planted: a snippet that %s', (_name, text) => {
+  ])('CHK-011: planted: a snippet that %s', (_name, text) => {
     const found = check(text, { 'docs/guide/x.ts': 'a(1)\n' })
     expect(places(found).length).toBeGreaterThan(0)
     expect(places(check('', { 'docs/guide/a.md': text, 'docs/guide/x.ts': 'a(1)\n' }))).toHaveLength(1)
   })
 
-  it('planted: no test runs what the README shows', () => {
+  it('CHK-011: planted: no test runs what the README shows', () => {
     expect(check(page(SHOWN, code), { [TEST]: '' })[0]?.message).toContain('no test imports')
   })
 })

@@ -34,13 +34,13 @@ describe('npm run check', () => {
     return { ...count, text: lines.join('\n') }
   }
 
-  it('prints one line a gate with its time, and counts', async () => {
+  it('CHK-001: prints one line a gate with its time, and counts', async () => {
     const { passed, failed, text } = await check('layers', 'words')
     expect({ passed, failed }).toEqual({ passed: 2, failed: 0 })
     expect(text).toMatch(/^layers +ok {2}\d+ ms\nwords +ok {2}\d+ ms\n2 gates passed$/)
   })
 
-  it('planted: an edge, with file, line and fix; an unknown gate', async () => {
+  it('CHK-001, CHK-002: planted: an edge, with file, line and fix; an unknown gate', async () => {
     put('packages/a/src/b.ts', "\nimport fs from 'node:fs'\nexport const b = fs\n")
     const { failed, text } = await check('layers')
     expect(failed).toBe(1)
@@ -48,12 +48,12 @@ describe('npm run check', () => {
     expect((await check('layer')).failed).toBe(1)
   })
 
-  it('planted: a module that git ignores is on disk but was not read', async () => {
+  it('CHK-005: planted: a module that git ignores is on disk but was not read', async () => {
     put('packages/a/src/hidden/c.ts', 'export const c = 1\n')
     expect((await check('layers')).text).toContain('read 1 modules but 2 are on disk')
   })
 
-  it('planted: an error of types, of lint, and of format', async () => {
+  it('planted: an error of types, and of lint', async () => {
     cpSync(join(root, 'biome.json'), join(home, 'biome.json'))
     put(
       'tsconfig.json',
@@ -83,18 +83,18 @@ describe('the reporter', () => {
   }
   const fine = "it('a', () => { expect(1).toBe(1) })\n"
 
-  it('ends with the plain line and exits 0 when all passed or were skipped with permission', async () => {
+  it('CHK-014: ends with the plain line and exits 0 when all passed or were skipped with permission', async () => {
     const { code, last } = await vitest(`${fine}it.skip('listed', () => {})\n`)
     expect({ code, last }).toEqual({ code: 0, last: '1 passed, 0 failed, 1 skipped' })
   })
 
-  it('planted: a skip without permission, made while the test runs', async () => {
+  it('CHK-013: planted: a skip without permission, made while the test runs', async () => {
     const { code, last, output } = await vitest(`${fine}it('quiet', (context) => context.skip())\n`)
     expect({ code, last }).toEqual({ code: 1, last: '1 passed, 1 failed, 0 skipped' })
     expect(output).toContain('skipped without permission: x.test.ts > quiet')
   })
 
-  it('planted: a failed test, a file that throws, an error after the tests', async () => {
+  it('CHK-014: planted: a failed test, a file that throws, an error after the tests', async () => {
     const failing = await vitest(`${fine}it('b', () => { expect(1).toBe(2) })\n`)
     expect(failing).toMatchObject({ code: 1, last: '1 passed, 1 failed, 0 skipped' })
     expect(await vitest(`throw new Error('x')\n`)).toMatchObject({ code: 1, last: '0 passed, 1 failed, 0 skipped' })

@@ -65,7 +65,7 @@ function citations(files: readonly SourceFile[], known: ReadonlyMap<string, Beha
   const prefixes = new Set([...known.keys()].map(prefixOf))
   const cited = new Set<string>()
   const findings: Finding[] = []
-  for (const file of files.filter((each) => citesBehaviour(each.path) && !each.path.startsWith('tools/gates/'))) {
+  for (const file of files.filter((each) => citesBehaviour(each.path))) {
     for (const call of titledCalls(file)) {
       for (const [id] of call.title.matchAll(CITED)) {
         if (known.has(id)) cited.add(id)

@@ -24,9 +24,10 @@ if (major < LEAST[0] || (major === LEAST[0] && minor < LEAST[1])) {
 
 function startFromSource() {
   const args = ['--conditions=source', source, ...process.argv.slice(2)]
-  const child = spawn(process.execPath, args, { stdio: 'inherit' })
-  const forward = (signal) => child.kill(signal)
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward)
+  let child
+  // Listening comes before starting: a signal in between would end this process and leave the other one behind.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal))
+  child = spawn(process.execPath, args, { stdio: 'inherit' })
   child.on('error', (error) => {
     console.error(`signalbox could not start: ${error.message}`)
     process.exitCode = 1
