@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type JsonObject, toJsonValue } from '../base/json.ts'
 import { usdToNano } from '../base/money.ts'
 import type { BudgetLimits } from '../contracts/common.ts'
 import { shapeOf } from '../contracts/shape.ts'
@@ -46,8 +47,11 @@ function shapesOf(draft: Draft, errors: string[]): Shapes {
     if (known) return known
     try {
       // What a schema gives must be JSON that it takes again: messages are stored and read back.
-      z.toJSONSchema(schema, { io: 'output' })
+      const given = toJsonValue(z.toJSONSchema(schema, { io: 'output' }), 'the schema')
       const fresh = shapeOf(schema)
+      // A JSON Schema document is a JSON object.
+      const why = mismatch(given as JsonObject, fresh.json)
+      if (why !== null) errors.push(`the schema of ${what} does not take what it gives: ${why}`)
       made.set(schema, fresh)
       return fresh
     } catch (thrown) {

@@ -1,4 +1,15 @@
 export { workflow } from './builder.ts'
+export { toDot, toMermaid } from './diagram.ts'
 export { appended, owned, port, REJECTION as Rejection, reduced } from './fields.ts'
-export { describeDifference, sign } from './signature.ts'
+export {
+  type Addressed,
+  type FieldWrite,
+  type Finished,
+  inDeliveryOrder,
+  numberDeliveries,
+  type Sent,
+} from './order.ts'
+export { type Delivery, type Drop, type Routed, route, routeStart } from './route.ts'
+export { describeDifference, type Describable, type Signed, sign } from './signature.ts'
+export { type Applied, applyWrites, type Merged, mergeWrites } from './state.ts'
 export type * from './types.ts'

@@ -1,0 +1,83 @@
+import type { EdgeSpec, NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
+
+/** Pictures of a workflow as text. Node names are free in labels only; ids are numbers, so that no name is a keyword. */
+
+interface Arrow {
+  readonly from: string
+  readonly to: string
+  readonly label: string
+  readonly dashed: boolean
+}
+
+/** A Mermaid flowchart of the workflow. */
+export function toMermaid(spec: WorkflowSpec): string {
+  const ids = idsOf(spec)
+  const lines = ['flowchart TD', '  input(["input"])']
+  for (const node of spec.nodes.values()) lines.push(`  ${ids(node.name)}${mermaidShape(node)}`)
+  lines.push('  output(["output"])')
+  for (const { from, to, label, dashed } of arrowsOf(spec)) {
+    const line = dashed ? '-.->' : '-->'
+    lines.push(`  ${ids(from)} ${line}${label === '' ? '' : `|${label}|`} ${ids(to)}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function mermaidShape(node: NodeSpec): string {
+  const text = `"${labelOf(node).map(escapeMermaid).join('<br/>')}"`
+  if (node.kind === 'agent') return `{{${text}}}`
+  return node.kind === 'port' ? `[/${text}/]` : `[${text}]`
+}
+
+function escapeMermaid(text: string): string {
+  return text.replace(/[&"<>#]/g, (char) => `#${char.charCodeAt(0)};`)
+}
+
+/** A Graphviz digraph of the workflow. */
+export function toDot(spec: WorkflowSpec): string {
+  const ids = idsOf(spec)
+  const lines = [`digraph ${quote(spec.name)} {`, '  input [shape=oval, label="input"];']
+  for (const node of spec.nodes.values()) {
+    const shape = { function: 'box', agent: 'hexagon', port: 'parallelogram' }[node.kind]
+    lines.push(`  ${ids(node.name)} [shape=${shape}, label=${quote(labelOf(node).join('\n'))}];`)
+  }
+  lines.push('  output [shape=oval, label="output"];')
+  for (const { from, to, label, dashed } of arrowsOf(spec)) {
+    const attributes = [label === '' ? '' : `label=${quote(label)}`, dashed ? 'style=dashed' : ''].filter(Boolean)
+    lines.push(`  ${ids(from)} -> ${ids(to)}${attributes.length > 0 ? ` [${attributes.join(', ')}]` : ''};`)
+  }
+  return `${lines.join('\n')}\n}\n`
+}
+
+function quote(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`
+}
+
+function labelOf(node: NodeSpec): readonly string[] {
+  if (node.agent !== null) return [node.name, `agent ${node.agent.name}`, node.agent.model]
+  if (node.deadlineSeconds !== null) return [node.name, `answer within ${node.deadlineSeconds} s`]
+  return [node.name]
+}
+
+/** The names `:input` and `:output` stand for the two ends; no node can be called so. */
+function idsOf(spec: WorkflowSpec): (name: string) => string {
+  const ids = new Map([...spec.nodes.keys()].map((name, i) => [name, `n${i}`]))
+  ids.set(':input', 'input').set(':output', 'output')
+  return (name) => ids.get(name) ?? 'unknown'
+}
+
+function arrowsOf(spec: WorkflowSpec): readonly Arrow[] {
+  const solid = (from: string, to: string, label = ''): Arrow => ({ from, to, label, dashed: false })
+  return [
+    solid(':input', spec.start),
+    ...spec.edges.flatMap(edgeArrows),
+    ...[...spec.rejected].map(([from, to]): Arrow => ({ from, to, label: 'rejected', dashed: true })),
+    ...spec.outputs.map((name) => solid(name, ':output')),
+  ]
+}
+
+function edgeArrows(edge: EdgeSpec): readonly Arrow[] {
+  const arrow = (to: string, label: string): Arrow => ({ from: edge.from, to, label, dashed: false })
+  if (edge.kind === 'direct') return [arrow(edge.to, edge.when === null ? '' : 'condition')]
+  if (edge.kind === 'fan_out') return edge.to.map((to) => arrow(to, 'each'))
+  return edge.cases.map((one, i) => arrow(one.to, one.when === null ? 'default' : `case ${i + 1}`))
+}
