@@ -1,0 +1,136 @@
+import { sha256Hex } from '../base/hash.ts'
+import { RECORD_VERSION, type RunRecord } from '../contracts/records.ts'
+import type { StoredRecord } from '../contracts/store.ts'
+import { lineageGaps } from './gaps.ts'
+import type { GapKind } from './lineage.ts'
+
+/** What an audit found: `kind` is closed, `detail` a sentence without content. */
+export interface AuditFinding {
+  readonly kind: AuditKind
+  readonly seq: number
+  readonly detail: string
+}
+
+/** What can be wrong with a history: its bytes, its chain, its end, or what it tells. */
+export type AuditKind =
+  | 'unreadable'
+  | 'version'
+  | 'hash'
+  | 'chain'
+  | 'sequence'
+  | 'mismatch'
+  | 'tail'
+  | 'order'
+  | GapKind
+
+/** What the store's row of the run says about its end; an audit without it cannot see a cut tail. */
+export interface AuditHead {
+  readonly seq: number
+  readonly head: string
+}
+
+/** The result of an audit. `verified` is true exactly when there is no finding. */
+export interface AuditReport {
+  readonly verified: boolean
+  readonly records: number
+  /** Hash of the last record as computed here, 64 zeros for an empty history. */
+  readonly head: string
+  readonly findings: readonly AuditFinding[]
+}
+
+const ZEROS = '0'.repeat(64)
+
+/**
+ * Verifies a run's history from the stored bytes alone (Invariant 9): hashes are computed anew, sequence and chain are
+ * followed from the first record, the end is compared with the row, and the lineage query runs over what they tell.
+ * Uses nothing that wrote the history.
+ */
+export function auditRun(
+  stored: readonly Pick<StoredRecord, 'seq' | 'type' | 'body' | 'hash'>[],
+  row?: AuditHead,
+): AuditReport {
+  const findings: AuditFinding[] = []
+  const records: RunRecord[] = []
+  let head = ZEROS
+  let expected = 1
+  for (const each of stored) {
+    const hash = sha256Hex(each.body)
+    const record = readRecord(each.body)
+    if (each.seq !== expected) add('sequence', each.seq, `record ${expected} should come here`)
+    if (hash !== each.hash) add('hash', each.seq, 'the bytes do not give the stored hash')
+    if (record) {
+      if (record.prev !== head) add('chain', each.seq, 'it does not continue the record before it')
+      for (const finding of recordFindings(record, each, records)) add(finding.kind, each.seq, finding.detail)
+      records.push(record)
+    } else add('unreadable', each.seq, 'the body is not a record')
+    head = hash
+    expected = each.seq + 1
+  }
+  if (row)
+    tailFindings(stored, head, row).forEach((finding) => {
+      findings.push(finding)
+    })
+  for (const gap of gapsIn(records)) add(gap.kind, gap.seq, gap.detail)
+  return { verified: findings.length === 0, records: stored.length, head, findings }
+
+  function add(kind: AuditKind, seq: number, detail: string): void {
+    findings.push({ kind, seq, detail })
+  }
+}
+
+/** A record that was tampered with may lack what its type needs: that is a finding, never a fault of the audit. */
+function gapsIn(records: readonly RunRecord[]): readonly { kind: AuditKind; seq: number; detail: string }[] {
+  try {
+    return [...lineageGaps(records)]
+  } catch {
+    const seq = records.at(-1)?.seq ?? 0
+    return [{ kind: 'unreadable', seq, detail: 'a record lacks fields of its type, so the lineage cannot be followed' }]
+  }
+}
+
+function readRecord(body: string): RunRecord | null {
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    return null
+  }
+  if (typeof value !== 'object' || value === null) return null
+  // The fields that every record carries are checked here; what a type carries is checked where the audit reads it.
+  const record = value as RunRecord
+  return typeof record.seq === 'number' && typeof record.type === 'string' && typeof record.prev === 'string'
+    ? record
+    : null
+}
+
+function recordFindings(
+  record: RunRecord,
+  stored: Pick<StoredRecord, 'seq' | 'type'>,
+  before: readonly RunRecord[],
+): readonly { readonly kind: AuditKind; readonly detail: string }[] {
+  const found: { kind: AuditKind; detail: string }[] = []
+  const last = before.at(-1)
+  if (record.v !== RECORD_VERSION) found.push({ kind: 'version', detail: `its version is not ${RECORD_VERSION}` })
+  if (record.seq !== stored.seq || record.type !== stored.type)
+    found.push({ kind: 'mismatch', detail: 'its body names another sequence or type than its row' })
+  if (last && record.run !== last.run) found.push({ kind: 'mismatch', detail: 'it belongs to another run' })
+  if (last && record.type === 'run.started') found.push({ kind: 'order', detail: 'a second run.started' })
+  if (last && record.active_ms < last.active_ms) found.push({ kind: 'order', detail: 'its active time runs backwards' })
+  if (last && record.segment < last.segment) found.push({ kind: 'order', detail: 'its segment runs backwards' })
+  if (record.cause !== null && record.cause >= record.seq)
+    found.push({ kind: 'order', detail: 'its cause comes after it' })
+  if (record.type === 'branch.started' && record.from >= record.seq)
+    found.push({ kind: 'order', detail: 'its branch starts from a later record' })
+  return found
+}
+
+function tailFindings(
+  stored: readonly { readonly seq: number }[],
+  head: string,
+  row: AuditHead,
+): readonly AuditFinding[] {
+  const last = stored.at(-1)?.seq ?? 0
+  if (last !== row.seq)
+    return [{ kind: 'tail', seq: last, detail: `the history ends at record ${last}, its row at record ${row.seq}` }]
+  return head === row.head ? [] : [{ kind: 'tail', seq: last, detail: 'the last hash is not the one in the row' }]
+}

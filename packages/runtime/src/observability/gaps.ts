@@ -1,0 +1,316 @@
+import type {
+  ActivityIntent,
+  ActivityOutcome,
+  ApprovalDecided,
+  ApprovalRequested,
+  RunRecord,
+} from '../contracts/records.ts'
+import { addAmounts, heldIn, limitsPassed, NO_SPEND, spendAfter } from './cost.ts'
+import {
+  type Approvals,
+  approvalsOf,
+  checkpointBefore,
+  type Gap,
+  type GapKind,
+  limitsOf,
+  proposalOf,
+} from './lineage.ts'
+import { type ActivityView, activitiesOf, type Branches, branchesOf } from './view.ts'
+
+interface Context {
+  readonly records: readonly RunRecord[]
+  readonly bySeq: ReadonlyMap<number, RunRecord>
+  readonly activities: readonly ActivityView[]
+  readonly approvals: Approvals
+  readonly branches: Branches
+  readonly requester: string | null
+  readonly ended: boolean
+}
+
+const ENDS = new Set(['run.completed', 'run.stopped', 'run.cancelled', 'run.terminated'])
+
+/**
+ * The lineage query (Invariant 15): every place where a history does not tell what it must about an activity. A release
+ * gate: an empty list means that each effect has its run, checkpoint, model call or deterministic node, tool call,
+ * decision, approval where the decision asked, intent before its outcome, and effect hash; that no approval was used
+ * for two things, nothing was sent twice, and no intent went past the budget. Calls that are open in a run that has
+ * not ended are no gap. Works on any prefix of a history.
+ */
+export function lineageGaps(records: readonly RunRecord[]): readonly Gap[] {
+  const first = records[0]
+  const context: Context = {
+    records,
+    bySeq: new Map(records.map((record) => [record.seq, record])),
+    activities: activitiesOf(records),
+    approvals: approvalsOf(records),
+    branches: branchesOf(records),
+    requester: first?.type === 'run.started' ? first.principal.id : null,
+    ended: ENDS.has(records.at(-1)?.type ?? ''),
+  }
+  const gaps = records.length > 0 && first?.type !== 'run.started' ? [runGap(first?.seq ?? 0)] : []
+  for (const activity of context.activities) gaps.push(...activityGaps(activity, context))
+  gaps.push(...approvalUses(context), ...orphanApprovals(context), ...repeats(context), ...budgetGaps(records))
+  return gaps.sort((a, b) => a.seq - b.seq)
+}
+
+function gap(kind: GapKind, seq: number, detail: string): Gap {
+  return { kind, seq, detail }
+}
+
+function runGap(seq: number): Gap {
+  return gap('run', seq, 'the history does not begin with run.started')
+}
+
+function activityGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  return [
+    ...intentGaps(activity),
+    ...callGaps(activity, context),
+    ...decisionGaps(activity, context),
+    ...approvalGaps(activity, context),
+    ...outcomeGaps(activity, context),
+    ...ledgerGaps(activity, context),
+  ]
+}
+
+/** Statuses of calls that never left the process: they need no intent. */
+const NOT_SENT = new Set(['denied', 'rejected', 'expired', 'cancelled', 'refused', 'not_sent', 'failed'])
+
+function intentGaps(activity: ActivityView): readonly Gap[] {
+  const [outcome] = activity.outcomes
+  if (activity.intent || !outcome || outcome.ledger !== null) return []
+  if (!NOT_SENT.has(outcome.status)) {
+    return [gap('intent', outcome.seq, `\`${outcome.name}\` ${outcome.status} without an intent on record before it`)]
+  }
+  if (outcome.proposal === null) {
+    return [gap('intent', outcome.seq, `\`${outcome.name}\` has neither an intent nor a proposal of its own`)]
+  }
+  return []
+}
+
+function callGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  const seq = firstSeq(activity)
+  const proposal = proposalOf(activity)
+  if (!proposal) return [gap('tool_call', seq, 'no proposal tells what was asked')]
+  const gaps: Gap[] = []
+  const ask = activity.intent?.ask ?? activity.outcomes[0]?.ask
+  if (ask && checkpointBefore(context.records, context.branches, seq, ask.superstep) === null)
+    gaps.push(gap('checkpoint', seq, `no checkpoint of superstep ${ask.superstep} is on record before the call`))
+  if (proposal.kind !== 'tool' || ask?.parent) return gaps
+  if (proposal.agent !== null && proposal.model_seq === null)
+    gaps.push(gap('model_call', seq, `agent \`${proposal.agent}\` asked, but no model call is named`))
+  if (proposal.model_seq !== null) gaps.push(...modelGaps(proposal.model_seq, proposal.call_id, seq, context))
+  return gaps
+}
+
+function modelGaps(modelSeq: number, callId: string | null, seq: number, context: Context): readonly Gap[] {
+  const gaps: Gap[] = []
+  const model = context.bySeq.get(modelSeq)
+  const answered = model?.type === 'activity.outcome' && model.kind === 'model' && model.status === 'succeeded'
+  if (!answered || !context.branches.leadsTo(modelSeq, seq))
+    gaps.push(gap('model_call', seq, `record ${modelSeq} is no model answer that led to this call`))
+  if (callId === null) gaps.push(gap('tool_call', seq, "the model's call id is missing"))
+  return gaps
+}
+
+function decisionGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  const seq = firstSeq(activity)
+  const outcome = activity.outcomes[0]
+  const decision = activity.intent?.decision ?? outcome?.decision ?? null
+  // What was refused before policy was asked (unknown tool, unreadable arguments) has no decision, and no effect.
+  if (!decision) {
+    const unsent = activity.intent === null && (outcome?.status === 'failed' || outcome?.status === 'cancelled')
+    return unsent ? [] : [gap('decision', seq, 'no policy decision is on record')]
+  }
+  const gaps: Gap[] = []
+  if (decision.bundle === '') gaps.push(gap('decision', seq, 'the decision names no bundle'))
+  if (activity.intent && decision.verdict === 'deny')
+    gaps.push(gap('decision', seq, 'an intent follows a decision that denied it'))
+  const asked = askedFor(activity, context)
+  if (asked && asked.decision.id === decision.id && asked.decision.bundle !== decision.bundle)
+    gaps.push(gap('decision', seq, 'one decision is on record under two bundles'))
+  return gaps
+}
+
+function askedFor(activity: ActivityView, context: Context): ApprovalRequested | undefined {
+  const id = activity.intent?.approval_id ?? activity.outcomes[0]?.approval_id
+  return id ? context.approvals.requested.get(id) : undefined
+}
+
+function approvalGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  const { intent } = activity
+  if (!intent) return []
+  if (intent.approval_id === null) {
+    return intent.decision.verdict === 'require_approval'
+      ? [gap('approval', intent.seq, 'the decision asked for a person, and the intent names no approval')]
+      : []
+  }
+  const asked = context.approvals.requested.get(intent.approval_id)
+  const answer = context.approvals.decided.get(intent.approval_id)
+  if (!asked || !answer)
+    return [
+      gap('approval', intent.seq, `the ${asked ? 'answer to' : 'request of'} \`${intent.approval_id}\` is missing`),
+    ]
+  return approvalFaults(intent, asked, answer, context).map((detail) => gap('approval', intent.seq, detail))
+}
+
+function approvalFaults(
+  intent: ActivityIntent,
+  asked: ApprovalRequested,
+  answer: ApprovalDecided,
+  context: Context,
+): readonly string[] {
+  const faults: string[] = []
+  const check = (right: boolean, detail: string): void => {
+    if (!right) faults.push(detail)
+  }
+  check(answer.answer === 'approved', `the intent follows an approval that was ${answer.answer}`)
+  check(asked.seq < answer.seq && answer.seq < intent.seq, 'request, answer and intent are not in this order')
+  check(asked.ask.key === intent.ask.key, 'the approval was given for another call')
+  check(asked.proposal.args_digest === intent.proposal.args_digest, 'the arguments changed after the approval')
+  check(asked.proposal.definition_hash === intent.proposal.definition_hash, 'the tool changed after the approval')
+  check(
+    asked.asks.every((ask) => ask.approvers.length > 0),
+    'a policy asked for nobody',
+  )
+  check(answer.by !== null, 'nobody is named as the approver')
+  check(answer.by === null || answer.by.id !== context.requester, 'the requester approved')
+  check(answer.reason !== null, 'the approver gave no reason')
+  check(answer.seen === asked.packet.h, 'what the approver saw is not what was asked')
+  check(context.branches.leadsTo(answer.seq, intent.seq), 'the approval lies on an abandoned branch')
+  return faults
+}
+
+function outcomeGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  const gaps: Gap[] = []
+  const { intent } = activity
+  if (intent && activity.outcomes.length === 0 && context.ended && !superseded(intent, context))
+    gaps.push(gap('outcome', intent.seq, `\`${intent.proposal.name}\` was sent, and the run ended without its outcome`))
+  for (const outcome of activity.outcomes) {
+    if (intent) gaps.push(...mismatches(intent, outcome))
+    const happened = outcome.effect !== 'none' && outcome.status === 'succeeded'
+    if (happened && outcome.effect_hash === null)
+      gaps.push(gap('effect_hash', outcome.seq, `\`${outcome.name}\` happened without an effect hash`))
+    if (happened && outcome.effect_id === null)
+      gaps.push(gap('effect_hash', outcome.seq, `\`${outcome.name}\` happened without an effect id`))
+  }
+  const last = activity.outcomes.at(-1)
+  if (last?.status === 'unknown' && last.effect !== 'none' && context.ended && !(intent && superseded(intent, context)))
+    gaps.push(gap('outcome', last.seq, `whether \`${last.name}\` happened was never resolved`))
+  return gaps
+}
+
+function mismatches(intent: ActivityIntent, outcome: ActivityOutcome): readonly Gap[] {
+  const { proposal } = intent
+  const gaps: Gap[] = []
+  if (outcome.name !== proposal.name || outcome.kind !== proposal.kind || outcome.effect !== proposal.effect)
+    gaps.push(gap('tool_call', outcome.seq, `the outcome is of another call than the intent in record ${intent.seq}`))
+  if (outcome.effect_id !== null && outcome.effect_id !== intent.effect_id)
+    gaps.push(
+      gap('effect_hash', outcome.seq, `the outcome names another effect than the intent in record ${intent.seq}`),
+    )
+  return gaps
+}
+
+/** A call that was never answered and was asked again: the later one carries the outcome. */
+function superseded(intent: ActivityIntent, context: Context): boolean {
+  return context.activities.some((other) => other.key === intent.ask.key && firstSeq(other) > intent.seq)
+}
+
+function ledgerGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  return activity.outcomes.flatMap((outcome): Gap[] => {
+    if (outcome.ledger === null || outcome.ledger.run !== outcome.run) return []
+    const source = context.bySeq.get(outcome.ledger.seq)
+    const earlier =
+      outcome.ledger.seq < outcome.seq && (source?.type === 'activity.outcome' || source?.type === 'activity.intent')
+    const name = source?.type === 'activity.outcome' ? source.name : earlier ? source?.proposal.name : null
+    if (earlier && name === outcome.name) return []
+    return [gap('ledger', outcome.seq, `the ledger entry in record ${outcome.ledger.seq} is not of this effect`)]
+  })
+}
+
+/** Invariant 7: one approval, one thing. A repeat of the same call under the same key is the same thing. */
+function approvalUses(context: Context): readonly Gap[] {
+  const used = new Map<string, ActivityIntent>()
+  const gaps: Gap[] = []
+  for (const { intent } of context.activities) {
+    if (!intent || intent.approval_id === null) continue
+    const before = used.get(intent.approval_id)
+    if (before && (before.idempotency_key !== intent.idempotency_key || before.ask.key !== intent.ask.key))
+      gaps.push(
+        gap(
+          'approval_reused',
+          intent.seq,
+          `approval \`${intent.approval_id}\` was already used in record ${before.seq}`,
+        ),
+      )
+    used.set(intent.approval_id, intent)
+  }
+  return gaps
+}
+
+/** An approval that was asked for a call whose intent does not name it, and answers to questions nobody asked. */
+function orphanApprovals(context: Context): readonly Gap[] {
+  const gaps: Gap[] = []
+  for (const answer of context.approvals.decided.values()) {
+    if (!context.approvals.requested.has(answer.approval_id))
+      gaps.push(gap('approval', answer.seq, `the answer \`${answer.approval_id}\` has no request`))
+  }
+  for (const asked of context.approvals.requested.values()) {
+    const bare = context.activities.find(
+      ({ key, intent }) =>
+        key === asked.ask.key &&
+        intent !== null &&
+        intent.approval_id === null &&
+        intent.seq > asked.seq &&
+        context.branches.leadsTo(asked.seq, intent.seq),
+    )
+    if (bare?.intent)
+      gaps.push(
+        gap(
+          'approval',
+          bare.intent.seq,
+          `approval \`${asked.approval_id}\` was asked, and the intent does not name it`,
+        ),
+      )
+  }
+  return gaps
+}
+
+/** Invariant 4: an effect is on record as done once; every other answer comes from the ledger. */
+function repeats(context: Context): readonly Gap[] {
+  const done = new Map<string, number>()
+  const gaps: Gap[] = []
+  for (const record of context.records) {
+    const id = record.type === 'activity.intent' ? record.effect_id : null
+    const before = id === null ? undefined : done.get(id)
+    if (before !== undefined)
+      gaps.push(gap('sent_twice', record.seq, `the effect had already happened in record ${before}`))
+    if (
+      record.type === 'activity.outcome' &&
+      record.status === 'succeeded' &&
+      record.ledger === null &&
+      record.effect_id
+    )
+      done.set(record.effect_id, record.seq)
+  }
+  return gaps
+}
+
+/** Invariant 6: an intent is only written while everything spent and reserved stays within the limits. */
+function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
+  const limits = limitsOf(records)
+  if (!limits) return []
+  const gaps: Gap[] = []
+  let fold = NO_SPEND
+  for (const record of records) {
+    fold = spendAfter(fold, record)
+    if (record.type !== 'activity.intent') continue
+    const passed = limitsPassed(addAmounts(fold.spent, heldIn(fold)), limits)
+    if (passed.length > 0) gaps.push(gap('budget', record.seq, `the intent passes ${passed.join(', ')}`))
+  }
+  return gaps
+}
+
+function firstSeq(activity: ActivityView): number {
+  return activity.intent?.seq ?? activity.outcomes[0]?.seq ?? 0
+}

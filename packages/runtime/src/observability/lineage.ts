@@ -1,0 +1,174 @@
+import type { BudgetLimits, OutcomeStatus } from '../contracts/common.ts'
+import type { Decision } from '../contracts/policy.ts'
+import type { ActivityOutcome, ApprovalDecided, ApprovalRequested, Proposal, RunRecord } from '../contracts/records.ts'
+import { type ActivityView, activitiesOf, type Branches, branchesOf } from './view.ts'
+
+/** Who let an effect happen, why, and what they saw. Sequences point at the records. */
+export interface EffectApproval {
+  readonly id: string
+  readonly requestedSeq: number | null
+  readonly decidedSeq: number | null
+  readonly answer: ApprovalDecided['answer'] | null
+  readonly by: string | null
+  /** True when a reason is on record (its text is sealed). */
+  readonly reasoned: boolean
+  /** Keyed hash of the packet that the reviewer saw. */
+  readonly seen: string | null
+}
+
+/** Everything that is on record about one effect that was asked for (Invariant 15). Nulls are gaps or not applicable. */
+export interface EffectLineage {
+  readonly run: string
+  readonly key: string
+  readonly tool: string
+  readonly class: string
+  readonly effect: 'reversible' | 'irreversible'
+  readonly superstep: number
+  readonly node: string
+  readonly agent: string | null
+  /** The model's outcome record that proposed it, or null for a deterministic node. */
+  readonly modelSeq: number | null
+  readonly callId: string | null
+  readonly decision: Decision | null
+  readonly approval: EffectApproval | null
+  /** Sequence of the checkpoint that the activation started from. */
+  readonly checkpointSeq: number | null
+  readonly intentSeq: number | null
+  readonly outcomeSeq: number | null
+  /** `open` while no outcome is on record. */
+  readonly status: OutcomeStatus | 'open'
+  readonly effectHash: string | null
+  readonly effectId: string | null
+  readonly idempotencyKey: string | null
+  readonly ledger: ActivityOutcome['ledger']
+  readonly resolvedBy: ActivityOutcome['resolved_by']
+}
+
+/** The approvals of a history by id: what was asked, and the first answer. */
+export interface Approvals {
+  readonly requested: ReadonlyMap<string, ApprovalRequested>
+  readonly decided: ReadonlyMap<string, ApprovalDecided>
+}
+
+/** Collects approvals by id. Of several answers the first counts. */
+export function approvalsOf(records: readonly RunRecord[]): Approvals {
+  const requested = new Map<string, ApprovalRequested>()
+  const decided = new Map<string, ApprovalDecided>()
+  for (const record of records) {
+    if (record.type === 'approval.requested') requested.set(record.approval_id, record)
+    if (record.type === 'approval.decided' && !decided.has(record.approval_id)) decided.set(record.approval_id, record)
+  }
+  return { requested, decided }
+}
+
+/** The proposal of an activity, from its intent or from an outcome without one. */
+export function proposalOf(activity: ActivityView): Proposal | null {
+  return activity.intent?.proposal ?? activity.outcomes[0]?.proposal ?? null
+}
+
+/** Every effect that was asked for in a run, over all branches, in the order of the records. */
+export function lineageOf(records: readonly RunRecord[]): readonly EffectLineage[] {
+  const approvals = approvalsOf(records)
+  const branches = branchesOf(records)
+  return activitiesOf(records)
+    .map((activity) => effectLineage(activity, records, approvals, branches))
+    .filter((effect) => effect !== null)
+}
+
+function effectLineage(
+  activity: ActivityView,
+  records: readonly RunRecord[],
+  approvals: Approvals,
+  branches: Branches,
+): EffectLineage | null {
+  const first = activity.intent ?? activity.outcomes[0]
+  const last = activity.outcomes.at(-1)
+  const effect = last?.effect ?? activity.intent?.proposal.effect
+  if (!first || effect === undefined || effect === 'none') return null
+  const proposal = proposalOf(activity)
+  const approvalId = activity.intent?.approval_id ?? last?.approval_id ?? null
+  return {
+    run: first.run,
+    key: activity.key,
+    tool: last?.name ?? proposal?.name ?? '',
+    class: last?.class ?? proposal?.class ?? '',
+    effect,
+    superstep: first.ask.superstep,
+    node: first.ask.node,
+    agent: proposal?.agent ?? null,
+    modelSeq: proposal?.model_seq ?? null,
+    callId: proposal?.call_id ?? null,
+    decision: activity.intent?.decision ?? activity.outcomes[0]?.decision ?? null,
+    approval: approvalId === null ? null : effectApproval(approvalId, approvals),
+    checkpointSeq: checkpointBefore(records, branches, first.seq, first.ask.superstep),
+    intentSeq: activity.intent?.seq ?? null,
+    outcomeSeq: last?.seq ?? null,
+    status: last?.status ?? 'open',
+    effectHash: last?.effect_hash ?? null,
+    effectId: activity.intent?.effect_id ?? last?.effect_id ?? null,
+    idempotencyKey: activity.intent?.idempotency_key ?? last?.idempotency_key ?? null,
+    ledger: last?.ledger ?? null,
+    resolvedBy: last?.resolved_by ?? null,
+  }
+}
+
+function effectApproval(id: string, approvals: Approvals): EffectApproval {
+  const asked = approvals.requested.get(id)
+  const answer = approvals.decided.get(id)
+  return {
+    id,
+    requestedSeq: asked?.seq ?? null,
+    decidedSeq: answer?.seq ?? null,
+    answer: answer?.answer ?? null,
+    by: answer?.by?.id ?? null,
+    reasoned: answer !== undefined && answer.reason !== null,
+    seen: answer?.seen ?? null,
+  }
+}
+
+/** The checkpoint from which the superstep of a record started, or null when none is on record before it. */
+export function checkpointBefore(
+  records: readonly RunRecord[],
+  branches: Branches,
+  seq: number,
+  superstep: number,
+): number | null {
+  const found = records.findLast(
+    (record) =>
+      record.seq < seq &&
+      'checkpoint' in record &&
+      record.checkpoint.superstep === superstep &&
+      branches.leadsTo(record.seq, seq),
+  )
+  return found?.seq ?? null
+}
+
+/** What a lineage gap is about. */
+export type GapKind =
+  | 'run'
+  | 'checkpoint'
+  | 'model_call'
+  | 'tool_call'
+  | 'decision'
+  | 'approval'
+  | 'approval_reused'
+  | 'intent'
+  | 'outcome'
+  | 'effect_hash'
+  | 'ledger'
+  | 'sent_twice'
+  | 'budget'
+
+/** Something that the history should tell about an activity and does not. `detail` is a plain sentence without content. */
+export interface Gap {
+  readonly kind: GapKind
+  /** The record at which the gap shows. */
+  readonly seq: number
+  readonly detail: string
+}
+
+/** Limits of the run, or null when its genesis is missing. */
+export function limitsOf(records: readonly RunRecord[]): BudgetLimits | null {
+  const first = records[0]
+  return first?.type === 'run.started' ? first.budget : null
+}
