@@ -64,6 +64,16 @@ export function limitsPassed(amounts: Amounts, limits: BudgetLimits): readonly (
   return passed
 }
 
+/** True when any amount is lower than in the other. */
+export function isLower(amounts: Amounts, than: Amounts): boolean {
+  return (
+    amounts.turns < than.turns ||
+    amounts.tool_calls < than.tool_calls ||
+    amounts.tokens < than.tokens ||
+    parseNano(amounts.cost_nano_usd) < parseNano(than.cost_nano_usd)
+  )
+}
+
 /** A ledger that is rebuilt record by record: what is settled, and what open intents hold. */
 export interface SpendFold {
   readonly spent: Amounts
@@ -77,9 +87,16 @@ export const NO_SPEND: SpendFold = { spent: NO_AMOUNTS, held: new Map(), provisi
 
 /**
  * Adds one record to the ledger. An intent whose ask is asked again was never answered: its reservation is charged in
- * full (Invariant 6). Settles are summed over all branches, because nothing refills a budget.
+ * full (Invariant 6), and so is one that a branch leaves behind. Settles are summed over all branches, because nothing
+ * refills a budget.
  */
 export function spendAfter(fold: SpendFold, record: RunRecord): SpendFold {
+  // A fork starts with the totals at its point.
+  if (record.type === 'run.started') return { ...fold, spent: record.checkpoint.spent }
+  if (record.type === 'branch.started') {
+    const provisional = new Map([...fold.provisional, ...fold.held])
+    return { spent: addAmounts(fold.spent, heldIn(fold)), held: new Map(), provisional }
+  }
   if (record.type === 'activity.intent') {
     const lost = fold.held.get(record.ask.key)
     const held = new Map(fold.held).set(record.ask.key, record.reserved)

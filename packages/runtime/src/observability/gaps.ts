@@ -5,7 +5,7 @@ import type {
   ApprovalRequested,
   RunRecord,
 } from '../contracts/records.ts'
-import { addAmounts, heldIn, limitsPassed, NO_SPEND, spendAfter } from './cost.ts'
+import { addAmounts, heldIn, isLower, limitsPassed, NO_SPEND, spendAfter } from './cost.ts'
 import {
   type Approvals,
   approvalsOf,
@@ -296,7 +296,7 @@ function repeats(context: Context): readonly Gap[] {
   return gaps
 }
 
-/** Invariant 6: an intent is only written while everything spent and reserved stays within the limits. */
+/** Invariant 6: no intent passes the limits with everything spent and reserved, and no later total is lower. */
 function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
   const limits = limitsOf(records)
   if (!limits) return []
@@ -304,6 +304,10 @@ function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
   let fold = NO_SPEND
   for (const record of records) {
     fold = spendAfter(fold, record)
+    const told =
+      'checkpoint' in record ? record.checkpoint.spent : record.type === 'branch.started' ? record.spent : null
+    if (told && isLower(told, fold.spent))
+      gaps.push(gap('budget', record.seq, 'the totals it tells are lower than what the records before it spent'))
     if (record.type !== 'activity.intent') continue
     const passed = limitsPassed(addAmounts(fold.spent, heldIn(fold)), limits)
     if (passed.length > 0) gaps.push(gap('budget', record.seq, `the intent passes ${passed.join(', ')}`))

@@ -1,7 +1,5 @@
 import { sha256Hex } from '../base/hash.ts'
-import type { Amounts, BudgetLimits, ContentRef, EffectClass, OutcomeStatus, Principal } from '../contracts/common.ts'
-import { NO_AMOUNTS, UNLABELLED } from '../contracts/common.ts'
-import type { AskingPolicy, Decision, Verdict } from '../contracts/policy.ts'
+import { type Amounts, type ContentRef, NO_AMOUNTS, UNLABELLED } from '../contracts/common.ts'
 import {
   type ActivityIntent,
   type ActivityOutcome,
@@ -19,60 +17,20 @@ import {
   type SegmentStarted,
 } from '../contracts/records.ts'
 import type { StoredRecord } from '../contracts/store.ts'
+import { addAmounts, heldIn, NO_SPEND, spendAfter } from '../observability/cost.ts'
+import {
+  ANA,
+  BEN,
+  BUDGET,
+  BUNDLE,
+  type CallOptions,
+  type HistoryCall,
+  madeUpAmounts,
+  madeUpDecision,
+  madeUpUsage,
+} from './history-parts.ts'
 
-/** The one who starts the runs of made-up histories. */
-export const ANA: Principal = { id: 'user:ana', kind: 'user', tenant: 'acme', roles: ['clerk'] }
-/** The one who answers the approvals of made-up histories. */
-export const BEN: Principal = { id: 'user:ben', kind: 'user', tenant: 'acme', roles: ['approver'] }
-
-const BUNDLE = `desk@${'ab'.repeat(32)}`
-const BUDGET: BudgetLimits = {
-  max_turns: 12,
-  max_tool_calls: 6,
-  max_runtime_seconds: 90,
-  max_tokens: 60_000,
-  max_cost_nano_usd: '500000000',
-}
-const ASKING: readonly AskingPolicy[] = [
-  { id: 'payment-above-limit', reason_code: 'AMOUNT_ABOVE_LIMIT', approvers: ['approver'] },
-]
-
-const REASONS: Readonly<Record<Verdict, string>> = {
-  allow: 'PERMITTED',
-  warn: 'WARNED',
-  deny: 'NO_PERMIT',
-  require_approval: 'AMOUNT_ABOVE_LIMIT',
-  transform: 'MASKED',
-}
-
-/** What a call of a made-up history is; everything has a default that makes a complete history. */
-export interface CallOptions {
-  readonly name?: string
-  readonly class?: string
-  readonly effect?: EffectClass
-  /** Null for a deterministic node. */
-  readonly agent?: string | null
-  readonly node?: string
-  readonly status?: OutcomeStatus
-  readonly code?: string | null
-  readonly reserved?: Partial<Amounts>
-  readonly settled?: Partial<Amounts>
-  readonly verdict?: Verdict
-  readonly latencyMs?: number
-  readonly ledger?: ActivityOutcome['ledger']
-  readonly resolvedBy?: ActivityOutcome['resolved_by']
-  readonly attempt?: number
-}
-
-interface Call {
-  readonly ask: AskRef
-  readonly proposal: Proposal
-  readonly decision: Decision
-  readonly options: CallOptions
-  approvalId: string | null
-  intentSeq: number | null
-  sent: boolean
-}
+export { ANA, BEN, type CallOptions } from './history-parts.ts'
 
 /**
  * Builds record histories of one run that look like what the engine writes: numbered, chained, with keyed hashes of
@@ -91,7 +49,7 @@ export class History {
   #ordinal = 0
   #position = 0
   #modelSeq: number | null = null
-  #call: Call | null = null
+  #call: HistoryCall | null = null
 
   constructor(runId = 'run_01history0000000000000') {
     this.runId = runId
@@ -195,7 +153,7 @@ export class History {
         labels: UNLABELLED,
         definition_hash: 'definition',
       },
-      decision: this.#decision(kind, verdict),
+      decision: madeUpDecision(`dec_${this.seq + 1}`, kind, verdict),
       options,
       approvalId: null,
       intentSeq: null,
@@ -216,7 +174,7 @@ export class History {
       proposal: call.proposal,
       decision: call.decision,
       approval_id: call.approvalId,
-      reserved: this.#amounts(call.proposal.kind, call.options.reserved),
+      reserved: madeUpAmounts(call.proposal.kind, call.options.reserved),
       not_after: new Date(this.#millis + 30_000).toISOString(),
       idempotency_key: `key:${call.ask.key}`,
       effect_id: effect ? `effect:${call.ask.key}` : null,
@@ -245,8 +203,8 @@ export class History {
       effect_hash: happened ? `hash:${call.ask.key}` : null,
       effect_id: effect ? `effect:${call.ask.key}` : null,
       idempotency_key: effect ? `key:${call.ask.key}` : null,
-      settled: call.sent && !options.ledger ? this.#amounts(proposal.kind, options.settled) : NO_AMOUNTS,
-      usage: proposal.kind === 'model' ? usage() : null,
+      settled: call.sent && !options.ledger ? madeUpAmounts(proposal.kind, options.settled) : NO_AMOUNTS,
+      usage: proposal.kind === 'model' ? madeUpUsage() : null,
       price: proposal.kind === 'model' ? 'prices-2026-11#scripted/clerk' : null,
       latency_ms: options.latencyMs ?? 100,
       ledger: options.ledger ?? null,
@@ -373,7 +331,14 @@ export class History {
     this.#superstep = kept && 'checkpoint' in kept ? kept.checkpoint.superstep : 0
     this.#ordinal = 0
     this.#position = 0
-    return this.add({ type: 'branch.started', from, by: BEN, reason: this.content(0) })
+    return this.add({
+      type: 'branch.started',
+      from,
+      by: BEN,
+      reason: this.content(0),
+      checkpoint_seq: kept?.seq ?? 1,
+      spent: this.#spentIfLeft(),
+    })
   }
 
   /** The run reached its output. */
@@ -392,7 +357,7 @@ export class History {
     return { s: this.seq + 1, i, h: `h${this.seq + 1}.${i}`, l: UNLABELLED }
   }
 
-  #current(): Call {
+  #current(): HistoryCall {
     if (!this.#call) throw new Error('propose a call before saying what becomes of it')
     return this.#call
   }
@@ -413,38 +378,23 @@ export class History {
     }
   }
 
-  #decision(kind: Proposal['kind'], verdict: Verdict): Decision {
-    const asks = verdict === 'require_approval' ? ASKING : []
-    return {
-      id: `dec_${this.seq + 1}`,
-      point: kind === 'model' ? 'pre_model_call' : 'pre_tool_call',
-      verdict,
-      reason_code: REASONS[verdict],
-      policies: verdict === 'deny' ? [] : [verdict === 'require_approval' ? 'payment-above-limit' : 'clerk-may-pay'],
-      asks,
-      bundle: BUNDLE,
-    }
-  }
-
-  #amounts(kind: Proposal['kind'], over: Partial<Amounts> = {}): Amounts {
-    if (kind === 'model') return { turns: 1, tool_calls: 0, tokens: 1_000, cost_nano_usd: '2000000', ...over }
-    return { ...NO_AMOUNTS, tool_calls: kind === 'tool' ? 1 : 0, ...over }
+  #spentIfLeft(): Amounts {
+    const fold = this.#records.reduce(spendAfter, NO_SPEND)
+    return addAmounts(fold.spent, heldIn(fold))
   }
 
   #checkpoint(kind: CheckpointBody['kind']): CheckpointBody {
     const state = {}
-    const rest = { queue: [], fan_in: {}, requests: [], outputs: [], effect_keys: [] }
+    const rest = {
+      queue: [],
+      fan_in: {},
+      requests: [],
+      outputs: [],
+      effect_keys: [],
+      adopted: [],
+      spent: this.#records.reduce(spendAfter, NO_SPEND).spent,
+    }
     return { kind, superstep: this.#superstep, state, ...rest }
-  }
-}
-
-function usage(): NonNullable<ActivityOutcome['usage']> {
-  return {
-    input_tokens: 900,
-    cache_read_tokens: 0,
-    cache_write_tokens: null,
-    output_tokens: 100,
-    reasoning_tokens: null,
   }
 }
 

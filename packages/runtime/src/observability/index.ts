@@ -1,0 +1,6 @@
+export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, auditRun } from './audit.ts'
+export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
+export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
+export { lineageGaps } from './gaps.ts'
+export { type EffectApproval, type EffectLineage, type Gap, type GapKind, lineageOf } from './lineage.ts'
+export { type OpenItem, openItems, statusFrom } from './open.ts'

@@ -1,0 +1,168 @@
+import type { RunRecord, RunStatus } from '../contracts/records.ts'
+import { activitiesOf, isOpen, presentBranch } from './view.ts'
+import { name } from './words.ts'
+
+/** Something that a run waits for, or that nobody has answered yet. */
+export interface OpenItem {
+  readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'call'
+  readonly id: string
+  readonly seq: number
+  /** A few words for the status sentence. */
+  readonly short: string
+  /** A sentence that says what is open. */
+  readonly text: string
+  /** A sentence that says what a person can do about it. */
+  readonly action: string
+}
+
+/** What is open on the present branch of a history, oldest first (Invariant 12). Nothing is open in a run that ended. */
+export function openItems(records: readonly RunRecord[]): readonly OpenItem[] {
+  const path = presentBranch(records)
+  if (endOf(path)) return []
+  return [
+    ...openApprovals(path),
+    ...openQuestions(path),
+    ...openRequests(path),
+    ...openRetries(path),
+    ...openCalls(path),
+  ].sort((a, b) => a.seq - b.seq)
+}
+
+function openApprovals(path: readonly RunRecord[]): readonly OpenItem[] {
+  const answered = new Set(path.map((record) => (record.type === 'approval.decided' ? record.approval_id : null)))
+  return path.flatMap((record): OpenItem[] => {
+    if (record.type !== 'approval.requested' || answered.has(record.approval_id)) return []
+    const tool = name(record.proposal.name)
+    const roles = [...new Set(record.asks.flatMap((ask) => ask.approvers))].join(' or ')
+    return [
+      {
+        kind: 'approval',
+        id: record.approval_id,
+        seq: record.seq,
+        short: `a person has to answer for ${tool}`,
+        text: `Approval ${name(record.approval_id)} of ${tool} is open until ${record.deadline}; silence denies it.`,
+        action: `Someone with the role ${roles}, other than the requester, can approve or reject ${name(record.approval_id)}; waiting is safe.`,
+      },
+    ]
+  })
+}
+
+function openQuestions(path: readonly RunRecord[]): readonly OpenItem[] {
+  const answered = new Set(path.map((record) => (record.type === 'question.answered' ? record.question_id : null)))
+  return path.flatMap((record): OpenItem[] => {
+    if (record.type !== 'question.asked' || answered.has(record.question_id)) return []
+    const id = name(record.question_id)
+    const about =
+      record.about === 'unknown_effect'
+        ? 'an effect with an unknown outcome'
+        : 'an effect that was asked again with other arguments'
+    return [
+      {
+        kind: 'question',
+        id: record.question_id,
+        seq: record.seq,
+        short: `a person has to say what became of ${about}`,
+        text: `Question ${id} about ${about} (key ${name(record.ask.key)}) is open.`,
+        action: `Look at the outside system, then answer ${id}: it happened, it did not, or stop. Do not answer "did not" on a guess: it permits a repeat.`,
+      },
+    ]
+  })
+}
+
+function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
+  const answered = new Set(path.map((record) => (record.type === 'response.received' ? record.request_id : null)))
+  return path.flatMap((record): OpenItem[] => {
+    if (record.type !== 'request.opened' || answered.has(record.request.request_id)) return []
+    const id = name(record.request.request_id)
+    return [
+      {
+        kind: 'request',
+        id: record.request.request_id,
+        seq: record.seq,
+        short: `port ${name(record.request.node)} has to be answered`,
+        text: `Request ${id} of port ${name(record.request.node)} is open until ${record.request.deadline}.`,
+        action: `Answer request ${id}; waiting is safe until its deadline.`,
+      },
+    ]
+  })
+}
+
+function openRetries(path: readonly RunRecord[]): readonly OpenItem[] {
+  return path.flatMap((record, index): OpenItem[] => {
+    if (record.type !== 'activation.failed' || record.retry_at === null) return []
+    const later = path.slice(index + 1)
+    const over = later.some(
+      (other) =>
+        other.type === 'superstep.completed' ||
+        (other.type === 'activation.failed' && other.activation === record.activation) ||
+        (other.type === 'activation.completed' && other.result.activation === record.activation) ||
+        (other.type === 'activity.intent' &&
+          other.ask.activation === record.activation &&
+          other.ask.attempt > record.attempt),
+    )
+    if (over) return []
+    const node = name(record.node)
+    return [
+      {
+        kind: 'retry',
+        id: record.activation,
+        seq: record.seq,
+        short: `node ${node} is tried again at ${record.retry_at}`,
+        text: `Node ${node} failed with ${record.code} and is tried again at ${record.retry_at}.`,
+        action: `Nothing needs to be done: node ${node} is tried again by itself.`,
+      },
+    ]
+  })
+}
+
+function openCalls(path: readonly RunRecord[]): readonly OpenItem[] {
+  const activities = activitiesOf(path)
+  return activities.flatMap((activity, index): OpenItem[] => {
+    const { intent } = activity
+    const again = activities.slice(index + 1).some((other) => other.key === activity.key)
+    if (!intent || !isOpen(activity) || again) return []
+    const tool = name(intent.proposal.name)
+    const effect = intent.proposal.effect !== 'none'
+    return [
+      {
+        kind: 'call',
+        id: intent.idempotency_key,
+        seq: intent.seq,
+        short: `${tool} has no recorded answer`,
+        text: `${tool} was recorded as about to be sent, and no final outcome is on record.`,
+        action: effect
+          ? `Leave ${tool} to the runtime: it looks the effect up after ${intent.not_after}, and asks a person when that does not settle it. Do not send it by hand.`
+          : `Nothing needs to be done for ${tool}: it changes nothing outside and is asked again.`,
+      },
+    ]
+  })
+}
+
+const ENDS: Readonly<Partial<Record<RunRecord['type'], RunStatus>>> = {
+  'run.completed': 'completed',
+  'run.stopped': 'stopped',
+  'run.cancelled': 'cancelled',
+  'run.terminated': 'terminated',
+}
+
+function endOf(path: readonly RunRecord[]): RunStatus | undefined {
+  for (const record of path) {
+    const end = ENDS[record.type]
+    if (end) return end
+  }
+  return undefined
+}
+
+/** The state of a run from the present branch of its history (Invariant 12). */
+export function statusFrom(records: readonly RunRecord[]): RunStatus {
+  const path = presentBranch(records)
+  const end = endOf(path)
+  if (end) return end
+  const turn = path.findLast(
+    (record) => record.type === 'segment.started' || record.type === 'run.parked' || record.type === 'run.waiting',
+  )
+  if (turn?.type === 'run.parked') return 'parked'
+  if (path.some((record) => record.type === 'run.stopping')) return 'stopping'
+  if (turn?.type === 'run.waiting') return 'waiting'
+  return path.some((record) => record.type === 'segment.started') ? 'running' : 'queued'
+}

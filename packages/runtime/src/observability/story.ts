@@ -1,0 +1,230 @@
+import type {
+  ActivityIntent,
+  ActivityOutcome,
+  ApprovalRequested,
+  RunRecord,
+  RunStarted,
+  SegmentStarted,
+} from '../contracts/records.ts'
+import { activitiesOf, isOpen } from './view.ts'
+import {
+  type ContentLookup,
+  count,
+  dollars,
+  duration,
+  listed,
+  name,
+  opened,
+  plainText,
+  quoted,
+  STATUS_WORDS,
+  stopText,
+  verdictText,
+} from './words.ts'
+
+/** One sentence of an explanation and the record that it comes from; null for what follows from all of them. */
+export interface Sentence {
+  readonly seq: number | null
+  /** ISO 8601 time of the record, or null. */
+  readonly at: string | null
+  readonly text: string
+}
+
+interface Teller {
+  readonly records: readonly RunRecord[]
+  readonly contents: ContentLookup | undefined
+  /** Sequences of intents whose outcome tells all of it: reads and model calls that were answered. */
+  readonly answered: ReadonlySet<number>
+}
+
+/** Tells a history record by record, in plain English; records that add nothing for a reader are left out. */
+export function storyOf(records: readonly RunRecord[], contents?: ContentLookup): readonly Sentence[] {
+  const answered = new Set<number>()
+  for (const activity of activitiesOf(records)) {
+    const free = activity.intent?.proposal.effect === 'none'
+    if (activity.intent && free && activity.outcomes.length > 0) answered.add(activity.intent.seq)
+  }
+  const teller: Teller = { records, contents, answered }
+  return records.flatMap((record) => {
+    const text = tell(record, teller)
+    return text === null ? [] : [{ seq: record.seq, at: record.at, text }]
+  })
+}
+
+function tell(record: RunRecord, teller: Teller): string | null {
+  return tellPeople(record, teller) ?? tellWork(record, teller) ?? tellRun(record, teller)
+}
+
+function tellRun(record: RunRecord, teller: Teller): string | null {
+  const { contents } = teller
+  switch (record.type) {
+    case 'run.started':
+      return startText(record, contents)
+    case 'segment.started':
+      return segmentText(record, teller)
+    case 'branch.started':
+      return `${name(record.by.id)} moved the run back to record ${record.from} (reason: ${quoted(record.reason, contents)}); what came after it is kept and no longer counts for the state.`
+    case 'run.waiting':
+      return `The run waits for ${listed(record.on.map((each) => `${each.kind} ${name(each.id)}`))}${record.wake_at ? `, at the latest until ${record.wake_at}` : ''}.`
+    case 'run.parked':
+      return `The run was parked: ${record.code} (${quoted(record.detail, contents)}). It stands still until a person acts.`
+    case 'override.recorded':
+      return `${name(record.by.id)} ordered ${name(record.what)} (reason: ${quoted(record.reason, contents)}).`
+    case 'run.stopping':
+      return `The run has to stop because ${stopText(record.reason)}; an effect is still open, so no new work starts.`
+    case 'run.completed':
+      return `The run completed with ${record.output ? `the output ${quoted(record.output, contents)}` : 'no output'}.`
+    case 'run.stopped':
+    case 'run.cancelled':
+    case 'run.terminated': {
+      const left = record.undone.length > 0 ? ` Left undone: ${listed(record.undone.map(name))}.` : ''
+      const by = record.by ? ` by ${name(record.by.id)}` : ''
+      return `The run was ${record.type.slice(4)}${by} because ${stopText(record.reason)}.${left}`
+    }
+    default:
+      return null
+  }
+}
+
+function startText(record: RunStarted, contents: ContentLookup | undefined): string {
+  const { workflow, budget } = record
+  const limits = `${budget.max_turns} turns, ${budget.max_tool_calls} tool calls, ${budget.max_runtime_seconds} s active, ${budget.max_tokens} tokens, ${dollars(budget.max_cost_nano_usd)}`
+  const fork = record.parent ? ` It is a fork of run ${name(record.parent.run)} at record ${record.parent.seq}.` : ''
+  return `${name(record.principal.id)} asked for ${name(workflow.name)} ${workflow.version} (request ${name(record.request_id)}, ${record.mode}); input: ${quoted(record.input, contents)}; budget: ${limits}.${fork}`
+}
+
+function segmentText(record: SegmentStarted, teller: Teller): string {
+  const worker = `Worker ${name(record.worker)}`
+  if (record.why === 'start') return `${worker} took the run up.`
+  if (record.why === 'wake') return `${worker} went on after ${duration(record.idle_ms)}.`
+  if (record.why === 'person') return `${worker} went on because a person said so.`
+  const before = teller.records.filter((other) => other.seq < record.seq)
+  const open = activitiesOf(before).filter(isOpen)
+  const names = listed([...new Set(open.map((each) => name(each.intent?.proposal.name ?? '')))])
+  const left =
+    open.length === 0
+      ? 'no call was open'
+      : `${count(open.length, 'call was', 'calls were')} open without a recorded answer: ${names}`
+  return `${worker} took over after ${duration(record.idle_ms)} because the worker before it stopped answering; ${left}.`
+}
+
+function tellPeople(record: RunRecord, { records, contents }: Teller): string | null {
+  switch (record.type) {
+    case 'approval.requested':
+      return requestText(record, contents)
+    case 'approval.decided': {
+      const asked = records.find(
+        (other): other is ApprovalRequested =>
+          other.type === 'approval.requested' && other.approval_id === record.approval_id,
+      )
+      const what = asked ? name(asked.proposal.name) : `approval ${name(record.approval_id)}`
+      if (record.by === null)
+        return `The approval of ${what} ended as ${record.answer}${record.code ? ` (${record.code})` : ''}: nobody let it happen.`
+      const saw = record.seen === null ? 'what they saw is not on record' : `they saw the packet ${name(record.seen)}`
+      return `${name(record.by.id)} ${record.answer} ${what} after ${duration(record.wait_ms)} (reason: ${quoted(record.reason, contents)}); ${saw}.`
+    }
+    case 'question.asked':
+      return record.about === 'unknown_effect'
+        ? `A person is asked whether an effect of ${name(record.ask.node)} happened (question ${name(record.question_id)}).`
+        : `The same effect was asked again with other arguments by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
+    case 'question.answered':
+      return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
+    case 'request.opened':
+      return `Port ${name(record.request.node)} asked for an answer until ${record.request.deadline} (request ${name(record.request.request_id)}): ${quoted(record.request.payload, contents)}.`
+    case 'response.received':
+      return record.answer === 'expired'
+        ? `Nobody answered port ${name(record.node)} in time.`
+        : `${name(record.by?.id ?? 'unknown')} answered port ${name(record.node)}.`
+    default:
+      return null
+  }
+}
+
+function answerText(answer: 'happened' | 'did_not' | 'stop'): string {
+  if (answer === 'happened') return 'it happened'
+  return answer === 'did_not' ? 'it did not happen, so it may be sent again under a new key' : 'stop the run'
+}
+
+function requestText(record: ApprovalRequested, contents: ContentLookup | undefined): string {
+  const ids = listed(record.asks.map((ask) => `${name(ask.id)} (${ask.reason_code})`))
+  const roles = listed([...new Set(record.asks.flatMap((ask) => ask.approvers))].map(name))
+  const shown = packetText(opened(record.packet, contents)) ?? quoted(record.packet, contents)
+  return `${name(record.proposal.name)} needs a person: ${ids} asked; one with the role ${roles} may answer until ${record.deadline}, silence denies. Shown to the reviewer: ${shown}.`
+}
+
+/** The four parts of a packet, or null when it is not one. */
+function packetText(packet: unknown): string | null {
+  if (typeof packet !== 'object' || packet === null) return null
+  const part = (key: string): unknown => Reflect.get(packet, key)
+  const summary = part('summary')
+  if (typeof summary !== 'string') return null
+  const target = JSON.stringify(part('target') ?? null)
+  const impact = JSON.stringify(part('impact') ?? null)
+  return `"${plainText(summary)}", target ${plainText(target)}, impact ${plainText(impact)}, rollback "${plainText(String(part('rollback') ?? ''))}"`
+}
+
+function tellWork(record: RunRecord, teller: Teller): string | null {
+  const { contents } = teller
+  switch (record.type) {
+    case 'activity.intent':
+      return teller.answered.has(record.seq) ? null : intentText(record)
+    case 'activity.outcome':
+      return outcomeText(record, contents)
+    case 'activation.failed': {
+      const next = record.retry_at ? `it is tried again at ${record.retry_at}` : 'it is not tried again'
+      return `Node ${name(record.node)} failed in attempt ${record.attempt} with ${record.code} (${quoted(record.error, contents)}); ${next}.`
+    }
+    case 'message.dropped':
+      return `A message of node ${name(record.from)} was dropped (${record.reason}${record.edge ? ` at edge ${name(record.edge)}` : ''}).`
+    case 'superstep.completed': {
+      const next = [...new Set(record.checkpoint.queue.map((message) => message.to))]
+      return `Superstep ${record.superstep} was committed${next.length > 0 ? `; next: ${listed(next.map(name))}` : ''}.`
+    }
+    case 'decision.recorded':
+      return `At ${name(record.decision.point)} ${verdictText(record.decision)}.`
+    case 'unmediated.call':
+      return `A call to ${name(record.host)} was seen that went out beside the door, in a ${record.where}.`
+    default:
+      return null
+  }
+}
+
+/** Who asked for a call. */
+export function askerText(
+  proposal: { readonly agent: string | null; readonly model_seq: number | null },
+  node: string,
+): string {
+  if (proposal.agent === null) return `node ${name(node)}, which is plain code`
+  return `agent ${name(proposal.agent)}${proposal.model_seq === null ? '' : ` (model answer in record ${proposal.model_seq})`}`
+}
+
+function intentText(record: ActivityIntent): string {
+  const { proposal } = record
+  const until = `, not to be sent after ${record.not_after}`
+  if (proposal.kind === 'model')
+    return `Agent ${name(proposal.agent ?? '')} was about to call model ${name(proposal.name)}, with ${dollars(record.reserved.cost_nano_usd)} reserved${until}.`
+  const approved = record.approval_id ? ` under approval ${name(record.approval_id)}` : ''
+  return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect}) for ${askerText(proposal, record.ask.node)}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
+}
+
+function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefined): string {
+  const code = record.code ? ` (${record.code})` : ''
+  const ended = `${STATUS_WORDS[record.status]}${code}`
+  const detail = record.status === 'succeeded' ? '' : `: ${quoted(record.result, contents)}`
+  if (record.ledger)
+    return `${name(record.name)} was not sent again: it was answered from the ledger, where record ${record.ledger.seq} of run ${name(record.ledger.run)} holds it.`
+  if (record.kind === 'model') {
+    const used = `${record.usage?.input_tokens ?? 0} tokens in, ${record.usage?.output_tokens ?? 0} out, ${dollars(record.settled.cost_nano_usd)}`
+    return `Agent ${name(record.agent ?? '')} called model ${name(record.name)}, which ${ended} in ${duration(record.latency_ms)} (${used})${detail}.`
+  }
+  const verdict = record.decision ? `; ${verdictText(record.decision)}` : ''
+  const resolved = record.resolved_by ? `, as ${RESOLVED[record.resolved_by]} settled` : ''
+  const hash = record.effect_hash ? `; effect hash ${name(record.effect_hash)}` : ''
+  return `${name(record.name)} (${record.class}) ${ended}${resolved}${verdict}${hash}${detail}.`
+}
+
+const RESOLVED = {
+  lookup: "the tool's own look-up",
+  same_key: 'a repeat under the same key',
+  person: 'a person',
+} as const
