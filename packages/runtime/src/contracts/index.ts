@@ -1,4 +1,5 @@
 export * from './common.ts'
+export * from './cost.ts'
 export * from './model.ts'
 export * from './policy.ts'
 export * from './records.ts'

@@ -11,10 +11,14 @@ export function shapeOf(schema: z.ZodType): Shape {
   }
 }
 
-/** JSON Schema of what the type takes, without `$schema`. Throws CONFIG_INVALID with `what` in front. */
+/**
+ * JSON Schema of what the type takes, without `$schema`. Throws CONFIG_INVALID with `what` in front, also for a type
+ * whose result JSON cannot carry (a date, a transform): values are stored as JSON between the steps.
+ */
 export function jsonSchemaOf(schema: z.ZodType, what: string): JsonObject {
   try {
     const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
+    z.toJSONSchema(schema, { io: 'output' })
     // A JSON Schema is a JSON object; the round trip drops what is not.
     return JSON.parse(JSON.stringify(json)) as JsonObject
   } catch (cause) {

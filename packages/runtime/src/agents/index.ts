@@ -1,0 +1,1 @@
+export { type AgentDef, agent } from './agent.ts'

@@ -1,0 +1,1 @@
+export { ToolFailure, tool } from './tool.ts'
