@@ -1,3 +1,5 @@
 export { memoryStore } from './memory.ts'
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open.ts'
 export { STORE_VERSION } from './rules.ts'
+export { loadMasterKey, type MasterKeyOptions } from './master-key.ts'
+export { keyVault, type KeyVaultOptions } from './vault.ts'
