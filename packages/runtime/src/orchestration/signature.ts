@@ -142,11 +142,13 @@ function compareValue(
   before: JsonValue | undefined,
   after: JsonValue | undefined,
   lines: string[],
+  path: readonly string[] = [],
 ): void {
   if (isObject(before) && isObject(after)) {
-    for (const key of keysOf(before, after)) compareValue(`${where} \`${key}\``, before[key], after[key], lines)
+    for (const key of keysOf(before, after)) compareValue(where, before[key], after[key], lines, [...path, key])
   } else if (text(before) !== text(after)) {
-    lines.push(`${where} changed from ${shown(before)} to ${shown(after)}`)
+    const place = path.length === 0 ? where : `${where}: \`${path.join('.')}\``
+    lines.push(`${place} changed from ${shown(before)} to ${shown(after)}`)
   }
 }
 
