@@ -8,8 +8,8 @@ import { checkFields, checkHeader, checkNodes, checkTools, toolsOf } from './che
 import { checkConnected, checkEdges, warnings } from './check-graph.ts'
 import { mismatch } from './compatible.ts'
 import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf } from './draft.ts'
-import { REJECTION } from './fields.ts'
 import { agentHandler, functionHandler } from './handler.ts'
+import { REJECTION } from './rejection.ts'
 import { sign } from './signature.ts'
 import type { Budget, Validation } from './types.ts'
 

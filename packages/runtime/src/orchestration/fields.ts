@@ -1,16 +1,7 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { toJsonValue } from '../base/json.ts'
 import { shapeOf } from '../contracts/shape.ts'
 import type { Field, Port } from './types.ts'
-
-/** What a node gets that is the declared fallback of a rejected, denied or expired call. */
-export const REJECTION = z.object({
-  /** Closed reason code. */
-  code: z.string(),
-  reason: z.string(),
-  /** Names of the calls that were not made any more. */
-  leftUndone: z.array(z.string()),
-})
 
 /** A field that only one node writes; undefined until it did. Its last write counts. */
 export function owned<const N extends string, V>(node: N, schema: z.ZodType<V>): Field<N, V | undefined, V> {

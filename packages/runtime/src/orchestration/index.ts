@@ -1,6 +1,6 @@
 export { workflow } from './builder.ts'
 export { toDot, toMermaid } from './diagram.ts'
-export { appended, owned, port, REJECTION as Rejection, reduced } from './fields.ts'
+export { appended, owned, port, reduced } from './fields.ts'
 export {
   type Addressed,
   type FieldWrite,
@@ -9,6 +9,7 @@ export {
   numberDeliveries,
   type Sent,
 } from './order.ts'
+export { REJECTION as Rejection } from './rejection.ts'
 export { type Delivery, type Drop, type Routed, route, routeStart } from './route.ts'
 export { describeDifference, type Describable, type Signed, sign } from './signature.ts'
 export { type Applied, applyWrites, type Merged, mergeWrites } from './state.ts'

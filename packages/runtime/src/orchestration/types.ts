@@ -3,7 +3,7 @@ import type { JsonValue } from '../base/json.ts'
 import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
 import type { Agent, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
-import type { REJECTION } from './fields.ts'
+import type { REJECTION } from './rejection.ts'
 
 /**
  * The types behind the builder. Two type parameters carry everything: `P`, what the workflow declares (input, output,
