@@ -77,7 +77,23 @@ const desk = open
 const built: Workflow<TicketT, ResolutionT> = desk.build()
 void built
 
+const Paid = z.object({ kind: z.literal('paid'), cents: z.int() })
+const Refused = z.object({ kind: z.literal('refused') })
+const parted = open
+  .node('decide', {
+    input: Ticket,
+    output: z.union([Paid, Refused]),
+    run: () => ({ kind: 'refused' as const }),
+  })
+  .node('paid', { input: Paid, output: Resolution, run: () => ({ refunded: true, why: '' }) })
+  .edge('decide', 'paid', (message) => message.kind === 'paid')
+void parted
+
 void (() => {
+  // @ts-expect-error without a condition the whole union must fit
+  parted.edge('decide', 'paid')
+  // @ts-expect-error the condition lets the wrong part through
+  parted.edge('decide', 'paid', (message) => message.kind === 'refused')
   open.node('close', {
     input: Ticket,
     output: Ticket,

@@ -192,6 +192,12 @@ export interface Builder<P extends Declared, G extends Graph> {
   ): Builder<P, G & Record<N, { in: Q; out: A }>>
   /** Names the node that gets the run's input. */
   start<N extends Name<G>>(name: N & Fit<P['in'], G[N]['in'], N>): Builder<P, G>
+  /** With a type guard as condition, the target needs to take only what the guard lets through. */
+  edge<F extends Name<G>, T extends Name<G>, M extends G[F]['out'] & G[T]['in']>(
+    from: F,
+    to: T,
+    when: (message: G[F]['out']) => message is M,
+  ): Builder<P, G>
   /** Sends each message of `from` to `to`; with `when`, only those for which it returns true. */
   edge<F extends Name<G>, T extends Name<G>>(
     from: F,
