@@ -6,8 +6,8 @@ const whole = (suffix: string) => places.map((place) => `${place}/**/*.${suffix}
 const slow = [...whole('e2e.test.{ts,tsx}'), ...whole('kill.test.ts')]
 
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions: ['signalbox-source'] },
+  ssr: { resolve: { conditions: ['signalbox-source'] } },
   test: {
     pool: 'forks',
     maxWorkers: 2,

@@ -83,7 +83,7 @@ describe.each(entries)('entry %s', (entry) => {
 
   it('CHK-016: exports from the compiled files what its source exports', async () => {
     const compiled = await names([], home)
-    expect(compiled).toEqual(await names(['--conditions=source'], root))
+    expect(compiled).toEqual(await names(['--conditions=signalbox-source'], root))
   })
 
   it('CHK-016: has declarations that a strict project compiles against', async () => {

@@ -35,7 +35,7 @@ describe('the signalbox command', () => {
     put('packages/cli/src/main.ts', SAYS)
     put('packages/cli/dist/main.js', "console.log('stale build')")
     const { code, output } = await run(process.execPath, [bin(), 'runs', '--json'], home)
-    expect({ code, output }).toEqual({ code: 3, output: 'runs,--json --conditions=source\n' })
+    expect({ code, output }).toEqual({ code: 3, output: 'runs,--json --conditions=signalbox-source\n' })
   })
 
   it('CHK-017: runs the compiled files when it is installed', async () => {

@@ -16,7 +16,7 @@ const TABLE = [
 ].join('\n')
 const CLEAN = {
   'ARCHITECTURE.md': TABLE,
-  'packages/runtime/package.json': '{"name":"signalbox","exports":{".":{"source":"./src/index.ts"}}}',
+  'packages/runtime/package.json': '{"name":"signalbox","exports":{".":{"signalbox-source":"./src/index.ts"}}}',
   [`${R}/base/ids.ts`]: `import { createHash } from 'node:crypto'\nexport const a = createHash`,
   [`${R}/policy/gate.ts`]: `import { z } from 'zod'\nimport { a } from '../base/ids.ts'\nexport const b = [a, z]`,
   [`${R}/index.ts`]: `export * from './policy/gate.ts'`,

@@ -135,7 +135,7 @@ function packageOf(specifier: string): string {
     .join('/')
 }
 
-/** Specifier to source file of every public entry, from the `source` conditions in the packages' exports. */
+/** Specifier to source file of every public entry, from the `signalbox-source` conditions in the packages' exports. */
 function publicEntries(files: readonly SourceFile[]): Map<string, string> {
   const entries = new Map<string, string>()
   for (const file of files) {
@@ -145,7 +145,7 @@ function publicEntries(files: readonly SourceFile[]): Map<string, string> {
     const listed = field(manifest, 'exports')
     if (typeof name !== 'string' || typeof listed !== 'object' || listed === null) continue
     for (const [key, value] of Object.entries(listed)) {
-      const source = field(value, 'source')
+      const source = field(value, 'signalbox-source')
       if (typeof source === 'string') entries.set(posix.join(name, key), posix.join(posix.dirname(file.path), source))
     }
   }

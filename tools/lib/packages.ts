@@ -7,7 +7,7 @@ export interface Published {
   readonly name: string
   /** Folder under `packages/`. */
   readonly folder: string
-  /** Public specifier to its TypeScript entry, from the `source` conditions. */
+  /** Public specifier to its TypeScript entry, from the `signalbox-source` conditions. */
   readonly entries: ReadonlyMap<string, string>
   /** Whether every entry's source exists. */
   readonly complete: boolean
@@ -22,7 +22,7 @@ export function publishedPackages(root: string): Published[] {
     const name = String(read(manifest, 'name'))
     const entries = new Map<string, string>()
     for (const [key, value] of Object.entries(read(manifest, 'exports') ?? {})) {
-      const source = read(value, 'source')
+      const source = read(value, 'signalbox-source')
       if (typeof source === 'string') entries.set(join(name, key), join(root, 'packages', folder, source))
     }
     const main = join(root, 'packages', folder, 'src', 'main.ts')

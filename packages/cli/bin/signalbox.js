@@ -23,7 +23,7 @@ if (major < LEAST[0] || (major === LEAST[0] && minor < LEAST[1])) {
 }
 
 function startFromSource() {
-  const args = ['--conditions=source', source, ...process.argv.slice(2)]
+  const args = ['--conditions=signalbox-source', source, ...process.argv.slice(2)]
   let child
   // Listening comes before starting: a signal in between would end this process and leave the other one behind.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal))

@@ -1,7 +1,7 @@
 /**
  * Writes the committed world of the example, or with `--check` tells where the committed files differ from it.
  *
- *   node --conditions=source examples/payables/src/world/generate.ts [--check]
+ *   node --conditions=signalbox-source examples/payables/src/world/generate.ts [--check]
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -46,7 +46,7 @@ function main(): void {
     const wrong = differences(WORLD_FOLDER)
     for (const line of wrong) console.error(line)
     if (wrong.length > 0)
-      console.error('run `node --conditions=source examples/payables/src/world/generate.ts` to write them again')
+      console.error('run `node --conditions=signalbox-source examples/payables/src/world/generate.ts` to write them again')
     else console.log(`${makeWorld().size} files equal what the seed makes`)
     process.exitCode = wrong.length > 0 ? 1 : 0
     return

@@ -78,7 +78,7 @@ describe('the process of the outside world', () => {
       import { spawnWorld } from ${JSON.stringify(new URL('./spawn.ts', import.meta.url).href)}
       console.log((await spawnWorld({ dataFolder: process.argv[1] })).baseUrl)
       await new Promise(() => setInterval(() => {}, 1000))`
-    const flags = ['--conditions=source', '--input-type=module', '-e', script, folder]
+    const flags = ['--conditions=signalbox-source', '--input-type=module', '-e', script, folder]
     const parent = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] })
     const [line]: unknown[] = await once(parent.stdout, 'data')
     const baseUrl = String(line).trim()
@@ -102,7 +102,7 @@ describe('the process of the outside world', () => {
     writeFileSync(wrongLedger, '{"vendors": 1}')
     const main = fileURLToPath(new URL('./main.ts', import.meta.url))
     const start = (...flags: string[]) => {
-      const ended = spawnSync(process.execPath, ['--conditions=source', main, ...flags], {
+      const ended = spawnSync(process.execPath, ['--conditions=signalbox-source', main, ...flags], {
         encoding: 'utf8',
         timeout: 20_000,
       })

@@ -1,7 +1,7 @@
 /**
  * The process of the outside world.
  *
- *   node --conditions=source main.ts --data DIR [--port N] [--bind 127.0.0.1] [--inbox DIR] [--ledger FILE]
+ *   node --conditions=signalbox-source main.ts --data DIR [--port N] [--bind 127.0.0.1] [--inbox DIR] [--ledger FILE]
  *     [--with-parent] [--test-faults]
  *
  * Prints one line `{"ready":true,"port":N}` when it answers. Ends on SIGTERM and SIGINT, and with `--with-parent` also
