@@ -1,0 +1,174 @@
+import { z } from 'zod'
+import type { CatalogueModel, CatalogueTool } from '../contracts/policy.ts'
+import { jsonLines, lineAtOffset } from './json-lines.ts'
+import { isPoint } from './points.ts'
+import { isPolicyReason } from './reasons.ts'
+
+/** One thing wrong with a bundle, at a place in one of its files. */
+export interface BundleProblem {
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+  readonly message: string
+}
+
+/** A field that policy can see, by its Cedar type. */
+export type FieldType = CatalogueTool['input'][string]
+
+/** `bundle.json`: what the bundle is called, who answers for it, and the closed lists that policies may use. */
+export interface BundleManifest {
+  readonly name: string
+  readonly version: string
+  readonly owner: string
+  readonly roles: readonly string[]
+  /** Reason code to the sentence that people are shown. */
+  readonly reasons: Readonly<Record<string, string>>
+}
+
+/** Who may start a workflow. A workflow that is not listed cannot be started by anyone. */
+export interface CatalogueWorkflow {
+  readonly name: string
+  readonly owner: string
+  readonly roles: readonly string[]
+}
+
+/** `catalogue.json`: the tools, models and workflows that exist for policy. */
+export interface Catalogue {
+  readonly tools: readonly CatalogueTool[]
+  readonly models: readonly CatalogueModel[]
+  readonly workflows: readonly CatalogueWorkflow[]
+  /** Fields that policy sees at an intervention point other than tool and model calls; `{ text: String }` unless given. */
+  readonly points: Readonly<Record<string, Readonly<Record<string, FieldType>>>>
+}
+
+const sentence = z.string().min(1).max(300)
+const owner = z.string().min(1).max(100)
+const role = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case letters, digits and hyphens')
+const fieldName = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a snake_case field name')
+const fields = z.record(fieldName, z.enum(['Long', 'String', 'Bool', 'Set<String>']))
+const code = z.string().regex(/^[A-Z][A-Z0-9_]{0,62}$/, 'must be capital letters, digits and underscores')
+
+const ManifestFile = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case letters, digits and hyphens'),
+  version: z.string().regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 1.0.0'),
+  owner,
+  roles: z.array(role).min(1),
+  reasons: z.record(code, sentence),
+})
+
+const CatalogueFile = z.strictObject({
+  tools: z.array(
+    z.strictObject({
+      name: z.string().regex(/^[A-Za-z][\w./-]{0,127}$/, 'must be letters, digits, dots, slashes, hyphens'),
+      class: z.string().regex(/^[a-z][a-z0-9_.]{0,62}$/, 'must be a class such as records.read'),
+      effect: z.enum(['none', 'reversible', 'irreversible']),
+      owner,
+      blast_radius: sentence,
+      input: fields,
+      facts: fields,
+    }),
+  ),
+  models: z.array(
+    z.strictObject({
+      name: z.string().regex(/^[a-z][a-z0-9-]*\/([^*\s]+\*?|\*)$/, 'must be provider/model, `*` only at the end'),
+      owner,
+    }),
+  ),
+  workflows: z.array(z.strictObject({ name: z.string().min(1).max(128), owner, roles: z.array(role).min(1) })),
+  points: z.record(z.string(), fields).default({}),
+})
+
+/** Reads `bundle.json` and `catalogue.json`; what is wrong is added to `problems`, and null is given for that file. */
+export function readBundleFiles(
+  files: Readonly<Record<string, string>>,
+  problems: BundleProblem[],
+): { readonly manifest: BundleManifest | null; readonly catalogue: Catalogue | null } {
+  const manifest = readFile(files, 'bundle.json', ManifestFile, problems, checkManifest)
+  const catalogue = readFile(files, 'catalogue.json', CatalogueFile, problems, (value, say) =>
+    checkCatalogue(value, manifest, say),
+  )
+  return { manifest, catalogue }
+}
+
+type Say = (path: readonly PropertyKey[], message: string) => void
+
+function readFile<T>(
+  files: Readonly<Record<string, string>>,
+  file: string,
+  schema: z.ZodType<T>,
+  problems: BundleProblem[],
+  check: (value: T, say: Say) => void,
+): T | null {
+  const text = Object.hasOwn(files, file) ? files[file] : undefined
+  if (text === undefined) {
+    problems.push({ file, line: 1, message: `the bundle has no \`${file}\`: add it` })
+    return null
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (thrown) {
+    problems.push({ file, line: syntaxLine(text, thrown), message: `is not valid JSON: ${plain(thrown)}` })
+    return null
+  }
+  const lines = jsonLines(text)
+  const say: Say = (path, message) => {
+    problems.push({ file, line: lines.lineOf(path), message: `${pathText(path)}${message}` })
+  }
+  for (const { key, line } of lines.duplicates) problems.push({ file, line, message: `\`${key}\` is given twice` })
+  const parsed = schema.safeParse(json)
+  if (parsed.success) {
+    check(parsed.data, say)
+    return parsed.data
+  }
+  for (const issue of parsed.error.issues) say(issue.path, lowerFirst(issue.message))
+  return null
+}
+
+function checkManifest(manifest: BundleManifest, say: Say): void {
+  unique(manifest.roles, (index, name) => say(['roles', index], `role \`${name}\` is listed twice`))
+  for (const name of Object.keys(manifest.reasons)) {
+    if (isPolicyReason(name)) say(['reasons', name], `\`${name}\` is a code of the runtime: choose another`)
+  }
+}
+
+function checkCatalogue(catalogue: Catalogue, manifest: BundleManifest | null, say: Say): void {
+  for (const list of ['tools', 'models', 'workflows'] as const) {
+    unique(
+      catalogue[list].map((row) => row.name),
+      (index, name) => say([list, index, 'name'], `\`${name}\` is listed twice`),
+    )
+  }
+  for (const name of Object.keys(catalogue.points)) {
+    if (!isPoint(name)) say(['points', name], `\`${name}\` is not an intervention point`)
+  }
+  if (manifest === null) return
+  for (const [at, workflow] of catalogue.workflows.entries()) {
+    for (const [index, name] of workflow.roles.entries()) {
+      if (manifest.roles.includes(name)) continue
+      say(['workflows', at, 'roles', index], `role \`${name}\` is not declared in bundle.json`)
+    }
+  }
+}
+
+function unique(names: readonly string[], twice: (index: number, name: string) => void): void {
+  for (const [index, name] of names.entries()) if (names.indexOf(name) !== index) twice(index, name)
+}
+
+function syntaxLine(text: string, thrown: unknown): number {
+  const position = /position (\d+)/.exec(plain(thrown))?.[1]
+  return lineAtOffset(text, position === undefined ? text.length : Number(position))
+}
+
+function plain(thrown: unknown): string {
+  return lowerFirst(thrown instanceof Error ? thrown.message : String(thrown))
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')
+  return text === '' ? '' : `\`${text.replace(/^\./, '')}\` `
+}

@@ -1,0 +1,25 @@
+export { loadBundle, type PolicyBundle } from './bundle.ts'
+export type { BundleManifest, BundleProblem, Catalogue, CatalogueWorkflow, FieldType } from './bundle-files.ts'
+export { type DeclaredTool, type ToolDifference, toolDifferences } from './diff.ts'
+export { POINT_NAMES, POINTS } from './points.ts'
+export { POLICY_REASONS, type PolicyReason } from './reasons.ts'
+export type { Rule, RuleKind } from './rules.ts'
+export {
+  type Affordable,
+  affordableOutputTokens,
+  BudgetLedger,
+  type BudgetNotice,
+  foldBudget,
+  LEAST_OUTPUT_TOKENS,
+  NEAR_PERCENT,
+  type ReserveResult,
+} from './budgets.ts'
+export type { CountedLimit, LimitName } from './amounts.ts'
+export {
+  engaged,
+  SWITCH_MACHINE,
+  type SwitchPurpose,
+  type SwitchState,
+  type SwitchSubject,
+  switchState,
+} from './kill-switches.ts'
