@@ -7,7 +7,9 @@
  * 4. `apply` rebuilds the same ledger from the records alone, so that a resumed run and a live one agree.
  */
 import { SignalboxError } from '../base/errors.ts'
-import type { Amounts, BudgetLimits } from '../contracts/common.ts'
+import { type NanoUsd, parseNano } from '../base/money.ts'
+import type { Amounts, BudgetLimits, Usage } from '../contracts/common.ts'
+import { callCost, worstCallCost } from '../contracts/cost.ts'
 import type { ModelPrice } from '../contracts/model.ts'
 import type { ActivityOutcome, RunRecord } from '../contracts/records.ts'
 import {
@@ -97,6 +99,14 @@ export class BudgetLedger {
     if (limits.length > 0) return { status: 'refused', limits }
     this.holds.set(key, { worst: counts, recorded: false })
     return { status: 'reserved', nearing: this.nearing() }
+  }
+
+  /**
+   * The first limit that the worst case would pass, or null; nothing is held. With two calls under way only `reserve`
+   * keeps them from passing a limit together, unless no wait lies between this answer and the intent's record.
+   */
+  refuses(worst: Amounts, activeMs: number): LimitName | null {
+    return this.over(countsOf(worst))[0] ?? (this.runtime(activeMs).passed ? 'runtime' : null)
   }
 
   /** Gives back a reservation whose call was certainly not sent. Nothing happens when there is none. */
@@ -226,7 +236,23 @@ export function affordableOutputTokens(
   if (forOutput < 0n || byCost < least) limits.push('cost')
   if (limits.length > 0) return { status: 'refused', limits }
   const most = [wanted, byTokens, byCost].reduce((a, b) => (a < b ? a : b))
-  const cost = (input * dearest + most * price.outputPerMillion + MILLION - 1n) / MILLION
+  const cost = worstCallCost(price, inputUpperBound, Number(most))
   const worst = amountsOf({ turns: 1n, tool_calls: 0n, tokens: input + most, cost })
   return { status: 'ok', maxOutputTokens: Number(most), lowered: most < wanted, worst }
+}
+
+/**
+ * What a finished model call used: tokens and cost in nano-USD. Where the provider told too little, the whole
+ * reservation is charged (invariant 6).
+ */
+export function settleUsage(
+  price: ModelPrice,
+  usage: Usage,
+  worst: Amounts,
+): { readonly tokens: number; readonly cost: NanoUsd } {
+  const cost = callCost(price, usage)
+  if (cost === null || usage.input_tokens === null || usage.output_tokens === null) {
+    return { tokens: worst.tokens, cost: parseNano(worst.cost_nano_usd) }
+  }
+  return { tokens: usage.input_tokens + Math.max(usage.output_tokens, usage.reasoning_tokens ?? 0), cost }
 }

@@ -27,7 +27,7 @@ export interface CedarSlice {
 
 // Cedar keeps what it parsed by id, for the life of the process, and never lets go of an id. A fixed ring of ids bounds
 // that: a slice whose id was taken by another one since is parsed again.
-const RING = 512
+const RING = 256
 const owners: (CedarSlice | null)[] = new Array<CedarSlice | null>(RING).fill(null)
 const places = new WeakMap<CedarSlice, number>()
 let next = 0

@@ -13,6 +13,7 @@ export {
   LEAST_OUTPUT_TOKENS,
   NEAR_PERCENT,
   type ReserveResult,
+  settleUsage,
 } from './budgets.ts'
 export type { CountedLimit, LimitName } from './amounts.ts'
 export {
