@@ -1,0 +1,21 @@
+import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
+import type { Host, Mode, ModelPort, Principal, RunsApi, Store, WorkflowSpec } from 'signalbox'
+
+/** What the endpoints work with. */
+export interface ApiDeps {
+  readonly runs: RunsApi
+  /** Read only, for the exact bytes that an audit verifies. */
+  readonly store: Pick<Store, 'records' | 'runs'>
+  readonly workflows: readonly WorkflowSpec[]
+  readonly models: ModelPort
+  readonly host: Host
+  readonly mode: Mode
+  /** Version of the server, as packages say it. */
+  readonly version: string
+}
+
+/** Carries out one endpoint for a principal who may call it. Input is parsed; errors are thrown as SignalboxError. */
+export type Handler<N extends EndpointName> = (input: EndpointParsed<N>, who: Principal) => Promise<EndpointOutput<N>>
+
+/** One handler for every endpoint of the table. */
+export type Handlers = { readonly [N in EndpointName]: Handler<N> }

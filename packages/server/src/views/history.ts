@@ -1,0 +1,154 @@
+/** What the server tells of a history: explanation, lineage, audit, and what the budget bars show. */
+import type { Audit, AuditAll, ExplanationView, Finding, Lineage } from '@signalbox/protocol'
+import {
+  auditRun,
+  branchesOf,
+  type ContentRef,
+  costOf,
+  type Explanation,
+  explain,
+  type Host,
+  lineageGaps,
+  lineageOf,
+  type RunRecord,
+  type RunRow,
+  type RunsApi,
+  renderExplanation,
+  type Store,
+} from 'signalbox'
+import { openerOf } from './contents.ts'
+import type { BudgetUse } from './runs.ts'
+
+/** Tells of each record whether it leads to the present head, over all branches (Invariant 11). */
+export function branchesOfRun(records: readonly RunRecord[]): (seq: number) => boolean {
+  const branches = branchesOf(records)
+  const head = records.at(-1)?.seq ?? 0
+  return (seq) => branches.leadsTo(seq, head)
+}
+
+/** What a run has spent and holds reserved, from its records (Invariant 6). */
+export function budgetUse(records: readonly RunRecord[]): BudgetUse {
+  const { spent, held, activeMs } = costOf(records)
+  return {
+    turns: [spent.turns, held.turns],
+    toolCalls: [spent.tool_calls, held.tool_calls],
+    tokens: [spent.tokens, held.tokens],
+    activeMs,
+    costNanoUsd: [spent.cost_nano_usd, held.cost_nano_usd],
+  }
+}
+
+/** A run told in plain language. Contents that were erased are told as sealed. */
+export async function explanationOf(
+  { runs, host }: { readonly runs: RunsApi; readonly host: Host },
+  tenant: string,
+  runId: string,
+): Promise<ExplanationView> {
+  await runs.get(tenant, runId)
+  const [records, reader] = await Promise.all([
+    runs.records(tenant, runId),
+    runs.contents(tenant, runId).catch(() => null),
+  ])
+  const explanation = await explainOpened(records, openerOf(reader).text, host.now())
+  const { status, story, effects, open, resume, unknown, cost } = explanation
+  const copy = (sentences: Explanation['story']) => sentences.map(({ seq, at, text }) => ({ seq, at, text }))
+  return {
+    run_id: runId,
+    status,
+    story: copy(story),
+    effects: copy(effects),
+    open: copy(open),
+    resume: copy(resume),
+    unknown: copy(unknown),
+    cost,
+    text: renderExplanation(explanation),
+  }
+}
+
+/** Explains twice: once to learn which contents are asked for, and again with these opened, since explaining is pure. */
+async function explainOpened(
+  records: readonly RunRecord[],
+  open: (ref: ContentRef) => Promise<string | null>,
+  now: number,
+): Promise<Explanation> {
+  const asked = new Map<string, ContentRef>()
+  const keyOf = (ref: ContentRef): string => `${ref.r ?? ''}/${ref.s}/${ref.i}`
+  explain(records, {
+    now,
+    contents: (ref) => {
+      asked.set(keyOf(ref), ref)
+      return null
+    },
+  })
+  const texts = new Map(await Promise.all([...asked].map(async ([key, ref]) => [key, await open(ref)] as const)))
+  return explain(records, { now, contents: (ref) => texts.get(keyOf(ref)) ?? null })
+}
+
+/** Where every effect of a run came from, and what is missing (Invariant 15). */
+export function lineageView(runId: string, records: readonly RunRecord[]): Lineage {
+  const gaps = lineageGaps(records)
+  return {
+    run_id: runId,
+    complete: gaps.length === 0,
+    effects: lineageOf(records).map((effect) => ({
+      effect_id: effect.effectId ?? effect.key,
+      tool: effect.tool,
+      node: effect.node,
+      superstep: effect.superstep,
+      status: effect.status,
+      model_seq: effect.modelSeq,
+      deterministic: effect.agent === null,
+      intent_seq: effect.intentSeq,
+      outcome_seq: effect.outcomeSeq,
+      decision_id: effect.decision?.id ?? null,
+      approval: effect.approval
+        ? {
+            approval_id: effect.approval.id,
+            seq: effect.approval.decidedSeq ?? effect.approval.requestedSeq ?? 0,
+            by: effect.approval.by,
+            seen: effect.approval.seen,
+          }
+        : null,
+      checkpoint_seq: effect.checkpointSeq,
+      effect_hash: effect.effectHash,
+    })),
+    gaps: gaps.map(({ kind, seq, detail }): Finding => ({ seq, code: kind, text: detail })),
+  }
+}
+
+/** Verifies one history from its stored bytes and compares its end with the row (Invariant 9). */
+export async function auditOne(store: Pick<Store, 'records'>, row: RunRow): Promise<Audit> {
+  const report = auditRun(await store.records(row.tenant, row.runId, { through: row.seq }), {
+    seq: row.seq,
+    head: row.head,
+  })
+  return {
+    run_id: row.runId,
+    ok: report.verified,
+    records: report.records,
+    head: report.head,
+    findings: report.findings.map(({ kind, seq, detail }) => ({ seq, code: kind, text: detail })),
+  }
+}
+
+const PAGE = 200
+
+/** Verifies every run of a tenant, page by page. */
+export async function auditEvery(store: Pick<Store, 'records' | 'runs'>, tenant: string): Promise<AuditAll> {
+  const failed: Audit[] = []
+  let runs = 0
+  let records = 0
+  let before: { createdAt: number; runId: string } | undefined
+  for (;;) {
+    const page = await store.runs({ tenant, limit: PAGE, ...(before ? { before } : {}) })
+    for (const row of page) {
+      const audit = await auditOne(store, row)
+      runs++
+      records += audit.records
+      if (!audit.ok) failed.push(audit)
+    }
+    const last = page.at(-1)
+    if (!last || page.length < PAGE) return { ok: failed.length === 0, runs, records, failed }
+    before = { createdAt: last.createdAt, runId: last.runId }
+  }
+}

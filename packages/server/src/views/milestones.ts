@@ -1,0 +1,53 @@
+import type { RunDetail } from '@signalbox/protocol'
+import type { RunRecord } from 'signalbox'
+
+/** Records that belong to the run as a whole, one plain sentence each, in order. */
+export function milestonesOf(records: readonly RunRecord[]): RunDetail['milestones'] {
+  return records.flatMap((record) => {
+    const text = textOf(record)
+    return text === null ? [] : [{ seq: record.seq, at: record.at, type: record.type, text }]
+  })
+}
+
+function textOf(record: RunRecord): string | null {
+  switch (record.type) {
+    case 'run.started':
+      return `${record.principal.id} started ${record.workflow.name} ${record.workflow.version}`
+    case 'segment.started':
+      return `worker ${record.worker} took it up (${record.why})`
+    case 'branch.started':
+      return `${record.by.id} restored it to record ${record.from}, as branch ${record.branch}`
+    case 'run.waiting':
+      return `waits for ${record.on.map((each) => each.kind).join(', ')}`
+    case 'run.parked':
+      return `stands still with ${record.code}`
+    case 'override.recorded':
+      return `${record.by.id} ordered: ${record.what.replace('_', ' ')}`
+    case 'run.stopping':
+    case 'run.stopped':
+    case 'run.cancelled':
+    case 'run.terminated':
+      return `${record.type.slice(4)}: ${record.reason.kind}, ${record.reason.code}${record.reason.subject ? ` (${record.reason.subject})` : ''}`
+    case 'run.completed':
+      return 'completed'
+    default:
+      return pointText(record)
+  }
+}
+
+function pointText(record: RunRecord): string | null {
+  switch (record.type) {
+    case 'decision.recorded':
+      return `policy at ${record.decision.point}: ${record.decision.verdict} (${record.decision.reason_code})`
+    case 'unmediated.call':
+      return `a call to ${record.host} went out beside the door, in a ${record.where}`
+    case 'request.opened':
+      return `\`${record.request.node}\` asked for an answer`
+    case 'response.received':
+      return record.answer === 'expired'
+        ? `nobody answered \`${record.node}\` in time`
+        : `${record.by?.id ?? 'someone'} answered \`${record.node}\``
+    default:
+      return null
+  }
+}

@@ -1,0 +1,59 @@
+import type { KillSwitchView, Workflow } from '@signalbox/protocol'
+import type { KillSwitch, ModelPort, WorkflowSpec } from 'signalbox'
+import { isoOf, isoOrNull } from './runs.ts'
+
+/** A kill switch and whether it is in force at `now` (milliseconds since 1970). */
+export function killSwitchView(row: KillSwitch, now: number): KillSwitchView {
+  return {
+    id: row.id,
+    scope: row.scope,
+    target: row.target,
+    mode: row.mode,
+    reason: row.reason,
+    by: row.by,
+    created_at: isoOf(row.createdAt),
+    expires_at: isoOrNull(row.expiresAt),
+    lifted_at: isoOrNull(row.liftedAt),
+    lifted_by: row.liftedBy,
+    engaged: row.liftedAt === null && (row.expiresAt === null || row.expiresAt > now),
+  }
+}
+
+/** A workflow as its page shows it. */
+export function workflowView(spec: WorkflowSpec, diagram: string, models: ModelPort): Workflow {
+  return {
+    name: spec.name,
+    version: spec.version,
+    signature: spec.signature,
+    diagram,
+    contract: contractOf(spec),
+    budget: { ...spec.budget },
+    max_supersteps: spec.maxSupersteps,
+    input_schema: spec.input.json,
+    models: modelsOf(spec).map((id) => ({ id, scripted: isScripted(models, id) })),
+  }
+}
+
+function contractOf({ contract }: WorkflowSpec): Workflow['contract'] {
+  if (contract === null) return null
+  return {
+    objective: contract.objective,
+    quality_metric: contract.qualityMetric,
+    accepted_by: contract.acceptedBy,
+    escalation: contract.escalation,
+    blast_radius: contract.blastRadius,
+  }
+}
+
+function modelsOf(spec: WorkflowSpec): string[] {
+  return [...new Set([...spec.nodes.values()].flatMap((node) => (node.agent ? [node.agent.model] : [])))].sort()
+}
+
+function isScripted(models: ModelPort, id: string): boolean {
+  try {
+    return models.resolve(id).scripted
+  } catch {
+    // A model that cannot be resolved here is refused at the call; the page must still open.
+    return false
+  }
+}

@@ -1,0 +1,200 @@
+/** A RunsApi over fixed histories, which notes who asked for what. For tests of the server alone. */
+import {
+  type ApprovalPacket,
+  type ErrorCode,
+  type JsonValue,
+  type KillSwitch,
+  type PersonRequestRow,
+  type Principal,
+  type RunsApi,
+  SignalboxError,
+  type Store,
+  type StreamItem,
+} from 'signalbox'
+import { RITA, type TestHistory, testHistory } from './history.ts'
+
+/** What a change was asked with. */
+export interface Noted {
+  readonly what: string
+  readonly by: Principal
+  readonly request: unknown
+}
+
+/** The fake and what tests look into. */
+export interface FakeRuns {
+  readonly runs: RunsApi
+  readonly store: Pick<Store, 'records' | 'runs'>
+  readonly noted: Noted[]
+  /** Items that readers of streams have pulled so far, by run. */
+  readonly pulled: Map<string, number>
+  add(runId: string, history: TestHistory): void
+  /** Makes the next call of any change throw this code. */
+  failNext(code: ErrorCode): void
+}
+
+const PACKET: ApprovalPacket = {
+  summary: 'Pay invoice 4711',
+  target: { type: 'invoice', id: '4711', version: '1' },
+  impact: { money: { minor: 150_000, currency: 'EUR' } },
+  rollback: 'Ask the bank within 24 h',
+  tool: 'payments.pay',
+  class: 'payments.write',
+  effect: 'irreversible',
+  arguments: '{"invoice":"4711"}',
+  requested_by: RITA.id,
+  why: ['PAYMENT_ABOVE_LIMIT'],
+  labels: { integrity: 2, marks: [] },
+}
+
+/** One waiting run `run_w`, one completed `run_c` of tenant dev, and `run_other` of another tenant. */
+export function fakeRuns(): FakeRuns {
+  const histories = new Map<string, TestHistory>([
+    ['run_w', testHistory('run_w', 'dev', false)],
+    ['run_c', testHistory('run_c', 'dev', true)],
+    ['run_other', testHistory('run_other', 'other', true)],
+  ])
+  const noted: Noted[] = []
+  const pulled = new Map<string, number>()
+  const switches: KillSwitch[] = []
+  let failure: ErrorCode | null = null
+  const find = (tenant: string, runId: string): TestHistory => {
+    const found = histories.get(runId)
+    if (found?.row.tenant === tenant) return found
+    throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
+  }
+  const note = (what: string, by: Principal, request: unknown): void => {
+    if (failure !== null) {
+      const code = failure
+      failure = null
+      throw new SignalboxError(code, 'asked to fail', { details: { by: 'user:someone' } })
+    }
+    noted.push({ what, by, request })
+  }
+  const approval: PersonRequestRow = {
+    tenant: 'dev',
+    id: 'apr_1',
+    kind: 'approval',
+    runId: 'run_w',
+    workflow: 'payables',
+    seq: 5,
+    tool: 'payments.pay',
+    class: 'payments.write',
+    effect: 'irreversible',
+    approvers: [['approver']],
+    requester: RITA.id,
+    state: 'open',
+    decidedBy: null,
+    requestedAt: Date.UTC(2026, 0, 1),
+    deadline: Date.UTC(2100, 0, 1),
+    decidedAt: null,
+  }
+  const runs: RunsApi = {
+    start: async (request) => {
+      note('start', request.principal, request)
+      return { runId: 'run_new', existed: false }
+    },
+    get: async (tenant, runId) => find(tenant, runId).row,
+    list: async (filter) =>
+      [...histories.values()]
+        .map((each) => each.row)
+        .filter((row) => row.tenant === filter.tenant && (filter.status?.includes(row.status) ?? true))
+        .slice(0, filter.limit),
+    records: async (tenant, runId, filter) =>
+      find(tenant, runId)
+        .records.filter((record) => record.seq > (filter?.after ?? 0))
+        .slice(0, filter?.limit),
+    stream: (tenant, runId, options) => items(find(tenant, runId), options?.after ?? 0, options?.signal, pulled),
+    contents: async () => ({
+      read: async (ref): Promise<JsonValue> => {
+        if (ref.s === 12) throw new SignalboxError('CONTENT_ERASED', 'erased')
+        return ref.s === 7 ? 'invoice and order agree' : { content: `${ref.s}.${ref.i}` }
+      },
+    }),
+    wait: () => Promise.reject(new Error('not used')),
+    requests: async (filter) =>
+      filter.tenant === 'dev' && (filter.kind ?? 'approval') === 'approval' && filter.runId !== 'run_c'
+        ? [approval]
+        : [],
+    request: async (tenant, id) => {
+      if (tenant !== 'dev' || id !== 'apr_1')
+        throw new SignalboxError('APPROVAL_NOT_FOUND', `there is no request \`${id}\``)
+      return { row: approval, packet: PACKET, packetHash: 'packet-hash', reason: null }
+    },
+    decide: async (request) => note('decide', request.by, request),
+    answer: async (request) => note('answer', request.by, request),
+    respond: async (request) => note('respond', request.by, request),
+    cancel: async (request) => note('cancel', request.by, request),
+    resume: async (request) => note('resume', request.by, request),
+    restorePoints: async (tenant, runId) => {
+      find(tenant, runId)
+      const at = '2026-01-01T00:00:00.000Z'
+      return [
+        {
+          seq: 1,
+          kind: 'entry',
+          at,
+          superstep: 0,
+          node: null,
+          position: null,
+          current: true,
+          laterEffects: [{ tool: 'payments.pay', seq: 10, status: 'succeeded' }],
+        },
+      ]
+    },
+    restore: async (request) => note('restore', request.by, request),
+    killSwitches: async (tenant) => switches.filter((each) => each.tenant === tenant),
+    engageKillSwitch: async (request) => {
+      note('engage', request.by, request)
+      const made: KillSwitch = {
+        id: `kill_${switches.length}`,
+        tenant: request.by.tenant,
+        scope: request.scope,
+        target: request.target,
+        mode: request.mode,
+        reason: request.reason,
+        by: request.by.id,
+        createdAt: 0,
+        expiresAt: request.expiresAt ?? null,
+        liftedAt: null,
+        liftedBy: null,
+      }
+      switches.push(made)
+      return made
+    },
+    liftKillSwitch: async (request) => note('lift', request.by, request),
+  }
+  const store = {
+    records: async (tenant: string, runId: string) => find(tenant, runId).stored,
+    runs: async (filter: { tenant: string }) =>
+      [...histories.values()].map((each) => each.row).filter((row) => row.tenant === filter.tenant),
+  }
+  return {
+    runs,
+    store,
+    noted,
+    pulled,
+    add: (runId, history) => histories.set(runId, history),
+    failNext: (code) => {
+      failure = code
+    },
+  }
+}
+
+async function* items(
+  history: TestHistory,
+  after: number,
+  signal: AbortSignal | undefined,
+  pulled: Map<string, number>,
+): AsyncGenerator<StreamItem, void, void> {
+  const { runId, status } = history.row
+  for (const record of history.records.slice(after)) {
+    if (signal?.aborted) return
+    pulled.set(runId, (pulled.get(runId) ?? 0) + 1)
+    yield { kind: 'record', runId, record }
+  }
+  if (status === 'completed') return
+  await new Promise<void>((resolve) => {
+    if (signal?.aborted) resolve()
+    signal?.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
