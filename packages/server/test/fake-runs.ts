@@ -46,6 +46,33 @@ const PACKET: ApprovalPacket = {
   labels: { integrity: 2, marks: [] },
 }
 
+const APPROVAL: PersonRequestRow = {
+  tenant: 'dev',
+  id: 'apr_1',
+  kind: 'approval',
+  runId: 'run_w',
+  workflow: 'payables',
+  seq: 5,
+  tool: 'payments.pay',
+  class: 'payments.write',
+  effect: 'irreversible',
+  approvers: [['approver']],
+  requester: RITA.id,
+  state: 'open',
+  decidedBy: null,
+  requestedAt: Date.UTC(2026, 0, 1),
+  deadline: Date.UTC(2100, 0, 1),
+  decidedAt: null,
+}
+
+interface State {
+  readonly histories: Map<string, TestHistory>
+  readonly pulled: Map<string, number>
+  readonly switches: KillSwitch[]
+  find(tenant: string, runId: string): TestHistory
+  note(what: string, by: Principal, request: unknown): void
+}
+
 /** One waiting run `run_w`, one completed `run_c` of tenant dev, and `run_other` of another tenant. */
 export function fakeRuns(): FakeRuns {
   const histories = new Map<string, TestHistory>([
@@ -54,45 +81,46 @@ export function fakeRuns(): FakeRuns {
     ['run_other', testHistory('run_other', 'other', true)],
   ])
   const noted: Noted[] = []
-  const pulled = new Map<string, number>()
-  const switches: KillSwitch[] = []
   let failure: ErrorCode | null = null
-  const find = (tenant: string, runId: string): TestHistory => {
-    const found = histories.get(runId)
-    if (found?.row.tenant === tenant) return found
-    throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
-  }
-  const note = (what: string, by: Principal, request: unknown): void => {
-    if (failure !== null) {
-      const code = failure
-      failure = null
-      throw new SignalboxError(code, 'asked to fail', { details: { by: 'user:someone' } })
-    }
-    noted.push({ what, by, request })
-  }
-  const approval: PersonRequestRow = {
-    tenant: 'dev',
-    id: 'apr_1',
-    kind: 'approval',
-    runId: 'run_w',
-    workflow: 'payables',
-    seq: 5,
-    tool: 'payments.pay',
-    class: 'payments.write',
-    effect: 'irreversible',
-    approvers: [['approver']],
-    requester: RITA.id,
-    state: 'open',
-    decidedBy: null,
-    requestedAt: Date.UTC(2026, 0, 1),
-    deadline: Date.UTC(2100, 0, 1),
-    decidedAt: null,
-  }
-  const runs: RunsApi = {
-    start: async (request) => {
-      note('start', request.principal, request)
-      return { runId: 'run_new', existed: false }
+  const state: State = {
+    histories,
+    pulled: new Map(),
+    switches: [],
+    find: (tenant, runId) => {
+      const found = histories.get(runId)
+      if (found?.row.tenant === tenant) return found
+      throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
     },
+    note: (what, by, request) => {
+      if (failure !== null) {
+        const code = failure
+        failure = null
+        throw new SignalboxError(code, 'asked to fail', { details: { by: 'user:someone' } })
+      }
+      noted.push({ what, by, request })
+    },
+  }
+  const rows = (tenant: string) =>
+    [...histories.values()].map((each) => each.row).filter((row) => row.tenant === tenant)
+  return {
+    runs: { ...reads(state), ...changes(state), ...killSwitches(state) },
+    store: {
+      records: async (tenant: string, runId: string) => state.find(tenant, runId).stored,
+      runs: async (filter: { tenant: string }) => rows(filter.tenant),
+    },
+    noted,
+    pulled: state.pulled,
+    add: (runId, history) => histories.set(runId, history),
+    failNext: (code) => {
+      failure = code
+    },
+  }
+}
+
+type Reads = 'get' | 'list' | 'records' | 'stream' | 'contents' | 'wait' | 'requests' | 'request' | 'restorePoints'
+
+function reads({ histories, find, pulled }: State): Pick<RunsApi, Reads> {
+  return {
     get: async (tenant, runId) => find(tenant, runId).row,
     list: async (filter) =>
       [...histories.values()]
@@ -113,70 +141,63 @@ export function fakeRuns(): FakeRuns {
     wait: () => Promise.reject(new Error('not used')),
     requests: async (filter) =>
       filter.tenant === 'dev' && (filter.kind ?? 'approval') === 'approval' && filter.runId !== 'run_c'
-        ? [approval]
+        ? [APPROVAL]
         : [],
     request: async (tenant, id) => {
-      if (tenant !== 'dev' || id !== 'apr_1')
-        throw new SignalboxError('APPROVAL_NOT_FOUND', `there is no request \`${id}\``)
-      return { row: approval, packet: PACKET, packetHash: 'packet-hash', reason: null }
+      if (tenant === 'dev' && id === 'apr_1')
+        return { row: APPROVAL, packet: PACKET, packetHash: 'packet-hash', reason: null }
+      throw new SignalboxError('APPROVAL_NOT_FOUND', `there is no request \`${id}\``)
+    },
+    restorePoints: async (tenant, runId) => {
+      find(tenant, runId)
+      const at = '2026-01-01T00:00:00.000Z'
+      const laterEffects = [{ tool: 'payments.pay', seq: 10, status: 'succeeded' }] as const
+      return [{ seq: 1, kind: 'entry', at, superstep: 0, node: null, position: null, current: true, laterEffects }]
+    },
+  }
+}
+
+type Changes = 'start' | 'decide' | 'answer' | 'respond' | 'cancel' | 'resume' | 'restore'
+
+function changes({ note }: State): Pick<RunsApi, Changes> {
+  return {
+    start: async (request) => {
+      note('start', request.principal, request)
+      return { runId: 'run_new', existed: false }
     },
     decide: async (request) => note('decide', request.by, request),
     answer: async (request) => note('answer', request.by, request),
     respond: async (request) => note('respond', request.by, request),
     cancel: async (request) => note('cancel', request.by, request),
     resume: async (request) => note('resume', request.by, request),
-    restorePoints: async (tenant, runId) => {
-      find(tenant, runId)
-      const at = '2026-01-01T00:00:00.000Z'
-      return [
-        {
-          seq: 1,
-          kind: 'entry',
-          at,
-          superstep: 0,
-          node: null,
-          position: null,
-          current: true,
-          laterEffects: [{ tool: 'payments.pay', seq: 10, status: 'succeeded' }],
-        },
-      ]
-    },
     restore: async (request) => note('restore', request.by, request),
+  }
+}
+
+function killSwitches({
+  switches,
+  note,
+}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch'> {
+  return {
     killSwitches: async (tenant) => switches.filter((each) => each.tenant === tenant),
     engageKillSwitch: async (request) => {
       note('engage', request.by, request)
+      const { by, scope, target, mode, reason, expiresAt = null } = request
+      const rest = { createdAt: 0, expiresAt, liftedAt: null, liftedBy: null }
       const made: KillSwitch = {
         id: `kill_${switches.length}`,
-        tenant: request.by.tenant,
-        scope: request.scope,
-        target: request.target,
-        mode: request.mode,
-        reason: request.reason,
-        by: request.by.id,
-        createdAt: 0,
-        expiresAt: request.expiresAt ?? null,
-        liftedAt: null,
-        liftedBy: null,
+        tenant: by.tenant,
+        by: by.id,
+        scope,
+        target,
+        mode,
+        reason,
+        ...rest,
       }
       switches.push(made)
       return made
     },
     liftKillSwitch: async (request) => note('lift', request.by, request),
-  }
-  const store = {
-    records: async (tenant: string, runId: string) => find(tenant, runId).stored,
-    runs: async (filter: { tenant: string }) =>
-      [...histories.values()].map((each) => each.row).filter((row) => row.tenant === filter.tenant),
-  }
-  return {
-    runs,
-    store,
-    noted,
-    pulled,
-    add: (runId, history) => histories.set(runId, history),
-    failNext: (code) => {
-      failure = code
-    },
   }
 }
 

@@ -3,4 +3,5 @@ export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.
 export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
 export { lineageGaps } from './gaps.ts'
 export { type EffectApproval, type EffectLineage, type Gap, type GapKind, lineageOf } from './lineage.ts'
+export { type Branches, branchesOf, presentBranch } from './view.ts'
 export { type OpenItem, openItems, statusFrom } from './open.ts'
