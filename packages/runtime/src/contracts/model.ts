@@ -58,7 +58,10 @@ export interface ModelHandle {
   readonly price: ModelPrice
   /** An upper bound of the input tokens of a request (invariant 6). */
   inputUpperBound(request: ModelRequest): number
-  /** One provider call. `onDelta` sees provisional parts. Throws MODEL_FAILED; never retries by itself. */
+  /**
+   * One provider call. `onDelta` sees provisional parts. Throws MODEL_FAILED, its provider's text readable through
+   * `errorContentOf` alone, or the signal's reason when aborted; never retries by itself.
+   */
   call(
     request: ModelRequest,
     options: { signal: AbortSignal; headers: Readonly<Record<string, string>>; onDelta: (delta: ModelDelta) => void },
@@ -69,4 +72,10 @@ export interface ModelHandle {
 export interface ModelPort {
   /** Throws MODEL_UNKNOWN or KEY_MISSING with the fix. */
   resolve(id: string): ModelHandle
+}
+
+/** What an outside party said in an error: content, to be sealed and never logged. Null when it said nothing. */
+export function errorContentOf(error: unknown): string | null {
+  const content = error instanceof Error && 'content' in error ? error.content : null
+  return typeof content === 'string' ? content : null
 }
