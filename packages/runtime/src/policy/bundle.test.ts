@@ -380,26 +380,3 @@ describe('an approval in a decision', () => {
     expect(ask(['chief', 'auditor']).verdict).toBe('allow')
   })
 })
-
-describe('catalogue against code', () => {
-  const bundle = loadBundle(files(PERMIT))
-  const check = (...tools: { name: string; class: string; effect: 'none' | 'reversible' | 'irreversible' }[]) =>
-    errorOf(() => bundle.checkTools(tools))
-
-  it('POL-030: names everything that is laxer in code or missing', () => {
-    const error = check(
-      { name: 'money.pay', class: 'payments.read', effect: 'none' },
-      { name: 'money.look', class: 'payments.read', effect: 'none' },
-      { name: 'money.burn', class: 'payments.write', effect: 'irreversible' },
-    )
-    expect(error.code).toBe('CATALOGUE_LAXER')
-    expect(error.details.differences).toHaveLength(3)
-  })
-
-  it('POL-031: refuses a catalogue that understates the code', () => {
-    expect(check({ name: 'money.look', class: 'payments.read', effect: 'reversible' }).code).toBe(
-      'POLICY_BUNDLE_INVALID',
-    )
-    expect(() => bundle.checkTools([{ name: 'money.look', class: 'payments.read', effect: 'none' }])).not.toThrow()
-  })
-})

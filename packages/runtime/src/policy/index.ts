@@ -24,3 +24,18 @@ export {
   type SwitchSubject,
   switchState,
 } from './kill-switches.ts'
+export {
+  APPROVAL_MACHINE,
+  type ApprovalBinding,
+  type ApprovalEvent,
+  type ApprovalState,
+  approvalBinding,
+  type BindingPart,
+  changedParts,
+  isStillBound,
+  listedState,
+  type MayDecide,
+  mayDecide,
+  nextApproval,
+} from './approvals.ts'
+export { sameLabels } from './labels.ts'
