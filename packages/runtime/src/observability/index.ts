@@ -5,3 +5,15 @@ export { lineageGaps } from './gaps.ts'
 export { type EffectApproval, type EffectLineage, type Gap, type GapKind, lineageOf } from './lineage.ts'
 export { type Branches, branchesOf, presentBranch } from './view.ts'
 export { type OpenItem, openItems, statusFrom } from './open.ts'
+export { type Capture, type ContractViolation, checkTelemetry } from './checker.ts'
+export {
+  type AttributeName,
+  CONTRACT,
+  type EventName,
+  METRICS,
+  type MetricName,
+  type SpanId,
+} from './contract.generated.ts'
+export { type Projection, projectRecords } from './project.ts'
+export type { ProjectionState } from './projection.ts'
+export type { Attributes, AttributeValue, LogData, MetricPoint, SpanData, SpanLink, Telemetry } from './telemetry.ts'

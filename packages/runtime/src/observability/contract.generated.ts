@@ -1,0 +1,406 @@
+// Made from contract.v1.json by `node tools/telemetry-contract.ts`. Change that file, not this one.
+
+/** Version of the telemetry contract, and what it was compared with. */
+export const CONTRACT = {
+  version: 1,
+  semconvCommit: '9430220eb6f3f8a0e41d2e0e548aeb5cb9ca5f14',
+  reviewedOn: '2026-11-22',
+} as const
+
+/** Attributes that every span and event carries. Names are separated by spaces here and below. */
+export const COMMON =
+  'signalbox.run.id signalbox.workflow.id signalbox.workflow.version signalbox.request.id gen_ai.workflow.name'
+
+/** Every attribute with its type, sensitivity and cardinality. */
+export const ATTRIBUTES = {
+  'signalbox.run.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.run.segment': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.run.branch': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.run.parent_id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.run.status': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.run.stop_reason': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.run.active_ms': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.run.waiting_ms': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.run.mode': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.record.seq': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.workflow.id': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.workflow.version': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.request.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.segment.reason': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.worker.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.superstep.index': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.node.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.attempt': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.checkpoint.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.ask.phase': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.activity.kind': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.activity.outcome': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.tool.risk_class': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.tool.effect': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.approval.required': { type: 'boolean', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.approval.decision': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.approval.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.approval.actor.kind': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.approval.wait_ms': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.question.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.question.about': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.question.answer': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.port_request.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.port_request.answer': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.cost.estimate_nano_usd': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.cost.nano_usd': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.price.id': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.latency_ms': { type: 'double', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.policy.verdict': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.policy.decision_id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.policy.reason_code': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.policy.rules': { type: 'string[]', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.policy.bundle': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.policy.point': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.effect.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.effect.phase': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.effect.hash': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.effect.resolved_by': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.effect.ledger_run': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.budget.limit': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.retry.scheduled': { type: 'boolean', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.drop.reason': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.override.what': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.restore.from_seq': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.unmediated.where': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.link.kind': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.operation.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.workflow.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.agent.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.provider.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.request.model': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.usage.input_tokens': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'gen_ai.usage.output_tokens': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'gen_ai.usage.cache_read.input_tokens': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'gen_ai.usage.cache_creation.input_tokens': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'gen_ai.usage.reasoning.output_tokens': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'gen_ai.token.type': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.tool.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.tool.call.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'gen_ai.tool.type': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'gen_ai.input.messages': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'gen_ai.output.messages': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'gen_ai.tool.call.arguments': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'gen_ai.tool.call.result': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'user.id': { type: 'string', sensitivity: 'identity', cardinality: 'high' },
+  'error.type': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'server.address': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+} as const
+
+/** The closed values of attributes that have them. */
+export const ENUMS = {
+  'signalbox.run.status': 'waiting parked taken_over completed stopped cancelled terminated',
+  'signalbox.run.stop_reason': 'budget failed rejected denied person supersteps deadline unmediated',
+  'signalbox.run.mode': 'development production',
+  'signalbox.segment.reason': 'start wake takeover person',
+  'signalbox.ask.phase': 'facts preview reconcile',
+  'signalbox.activity.kind': 'tool model timer human',
+  'signalbox.activity.outcome': 'succeeded failed unknown denied rejected expired cancelled refused not_sent open',
+  'signalbox.tool.effect': 'none reversible irreversible',
+  'signalbox.approval.decision': 'approved rejected expired cancelled void',
+  'signalbox.approval.actor.kind': 'user service agent none',
+  'signalbox.question.about': 'unknown_effect other_arguments',
+  'signalbox.question.answer': 'happened did_not stop',
+  'signalbox.port_request.answer': 'answered expired',
+  'signalbox.policy.verdict': 'allow warn deny require_approval transform',
+  'signalbox.policy.point':
+    'agent_startup input pre_model_call post_model_call pre_tool_call post_tool_call output agent_shutdown',
+  'signalbox.effect.phase': 'prepared committed deduplicated unknown failed not_sent',
+  'signalbox.effect.resolved_by': 'lookup same_key person',
+  'signalbox.budget.limit': 'max_turns max_tool_calls max_runtime_seconds max_tokens max_cost_nano_usd other',
+  'signalbox.drop.reason': 'no_edge condition_false type_mismatch',
+  'signalbox.override.what': 'resume_parked cancel terminate restore',
+  'signalbox.unmediated.where': 'node condition preview facts tool',
+  'signalbox.link.kind': 'resume takeover restore resolution',
+  'gen_ai.operation.name': 'chat execute_tool invoke_agent invoke_workflow',
+  'gen_ai.token.type': 'input output',
+  'gen_ai.tool.type': 'function extension datastore',
+} as const
+
+/** Every kind of span. `optIn` attributes are left out unless capture is switched on. */
+export const SPANS = {
+  segment: {
+    kind: 'internal',
+    required:
+      'signalbox.run.segment signalbox.run.branch gen_ai.operation.name signalbox.segment.reason signalbox.worker.id signalbox.run.status signalbox.run.active_ms',
+    allowed:
+      'signalbox.run.waiting_ms signalbox.run.mode signalbox.checkpoint.id error.type signalbox.run.parent_id signalbox.run.stop_reason',
+    optIn: 'user.id',
+  },
+  superstep: {
+    kind: 'internal',
+    required: 'signalbox.run.segment signalbox.run.branch signalbox.superstep.index',
+    allowed: 'signalbox.checkpoint.id',
+    optIn: '',
+  },
+  node: {
+    kind: 'internal',
+    required: 'signalbox.run.segment signalbox.run.branch signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.attempt error.type signalbox.checkpoint.id',
+    optIn: '',
+  },
+  agent: {
+    kind: 'internal',
+    required:
+      'signalbox.run.segment signalbox.run.branch gen_ai.operation.name gen_ai.agent.name signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.attempt',
+    optIn: '',
+  },
+  model_call: {
+    kind: 'client',
+    required:
+      'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq gen_ai.operation.name gen_ai.provider.name gen_ai.request.model',
+    allowed:
+      'signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name signalbox.price.id gen_ai.usage.input_tokens gen_ai.usage.output_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens gen_ai.usage.reasoning.output_tokens',
+    optIn: 'gen_ai.input.messages gen_ai.output.messages',
+  },
+  tool_call: {
+    kind: 'internal',
+    required:
+      'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq gen_ai.operation.name gen_ai.tool.name gen_ai.tool.type signalbox.tool.risk_class signalbox.tool.effect',
+    allowed:
+      'signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name gen_ai.tool.call.id signalbox.approval.decision signalbox.effect.id signalbox.effect.phase signalbox.effect.hash signalbox.effect.resolved_by signalbox.effect.ledger_run',
+    optIn: 'gen_ai.tool.call.arguments gen_ai.tool.call.result',
+  },
+  activity: {
+    kind: 'internal',
+    required:
+      'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq',
+    allowed:
+      'signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name',
+    optIn: '',
+  },
+} as const
+
+/** Every log event. */
+export const EVENTS = {
+  'signalbox.run.started': {
+    required: 'signalbox.record.seq signalbox.run.mode',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.parent_id signalbox.policy.bundle',
+  },
+  'signalbox.run.segment_started': {
+    required: 'signalbox.record.seq signalbox.segment.reason signalbox.worker.id',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.waiting_ms',
+  },
+  'signalbox.run.waiting': {
+    required: 'signalbox.record.seq signalbox.run.active_ms',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.run.parked': {
+    required: 'signalbox.record.seq error.type',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.active_ms',
+  },
+  'signalbox.run.stopping': {
+    required: 'signalbox.record.seq signalbox.run.stop_reason error.type',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.active_ms',
+  },
+  'signalbox.run.finished': {
+    required:
+      'signalbox.record.seq signalbox.run.status signalbox.run.active_ms signalbox.run.waiting_ms signalbox.cost.nano_usd',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.stop_reason error.type',
+  },
+  'signalbox.run.restored': {
+    required: 'signalbox.record.seq signalbox.restore.from_seq',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.override.recorded': {
+    required: 'signalbox.record.seq signalbox.override.what',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.superstep.committed': {
+    required: 'signalbox.record.seq signalbox.superstep.index',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.active_ms',
+  },
+  'signalbox.checkpoint.saved': {
+    required: 'signalbox.record.seq signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.attempt',
+  },
+  'signalbox.policy.decided': {
+    required:
+      'signalbox.record.seq signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.bundle signalbox.policy.point',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.policy.rules signalbox.approval.required signalbox.activity.kind gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.approval.requested': {
+    required:
+      'signalbox.record.seq signalbox.approval.id signalbox.approval.required gen_ai.tool.name signalbox.tool.risk_class',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.policy.decision_id signalbox.policy.rules signalbox.policy.bundle signalbox.policy.reason_code signalbox.cost.estimate_nano_usd gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.approval.decided': {
+    required:
+      'signalbox.record.seq signalbox.approval.id signalbox.approval.decision signalbox.approval.actor.kind signalbox.approval.wait_ms',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id error.type gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.question.asked': {
+    required: 'signalbox.record.seq signalbox.question.id signalbox.question.about',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.question.answered': {
+    required: 'signalbox.record.seq signalbox.question.id signalbox.question.answer',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.port.requested': {
+    required: 'signalbox.record.seq signalbox.port_request.id signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.port.answered': {
+    required: 'signalbox.record.seq signalbox.port_request.id signalbox.port_request.answer signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.superstep.index',
+  },
+  'signalbox.tool.blocked': {
+    required: 'signalbox.record.seq signalbox.activity.outcome error.type gen_ai.tool.name signalbox.tool.risk_class',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.effect.prepared': {
+    required:
+      'signalbox.record.seq signalbox.effect.phase signalbox.effect.id gen_ai.tool.name signalbox.tool.risk_class signalbox.tool.effect',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.effect.settled': {
+    required:
+      'signalbox.record.seq signalbox.effect.phase gen_ai.tool.name signalbox.tool.risk_class signalbox.tool.effect',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.effect.id signalbox.effect.hash signalbox.effect.resolved_by signalbox.effect.ledger_run signalbox.latency_ms signalbox.cost.nano_usd error.type signalbox.approval.id gen_ai.tool.name gen_ai.tool.call.id gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.tool.risk_class signalbox.tool.effect signalbox.superstep.index signalbox.node.name signalbox.attempt',
+  },
+  'signalbox.budget.exhausted': {
+    required: 'signalbox.record.seq signalbox.budget.limit',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id gen_ai.tool.name gen_ai.request.model gen_ai.provider.name gen_ai.agent.name signalbox.superstep.index signalbox.node.name error.type',
+  },
+  'signalbox.node.failed': {
+    required:
+      'signalbox.record.seq signalbox.node.name signalbox.superstep.index signalbox.attempt error.type signalbox.retry.scheduled',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.message.dropped': {
+    required: 'signalbox.record.seq signalbox.drop.reason signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.call.unmediated': {
+    required: 'signalbox.record.seq signalbox.unmediated.where server.address',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+} as const
+
+/** Every metric. Bounds of histograms are upper bounds in the unit. */
+export const METRICS = {
+  'signalbox.runs': {
+    instrument: 'counter',
+    unit: '{run}',
+    brief: 'Runs that ended.',
+    labels: 'signalbox.workflow.id signalbox.run.status signalbox.run.stop_reason',
+    bounds: [],
+  },
+  'signalbox.run.cost': {
+    instrument: 'counter',
+    unit: 'USD',
+    brief: 'Cost of runs that ended.',
+    labels: 'signalbox.workflow.id signalbox.run.status',
+    bounds: [],
+  },
+  'signalbox.run.active.duration': {
+    instrument: 'histogram',
+    unit: 's',
+    brief: 'Active time of runs that ended.',
+    labels: 'signalbox.workflow.id signalbox.run.status',
+    bounds: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200],
+  },
+  'signalbox.policy.decisions': {
+    instrument: 'counter',
+    unit: '{decision}',
+    brief: 'Policy verdicts.',
+    labels: 'signalbox.workflow.id signalbox.policy.verdict signalbox.policy.reason_code signalbox.policy.point',
+    bounds: [],
+  },
+  'signalbox.approvals': {
+    instrument: 'counter',
+    unit: '{approval}',
+    brief: 'Approvals that ended.',
+    labels: 'signalbox.workflow.id signalbox.tool.risk_class signalbox.approval.decision',
+    bounds: [],
+  },
+  'signalbox.approval.wait.duration': {
+    instrument: 'histogram',
+    unit: 's',
+    brief: 'From request to answer.',
+    labels: 'signalbox.workflow.id signalbox.tool.risk_class signalbox.approval.decision',
+    bounds: [10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200],
+  },
+  'signalbox.effects': {
+    instrument: 'counter',
+    unit: '{effect}',
+    brief: 'Effects by how far they came.',
+    labels: 'signalbox.workflow.id gen_ai.tool.name signalbox.tool.risk_class signalbox.effect.phase',
+    bounds: [],
+  },
+  'signalbox.tool.blocked': {
+    instrument: 'counter',
+    unit: '{call}',
+    brief: 'Tool calls that were never sent.',
+    labels: 'signalbox.workflow.id gen_ai.tool.name signalbox.tool.risk_class signalbox.activity.outcome',
+    bounds: [],
+  },
+  'signalbox.budget.exhausted': {
+    instrument: 'counter',
+    unit: '{refusal}',
+    brief: 'Refusals by the budget.',
+    labels: 'signalbox.workflow.id signalbox.budget.limit',
+    bounds: [],
+  },
+  'signalbox.restores': {
+    instrument: 'counter',
+    unit: '{restore}',
+    brief: 'Heads moved back by a person.',
+    labels: 'signalbox.workflow.id',
+    bounds: [],
+  },
+  'signalbox.takeovers': {
+    instrument: 'counter',
+    unit: '{takeover}',
+    brief: 'Runs taken over from a worker that stopped answering.',
+    labels: 'signalbox.workflow.id',
+    bounds: [],
+  },
+  'gen_ai.client.operation.duration': {
+    instrument: 'histogram',
+    unit: 's',
+    brief: 'Duration of model calls.',
+    labels: 'gen_ai.operation.name gen_ai.provider.name gen_ai.request.model error.type',
+    bounds: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92],
+  },
+  'gen_ai.client.token.usage': {
+    instrument: 'histogram',
+    unit: '{token}',
+    brief: 'Tokens of model calls.',
+    labels: 'gen_ai.operation.name gen_ai.provider.name gen_ai.request.model gen_ai.token.type',
+    bounds: [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864],
+  },
+  'gen_ai.execute_tool.duration': {
+    instrument: 'histogram',
+    unit: 's',
+    brief: 'Duration of tool calls.',
+    labels: 'gen_ai.tool.name signalbox.tool.risk_class error.type',
+    bounds: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92],
+  },
+} as const
+
+/** The name of an attribute of the contract. */
+export type AttributeName = keyof typeof ATTRIBUTES
+/** The kind of a span. */
+export type SpanId = keyof typeof SPANS
+/** The name of a log event. */
+export type EventName = keyof typeof EVENTS
+/** The name of a metric. */
+export type MetricName = keyof typeof METRICS
