@@ -123,6 +123,21 @@ export function contractCode(contract: TelemetryContract): string {
     ),
     '} as const',
     '',
+    ...signalCode(contract),
+    '/** The name of an attribute of the contract. */',
+    'export type AttributeName = keyof typeof ATTRIBUTES',
+    '/** The kind of a span. */',
+    'export type SpanId = keyof typeof SPANS',
+    '/** The name of a log event. */',
+    'export type EventName = keyof typeof EVENTS',
+    '/** The name of a metric. */',
+    'export type MetricName = keyof typeof METRICS',
+  ].join('\n')}\n`
+}
+
+/** Spans, events and metrics as constants. */
+function signalCode(contract: TelemetryContract): readonly string[] {
+  return [
     '/** Every kind of span. `optIn` attributes are left out unless capture is switched on. */',
     'export const SPANS = {',
     ...contract.spans.flatMap((span) => [
@@ -145,11 +160,10 @@ export function contractCode(contract: TelemetryContract): string {
     ]),
     '} as const',
     '',
-    '/** Every metric. Bounds of histograms are upper bounds in the unit. */',
+    '/** Every metric. Bounds are upper bounds in the unit; a counter has none. */',
     'export const METRICS = {',
     ...contract.metrics.flatMap((metric) => [
       `  ${key(metric.name)}: {`,
-      `    instrument: '${metric.instrument}',`,
       `    unit: '${metric.unit}',`,
       `    brief: '${metric.brief}',`,
       ...property('labels', `'${metric.labels.join(' ')}'`, '    '),
@@ -158,15 +172,7 @@ export function contractCode(contract: TelemetryContract): string {
     ]),
     '} as const',
     '',
-    '/** The name of an attribute of the contract. */',
-    'export type AttributeName = keyof typeof ATTRIBUTES',
-    '/** The kind of a span. */',
-    'export type SpanId = keyof typeof SPANS',
-    '/** The name of a log event. */',
-    'export type EventName = keyof typeof EVENTS',
-    '/** The name of a metric. */',
-    'export type MetricName = keyof typeof METRICS',
-  ].join('\n')}\n`
+  ]
 }
 
 function key(name: string): string {

@@ -294,101 +294,87 @@ export const EVENTS = {
   },
 } as const
 
-/** Every metric. Bounds of histograms are upper bounds in the unit. */
+/** Every metric. Bounds are upper bounds in the unit; a counter has none. */
 export const METRICS = {
   'signalbox.runs': {
-    instrument: 'counter',
     unit: '{run}',
     brief: 'Runs that ended.',
     labels: 'signalbox.workflow.id signalbox.run.status signalbox.run.stop_reason',
     bounds: [],
   },
   'signalbox.run.cost': {
-    instrument: 'counter',
     unit: 'USD',
     brief: 'Cost of runs that ended.',
     labels: 'signalbox.workflow.id signalbox.run.status',
     bounds: [],
   },
   'signalbox.run.active.duration': {
-    instrument: 'histogram',
     unit: 's',
     brief: 'Active time of runs that ended.',
     labels: 'signalbox.workflow.id signalbox.run.status',
     bounds: [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200],
   },
   'signalbox.policy.decisions': {
-    instrument: 'counter',
     unit: '{decision}',
     brief: 'Policy verdicts.',
     labels: 'signalbox.workflow.id signalbox.policy.verdict signalbox.policy.reason_code signalbox.policy.point',
     bounds: [],
   },
   'signalbox.approvals': {
-    instrument: 'counter',
     unit: '{approval}',
     brief: 'Approvals that ended.',
     labels: 'signalbox.workflow.id signalbox.tool.risk_class signalbox.approval.decision',
     bounds: [],
   },
   'signalbox.approval.wait.duration': {
-    instrument: 'histogram',
     unit: 's',
     brief: 'From request to answer.',
     labels: 'signalbox.workflow.id signalbox.tool.risk_class signalbox.approval.decision',
     bounds: [10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200],
   },
   'signalbox.effects': {
-    instrument: 'counter',
     unit: '{effect}',
     brief: 'Effects by how far they came.',
     labels: 'signalbox.workflow.id gen_ai.tool.name signalbox.tool.risk_class signalbox.effect.phase',
     bounds: [],
   },
   'signalbox.tool.blocked': {
-    instrument: 'counter',
     unit: '{call}',
     brief: 'Tool calls that were never sent.',
     labels: 'signalbox.workflow.id gen_ai.tool.name signalbox.tool.risk_class signalbox.activity.outcome',
     bounds: [],
   },
   'signalbox.budget.exhausted': {
-    instrument: 'counter',
     unit: '{refusal}',
     brief: 'Refusals by the budget.',
     labels: 'signalbox.workflow.id signalbox.budget.limit',
     bounds: [],
   },
   'signalbox.restores': {
-    instrument: 'counter',
     unit: '{restore}',
     brief: 'Heads moved back by a person.',
     labels: 'signalbox.workflow.id',
     bounds: [],
   },
   'signalbox.takeovers': {
-    instrument: 'counter',
     unit: '{takeover}',
     brief: 'Runs taken over from a worker that stopped answering.',
     labels: 'signalbox.workflow.id',
     bounds: [],
   },
   'gen_ai.client.operation.duration': {
-    instrument: 'histogram',
     unit: 's',
     brief: 'Duration of model calls.',
     labels: 'gen_ai.operation.name gen_ai.provider.name gen_ai.request.model error.type',
     bounds: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92],
   },
   'gen_ai.client.token.usage': {
-    instrument: 'histogram',
     unit: '{token}',
     brief: 'Tokens of model calls.',
     labels: 'gen_ai.operation.name gen_ai.provider.name gen_ai.request.model gen_ai.token.type',
     bounds: [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864],
   },
   'gen_ai.execute_tool.duration': {
-    instrument: 'histogram',
     unit: 's',
     brief: 'Duration of tool calls.',
     labels: 'gen_ai.tool.name signalbox.tool.risk_class error.type',
