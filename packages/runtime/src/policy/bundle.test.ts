@@ -378,5 +378,14 @@ describe('an approval in a decision', () => {
     expect(ask(['chief']).verdict).toBe('require_approval')
     expect(ask(['chief']).asks.map((each) => each.approvers)).toEqual([['chief'], ['auditor']])
     expect(ask(['chief', 'auditor']).verdict).toBe('allow')
+    // The roles of `@approvers` hold also where the conditions forget them.
+    const open = (text: string) => text.replace(/unless {.*};/, 'unless { context has approval };')
+    const lax = loadBundle(files(PERMIT + open(ASK) + open(audit)))
+    const laxly = (roles: string[]) => lax.decide(pay({ amount: 500 }, { approval: by({ ...BOSS, roles }) })).verdict
+    expect([laxly(['chief']), laxly(['auditor']), laxly(['chief', 'auditor'])]).toEqual([
+      'require_approval',
+      'require_approval',
+      'allow',
+    ])
   })
 })
