@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import type { KillSwitch } from '../../contracts/store.ts'
+import { sampleCommit, sampleRequest } from './samples.ts'
+import { claimed, rowOf, type Suite } from './suite.ts'
+
+/** A kill switch of tenant `acme`. */
+export function sampleSwitch(id: string, over: Partial<KillSwitch> = {}): KillSwitch {
+  return {
+    id,
+    tenant: 'acme',
+    scope: 'tool',
+    target: 'payments.refund',
+    mode: 'stop_now',
+    reason: 'odd',
+    by: 'user:ops',
+    createdAt: 5_000,
+    expiresAt: null,
+    liftedAt: null,
+    liftedBy: null,
+    ...over,
+  }
+}
+
+/** Requests to people, kill switches, keys, cursors, definitions. */
+export function projectionTests({ it, on }: Suite): void {
+  it(
+    'STO-035: requests are replaced by id and listed oldest first by state, kind and run',
+    on(async (store) => {
+      const [a, b] = [await claimed(store, 'run_a'), await claimed(store, 'run_b')]
+      const one = sampleRequest(a, 'q1', { requestedAt: 30 })
+      const two = sampleRequest(a, 'q2', { requestedAt: 20, kind: 'question' })
+      const three = sampleRequest(b, 'q3', { requestedAt: 10, approvers: [] })
+      await store.commit([sampleCommit(a, { requests: [one, two] }), sampleCommit(b, { requests: [three] })])
+      const list = async (filter: object) =>
+        (await store.requests({ tenant: 'acme', limit: 10, ...filter })).map((row) => row.id)
+      assert.deepEqual(await list({}), ['q3', 'q2', 'q1'])
+      assert.deepEqual(await list({ limit: 2 }), ['q3', 'q2'])
+      assert.deepEqual(await list({ runId: 'run_a' }), ['q2', 'q1'])
+      assert.deepEqual(await list({ kind: 'approval', state: 'open' }), ['q3', 'q1'])
+      const decided = { ...one, state: 'approved' as const, decidedBy: 'user:ben', decidedAt: 40 }
+      await store.commit([sampleCommit(await rowOf(store, a), { requests: [decided] })])
+      assert.deepEqual(await store.request('acme', 'q1'), decided)
+      assert.deepEqual(await list({ state: 'open' }), ['q3', 'q2'])
+      assert.deepEqual(await store.requests({ tenant: 'acme', state: 'approved', limit: 10 }), [decided])
+      assert.equal(await store.request('acme', 'q9'), null)
+    }),
+  )
+
+  it(
+    'STO-036: kill switches are kept by id, oldest first, lifted ones too',
+    on(async (store) => {
+      await store.putKillSwitch(sampleSwitch('k2', { createdAt: 9 }))
+      await store.putKillSwitch(sampleSwitch('k1', { createdAt: 10, expiresAt: 99 }))
+      const lifted = sampleSwitch('k2', { createdAt: 9, liftedAt: 11, liftedBy: 'user:ops' })
+      await store.putKillSwitch(lifted)
+      assert.deepEqual(await store.killSwitches('acme'), [lifted, sampleSwitch('k1', { createdAt: 10, expiresAt: 99 })])
+    }),
+  )
+
+  it(
+    'STO-037: the first wrapped key of a subject stays; a destroyed one never comes back',
+    on(async (store) => {
+      const bytes = (value: Uint8Array | null | undefined) => value && [...value]
+      assert.equal(await store.key('acme', 'ana'), null)
+      assert.deepEqual(bytes(await store.putKey('acme', 'ana', Uint8Array.of(1, 2))), [1, 2])
+      assert.deepEqual(bytes(await store.putKey('acme', 'ana', Uint8Array.of(3))), [1, 2])
+      assert.deepEqual(bytes((await store.key('acme', 'ana'))?.wrapped), [1, 2])
+      await store.destroyKey('acme', 'ana', 50)
+      await store.destroyKey('acme', 'ana', 60)
+      await store.destroyKey('acme', 'never', 70)
+      assert.deepEqual(await store.key('acme', 'ana'), { wrapped: null, destroyedAt: 50 })
+      assert.deepEqual(await store.key('acme', 'never'), { wrapped: null, destroyedAt: 70 })
+      for (const subject of ['ana', 'never']) assert.equal(await store.putKey('acme', subject, Uint8Array.of(4)), null)
+    }),
+  )
+
+  it(
+    'STO-038: cursors start at 0 and are set by name; the first definition of a signature stays',
+    on(async (store) => {
+      assert.equal(await store.cursor('otlp'), 0)
+      await store.setCursor('otlp', 12)
+      await store.setCursor('otlp', 7)
+      await store.setCursor('other', 1)
+      assert.deepEqual([await store.cursor('otlp'), await store.cursor('other')], [7, 1])
+      assert.equal(await store.definition('s1'), null)
+      await store.putDefinition('s1', '{"nodes":[]}')
+      await store.putDefinition('s1', '{}')
+      assert.equal(await store.definition('s1'), '{"nodes":[]}')
+    }),
+  )
+}
