@@ -33,7 +33,7 @@ export function sampleRun(runId: string, over: Partial<NewRun> = {}): NewRun {
     principal: 'user:ana',
     subject: 'ana',
     createdAt: 1_000,
-    genesis: sampleRecord(1, { type: 'run.started', sealed: Uint8Array.of(1, 2, 3) }),
+    genesis: sampleRecord(1, { type: 'run.started', body: '{"genesis":true}', sealed: Uint8Array.of(1, 2, 3) }),
     ...over,
   }
 }

@@ -19,7 +19,7 @@ export function sharedTests({ it, on }: Suite): void {
         assert.equal(new Set(taken).size, 20)
         const row = await rowOf(second, { tenant: 'acme', runId: 'run_0' })
         assert.deepEqual(await second.commit([sampleCommit(row)]), [{ status: 'committed' }])
-        assert.deepEqual(await store.commit([sampleCommit(row)]), [{ status: 'fenced' }])
+        assert.deepEqual(await store.commit([sampleCommit(row, { count: 2 })]), [{ status: 'fenced' }])
         assert.equal((await rowOf(store, row)).seq, 2)
       } finally {
         await second.close()

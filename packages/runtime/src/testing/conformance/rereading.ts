@@ -1,0 +1,75 @@
+import { SignalboxError } from '../../base/errors.ts'
+import type { CommitResult, RunCommit, Store } from '../../contracts/store.ts'
+
+/**
+ * A caller that does what ENGINE R11 asks after an answer was lost: read again, and find out whether it happened. Through
+ * it a store that loses answers must behave as one that does not.
+ */
+export function rereadingStore(store: Store): Store {
+  const twice = async <T>(call: () => Promise<T>): Promise<T> => {
+    try {
+      return await call()
+    } catch (thrown) {
+      if (!answerLost(thrown)) throw thrown
+      return call()
+    }
+  }
+  return {
+    ...store,
+    create: async (run) => {
+      try {
+        return await store.create(run)
+      } catch (thrown) {
+        if (!answerLost(thrown)) throw thrown
+        const row = await store.run(run.tenant, run.runId)
+        return row?.head === run.genesis.hash && row.requestId === run.requestId
+          ? { status: 'created' }
+          : store.create(run)
+      }
+    },
+    commit: async (commits) => {
+      try {
+        return await store.commit(commits)
+      } catch (thrown) {
+        if (!answerLost(thrown)) throw thrown
+        const results: CommitResult[] = []
+        for (const commit of commits) results.push(await readAgain(store, commit))
+        return results
+      }
+    },
+    post: async (item) => {
+      try {
+        return await store.post(item)
+      } catch (thrown) {
+        if (!answerLost(thrown)) throw thrown
+        const result = await store.post(item)
+        return result.status === 'duplicate' ? { status: 'stored' } : result
+      }
+    },
+    putKey: (tenant, subject, wrapped) => twice(() => store.putKey(tenant, subject, wrapped)),
+    destroyKey: (tenant, subject, at) => twice(() => store.destroyKey(tenant, subject, at)),
+    putKillSwitch: (row) => twice(() => store.putKillSwitch(row)),
+    setCursor: (name, position) => twice(() => store.setCursor(name, position)),
+    putDefinition: (signature, text) => twice(() => store.putDefinition(signature, text)),
+    heartbeat: (worker, held, until) => twice(() => store.heartbeat(worker, held, until)),
+  }
+}
+
+function answerLost(thrown: unknown): boolean {
+  return (
+    thrown instanceof SignalboxError &&
+    thrown.code === 'STORE_UNAVAILABLE' &&
+    thrown.message.startsWith('planned fault')
+  )
+}
+
+async function readAgain(store: Store, commit: RunCommit): Promise<CommitResult> {
+  const row = await store.run(commit.tenant, commit.runId)
+  if (row && row.seq === commit.seq && row.head === commit.head && row.epoch === commit.epoch) {
+    // A release without records does not move the head: the lease tells.
+    if (commit.records.length > 0 || (commit.release && row.leaseOwner === null)) return { status: 'committed' }
+  }
+  const [result] = await store.commit([commit])
+  if (!result) throw new SignalboxError('INTERNAL', 'a commit gave no result')
+  return result
+}

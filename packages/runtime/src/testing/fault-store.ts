@@ -1,0 +1,96 @@
+import { SignalboxError } from '../base/errors.ts'
+import type { RunCommit, Store } from '../contracts/store.ts'
+
+/** A method of the store at which a fault can be placed. */
+export type StoreOperation = Exclude<keyof Store, 'version' | 'capabilities' | 'close'>
+
+/**
+ * What goes wrong at a call:
+ * - `before_commit`: STORE_UNAVAILABLE, and nothing happened;
+ * - `after_commit_lost_ack`: it happened, and the caller gets STORE_UNAVAILABLE (ENGINE R11);
+ * - `disk_full`: STORE_FULL, and nothing happened;
+ * - `slow`: it happens only after the promise resolves;
+ * - `fence`: another worker claims the runs of the call first, so that commit and heartbeat find a higher epoch.
+ */
+export type StoreFault =
+  | { readonly point: 'before_commit' | 'after_commit_lost_ack' | 'disk_full' | 'fence' }
+  | { readonly point: 'slow'; readonly until: Promise<void> }
+
+/** Decides at each call: `n` counts the calls of that operation from 1. Null lets it pass. */
+export type FaultPlan = (call: { readonly op: StoreOperation; readonly n: number }) => StoreFault | null
+
+interface RunAt {
+  readonly tenant: string
+  readonly runId: string
+}
+
+/**
+ * The same store with faults where the plan wants them. With a plan that always gives null nothing changes. The plan
+ * alone decides, so that a seeded simulator can drive it.
+ */
+export function faultStore(inner: Store, plan: FaultPlan): Store {
+  const counts = new Map<StoreOperation, number>()
+
+  async function at<T>(op: StoreOperation, call: () => Promise<T>, runs: readonly RunAt[] = []): Promise<T> {
+    const n = (counts.get(op) ?? 0) + 1
+    counts.set(op, n)
+    const fault = plan({ op, n })
+    if (fault === null) return call()
+    if (fault.point === 'before_commit') throw lost(op, 'nothing happened')
+    if (fault.point === 'disk_full')
+      throw new SignalboxError('STORE_FULL', `planned fault at \`${op}\`: the disk is full`)
+    if (fault.point === 'slow') await fault.until
+    if (fault.point === 'fence') await takeOver(inner, runs)
+    const result = await call()
+    if (fault.point === 'after_commit_lost_ack') throw lost(op, 'it may have happened')
+    return result
+  }
+
+  return {
+    version: inner.version,
+    capabilities: inner.capabilities,
+    create: (run) => at('create', () => inner.create(run)),
+    commit: (commits) => at('commit', () => inner.commit(commits), commits.filter(firstOfRun)),
+    claim: (request) => at('claim', () => inner.claim(request)),
+    heartbeat: (worker, held, until) => at('heartbeat', () => inner.heartbeat(worker, held, until), held),
+    post: (item) => at('post', () => inner.post(item)),
+    inbox: (tenant, runId) => at('inbox', () => inner.inbox(tenant, runId)),
+    run: (tenant, runId) => at('run', () => inner.run(tenant, runId)),
+    runs: (filter) => at('runs', () => inner.runs(filter)),
+    records: (tenant, runId, filter) => at('records', () => inner.records(tenant, runId, filter)),
+    recordsAt: (tenant, runId, seqs) => at('recordsAt', () => inner.recordsAt(tenant, runId, seqs)),
+    export: (after, limit) => at('export', () => inner.export(after, limit)),
+    effect: (tenant, tool, scope, identity) => at('effect', () => inner.effect(tenant, tool, scope, identity)),
+    effects: (tenant, root) => at('effects', () => inner.effects(tenant, root)),
+    request: (tenant, id) => at('request', () => inner.request(tenant, id)),
+    requests: (filter) => at('requests', () => inner.requests(filter)),
+    killSwitches: (tenant) => at('killSwitches', () => inner.killSwitches(tenant)),
+    putKillSwitch: (row) => at('putKillSwitch', () => inner.putKillSwitch(row)),
+    key: (tenant, subject) => at('key', () => inner.key(tenant, subject)),
+    putKey: (tenant, subject, wrapped) => at('putKey', () => inner.putKey(tenant, subject, wrapped)),
+    destroyKey: (tenant, subject, time) => at('destroyKey', () => inner.destroyKey(tenant, subject, time)),
+    cursor: (name) => at('cursor', () => inner.cursor(name)),
+    setCursor: (name, position) => at('setCursor', () => inner.setCursor(name, position)),
+    definition: (signature) => at('definition', () => inner.definition(signature)),
+    putDefinition: (signature, text) => at('putDefinition', () => inner.putDefinition(signature, text)),
+    stats: () => at('stats', () => inner.stats()),
+    close: () => inner.close(),
+  }
+}
+
+function lost(op: StoreOperation, what: string): SignalboxError {
+  return new SignalboxError('STORE_UNAVAILABLE', `planned fault at \`${op}\`: the store did not answer, ${what}`)
+}
+
+function firstOfRun(commit: RunCommit, at: number, all: readonly RunCommit[]): boolean {
+  return all.findIndex((each) => each.tenant === commit.tenant && each.runId === commit.runId) === at
+}
+
+/** Claims each run for a worker that does nothing with it; its lease has expired at once. */
+async function takeOver(store: Store, runs: readonly RunAt[]): Promise<void> {
+  for (const { tenant, runId } of runs) {
+    const only = { tenant, runId }
+    const now = Number.MAX_SAFE_INTEGER
+    await store.claim({ worker: 'planned fault', now, leaseUntil: 0, limit: 1, signatures: null, only })
+  }
+}
