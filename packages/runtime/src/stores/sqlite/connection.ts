@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { SignalboxError } from '../../base/errors.ts'
-import { type Host, sleep } from '../../base/host.ts'
+import { type Host, keepAlive, sleep } from '../../base/host.ts'
 import { STORE_VERSION } from '../rules.ts'
 import { folderError, isBusy, storeError } from './errors.ts'
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts'
@@ -47,6 +47,7 @@ export class Connection {
   readonly #end: StatementSync
   #cancelCheckpoint: (() => void) | null = null
   #transactions = 0
+  #truncationOwed = false
 
   private constructor(db: DatabaseSync, options: ConnectionOptions) {
     this.#db = db
@@ -95,7 +96,7 @@ export class Connection {
   async write<T>(fn: () => T): Promise<T> {
     const result = await this.#waiting(() => this.#transaction(fn))
     this.#transactions++
-    this.#cancelCheckpoint ??= this.#host.after(CHECKPOINT_EVERY_MS, () => this.#checkpoint())
+    this.#armCheckpoint()
     return result
   }
 
@@ -120,26 +121,41 @@ export class Connection {
     }
   }
 
-  /** Moves the log into the file and overwrites the log, so that replaced values are gone from both. Best effort. */
+  /**
+   * Moves the log into the file and empties the log, so that replaced values are gone from both. While a reader of
+   * another process keeps that from happening, the checkpoint timer tries again.
+   */
   truncateLog(): void {
     try {
-      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#truncationOwed = !this.#truncated()
     } catch (thrown) {
       if (!isBusy(thrown)) throw storeError(thrown, this.path)
+      this.#truncationOwed = true
     }
+    if (this.#truncationOwed) this.#armCheckpoint()
   }
 
-  /** Checkpoints and closes. Closing twice does nothing. */
+  /** Checkpoints and closes. A checkpoint that fails loses nothing: the log stays. Closing twice does nothing. */
   close(): void {
     this.#cancelCheckpoint?.()
     this.#cancelCheckpoint = null
     if (!this.#db.isOpen) return
     try {
-      this.truncateLog()
+      this.#truncated()
+    } catch {
+      // A full disk or another process: the next to open the file finds the log and goes on from it.
     } finally {
       this.#statements.clear()
       this.#db.close()
     }
+  }
+
+  #truncated(): boolean {
+    return this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0
+  }
+
+  #armCheckpoint(): void {
+    this.#cancelCheckpoint ??= this.#host.after(CHECKPOINT_EVERY_MS, () => this.#checkpoint())
   }
 
   #transaction<T>(fn: () => T): T {
@@ -167,16 +183,24 @@ export class Connection {
         const late = this.#host.monotonicMs() - since >= this.#busyLimitMs
         if (!isBusy(thrown) || late) throw storeError(thrown, this.path)
       }
-      await sleep(this.#host, RETRY_PAUSE_MS)
+      await this.#pause()
       if (!this.#db.isOpen) throw new SignalboxError('STORE_UNAVAILABLE', 'the store was closed while it waited')
     }
+  }
+
+  /** A pause that the process outlives: the host's timers alone would let it end in the middle of a call. */
+  async #pause(): Promise<void> {
+    const release = keepAlive()
+    await sleep(this.#host, RETRY_PAUSE_MS)
+    release()
   }
 
   #checkpoint(): void {
     this.#cancelCheckpoint = null
     if (!this.#db.isOpen) return
     try {
-      this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+      if (this.#truncationOwed) this.truncateLog()
+      else this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
     } catch {
       // The log stays and the next commit, which can tell the caller, meets the same fault.
     }
