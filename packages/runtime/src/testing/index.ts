@@ -1,1 +1,9 @@
 export * from './history.ts'
+export { type FaultPlan, faultStore, type StoreFault, type StoreOperation } from './fault-store.ts'
+export { openFaultySqliteStore, type SqliteFaults } from './sqlite-faults.ts'
+export {
+  type ConformanceOptions,
+  storeConformance,
+  type StoreUnderTest,
+  type TestFunctions,
+} from './store-conformance.ts'
