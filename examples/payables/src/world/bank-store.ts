@@ -79,7 +79,8 @@ export interface BankStore {
   payLegacy(payment: Payment, sender: Sender): Booking
   bookingByKey(key: string): Booking | undefined
   legacyByReference(reference: string): Booking[]
-  bookings(): Booking[]
+  /** Every booking, oldest first; with a reference, those that carry it. */
+  bookings(reference?: string): Booking[]
   accounts(): Account[]
   notify(
     notice: Notice,
@@ -230,7 +231,12 @@ function paymentsOf(db: DatabaseSync) {
       const query = `SELECT ${BOOKING} FROM bookings WHERE endpoint = 'legacy' AND reference = ? ORDER BY booking_id`
       return rows<Booking>(db.prepare(query).all(reference))
     },
-    bookings: () => rows<Booking>(db.prepare(`SELECT ${BOOKING} FROM bookings ORDER BY booking_id`).all()),
+    bookings: (reference?: string) =>
+      reference === undefined
+        ? rows<Booking>(db.prepare(`SELECT ${BOOKING} FROM bookings ORDER BY booking_id`).all())
+        : rows<Booking>(
+            db.prepare(`SELECT ${BOOKING} FROM bookings WHERE reference = ? ORDER BY booking_id`).all(reference),
+          ),
     accounts: () => rows<Account>(db.prepare('SELECT * FROM accounts ORDER BY currency').all()),
   }
 }

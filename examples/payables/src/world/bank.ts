@@ -21,7 +21,7 @@ export function senderOf(c: Context, now: Now): Sender {
 }
 
 /** The body as JSON. @throws WorldError `bad_request` */
-async function jsonBody(c: Context): Promise<unknown> {
+export async function jsonBody(c: Context): Promise<unknown> {
   try {
     return JSON.parse(await c.req.text())
   } catch {
@@ -29,7 +29,8 @@ async function jsonBody(c: Context): Promise<unknown> {
   }
 }
 
-function withKey(sender: Sender): Sender & { readonly idempotency_key: string } {
+/** The sender with its key. @throws WorldError `idempotency_key_required` */
+export function withKey(sender: Sender): Sender & { readonly idempotency_key: string } {
   const key = sender.idempotency_key
   if (key !== null && key.length <= 200) return { ...sender, idempotency_key: key }
   throw new WorldError('idempotency_key_required', 'send the header `idempotency-key` with 1 to 200 characters')
@@ -58,7 +59,7 @@ export function bankRoutes(store: BankStore, now: Now): Hono {
     return c.json({ payment: store.payLegacy(payment, senderOf(c, now)), replayed: false }, 201)
   })
   app.get('/v1/legacy-payments', (c) => c.json({ payments: store.legacyByReference(asked(c, 'reference')) }))
-  app.get('/v1/bookings', (c) => c.json({ payments: store.bookings() }))
+  app.get('/v1/bookings', (c) => c.json({ payments: store.bookings(c.req.query('reference')) }))
   app.get('/v1/accounts', (c) => c.json({ accounts: store.accounts() }))
   app.post('/v1/notifications', async (c) => {
     const notice = parseNotification(await jsonBody(c))

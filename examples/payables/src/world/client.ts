@@ -8,6 +8,7 @@ import { PaymentRequest } from './bank-schema.ts'
 import type { Account, Booking, LoggedRequest, Notification } from './bank-store.ts'
 import { isWorldErrorCode, WorldError } from './errors.ts'
 import type { FaultOrder, Hit, HitStage } from './faults.ts'
+import type { Hold, HoldRequest } from './holds.ts'
 import { Invoice } from './inbox.ts'
 import type { ArchiveRecord, LedgerSeed } from './ledger.ts'
 import { type BankEndpoint, MATCH_REASONS, MATCH_STATUSES } from './match.ts'
@@ -92,7 +93,8 @@ export const Match = z.object({
 /** A match as the records service answers it. */
 export type Match = z.infer<typeof Match>
 
-const DeletedRecord = z.object({
+/** A record of the archive as the records service answers it. */
+export const ArchivedRecord = z.object({
   record_id: z.string(),
   title: z.string(),
   vendor_id: z.string(),
@@ -100,7 +102,8 @@ const DeletedRecord = z.object({
   deleted_by_key: z.string().nullable(),
 }) satisfies z.ZodType<ArchiveRecord>
 
-const Notice = z.object({
+/** A notice that was sent. */
+export const Notice = z.object({
   notification_id: z.int(),
   to: z.string(),
   subject: z.string(),
@@ -109,6 +112,16 @@ const Notice = z.object({
   run_id: z.string().nullable(),
   sent_at: z.string(),
 }) satisfies z.ZodType<Notification>
+
+/** A hold as the records service answers it. */
+export const HoldRecord = z.object({
+  hold_id: z.int(),
+  subject: z.string(),
+  reason_code: z.string(),
+  idempotency_key: z.string(),
+  run_id: z.string().nullable(),
+  placed_at: z.string(),
+}) satisfies z.ZodType<Hold>
 
 type Call = <T>(schema: z.ZodType<T>, method: string, path: string, options: CallOptions, body?: unknown) => Promise<T>
 
@@ -136,8 +149,11 @@ function bankCalls(call: Call) {
     /** Every payment that the legacy endpoint booked with the reference: more than one was paid more than once. */
     findLegacyPayments: async (reference: string, options: CallOptions = {}) =>
       (await call(Payments, 'GET', `/v1/legacy-payments?reference=${encodeURIComponent(reference)}`, options)).payments,
-    /** Every booking of both endpoints, oldest first. */
-    bookings: async (options: CallOptions = {}) => (await call(Payments, 'GET', '/v1/bookings', options)).payments,
+    /** Every booking of both endpoints, oldest first; with a reference, those that carry it. */
+    bookings: async (options: CallOptions = {}, reference?: string) => {
+      const query = reference === undefined ? '' : `?reference=${encodeURIComponent(reference)}`
+      return (await call(Payments, 'GET', `/v1/bookings${query}`, options)).payments
+    },
     /** The company's accounts. */
     accounts: async (options: CallOptions = {}): Promise<Account[]> => {
       const Answer = z.object({
@@ -189,11 +205,19 @@ function recordsCalls(call: Call) {
     /** An archive record, deleted or not. @throws WorldError `not_found` */
     record: async (recordId: string, options: CallOptions = {}) => {
       const path = `/records/${encodeURIComponent(recordId)}`
-      return (await call(z.object({ record: DeletedRecord }), 'GET', path, options)).record
+      return (await call(z.object({ record: ArchivedRecord }), 'GET', path, options)).record
+    },
+    /** Places a hold on an invoice; `replayed` when the key had placed it before. */
+    hold: (request: HoldRequest, options: CallOptions = {}) =>
+      call(z.object({ hold: HoldRecord, replayed: z.boolean() }), 'POST', '/holds', options, request),
+    /** The hold that was placed under the key, or undefined. */
+    findHoldByKey: async (key: string, options: CallOptions = {}) => {
+      const path = `/holds?idempotency_key=${encodeURIComponent(key)}`
+      return (await call(z.object({ holds: z.array(HoldRecord) }), 'GET', path, options)).holds[0]
     },
     /** Deletes an archive record. @throws WorldError `not_found` | `already_deleted` */
     deleteRecord: (recordId: string, options: CallOptions = {}) => {
-      const Answer = z.object({ record: DeletedRecord, replayed: z.boolean() })
+      const Answer = z.object({ record: ArchivedRecord, replayed: z.boolean() })
       return call(Answer, 'DELETE', `/records/${encodeURIComponent(recordId)}`, options)
     },
   }

@@ -46,7 +46,9 @@ function main(): void {
     const wrong = differences(WORLD_FOLDER)
     for (const line of wrong) console.error(line)
     if (wrong.length > 0)
-      console.error('run `node --conditions=signalbox-source examples/payables/src/world/generate.ts` to write them again')
+      console.error(
+        'run `node --conditions=signalbox-source examples/payables/src/world/generate.ts` to write them again',
+      )
     else console.log(`${makeWorld().size} files equal what the seed makes`)
     process.exitCode = wrong.length > 0 ? 1 : 0
     return

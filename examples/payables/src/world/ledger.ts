@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { WorldError } from './errors.ts'
+import { HOLDS_SCHEMA, type Holds, holdsOf } from './holds.ts'
 import { type Invoice, listInbox, parseInvoice, readInboxText } from './inbox.ts'
 import type {
   EarlierInvoice,
@@ -68,7 +69,7 @@ export interface SeenInvoice {
 }
 
 /** The open ledger. */
-export interface Ledger extends LedgerView {
+export interface Ledger extends LedgerView, Holds {
   vendors(): Vendor[]
   purchaseOrders(): PurchaseOrder[]
   /** Registers every file of the folder that is new, sorted by name behind those that are known. */
@@ -101,7 +102,8 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS seen_by_key ON invoice_seen (invoice_key);
   CREATE INDEX IF NOT EXISTS seen_by_order ON invoice_seen (po_number);
   CREATE TABLE IF NOT EXISTS archive_records (record_id TEXT PRIMARY KEY, title TEXT NOT NULL,
-    vendor_id TEXT NOT NULL, deleted_at TEXT, deleted_by_key TEXT);`
+    vendor_id TEXT NOT NULL, deleted_at TEXT, deleted_by_key TEXT);
+  ${HOLDS_SCHEMA}`
 
 /** Opens the ledger at `path`; builds it from `seed` in one transaction when the file is new. */
 export function openLedger(path: string, seed: LedgerSeed): Ledger {
@@ -239,6 +241,7 @@ function ledgerOf(db: DatabaseSync): Ledger {
         db.prepare('SELECT seq, file, invoice_key, po_number, status FROM invoice_seen ORDER BY seq').all(),
       ),
     ...archiveOf(db),
+    ...holdsOf(db),
     add: (more) => transaction(db, () => insertMasterData(db, more)),
     close: () => db.close(),
   }

@@ -1,11 +1,13 @@
 /**
  * The records service: the ledger, the inbox and the archive over HTTP. Every reading is a GET without effect on
- * records; the only unsafe method is the deletion of an archive record.
+ * records; the unsafe methods are the deletion of an archive record and the placing of a hold.
  */
 import { Hono } from 'hono'
-import { senderOf } from './bank.ts'
+import { z } from 'zod'
+import { jsonBody, senderOf, withKey } from './bank.ts'
 import type { Now } from './clock.ts'
 import { WorldError } from './errors.ts'
+import { HoldRequest } from './holds.ts'
 import { Invoice, listInbox, readInboxFile } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -40,6 +42,15 @@ export function recordsRoutes(ledger: Ledger, inboxFolder: string, now: Now): Ho
   app.delete('/records/:id', (c) => {
     const sender = senderOf(c, now)
     return c.json(ledger.deleteRecord(c.req.param('id'), sender.idempotency_key, sender.now))
+  })
+  app.get('/holds', (c) => c.json({ holds: ledger.holds(c.req.query('idempotency_key')) }))
+  app.post('/holds', async (c) => {
+    const sender = withKey(senderOf(c, now))
+    const request = HoldRequest.safeParse(await jsonBody(c))
+    if (!request.success) throw new WorldError('bad_request', z.prettifyError(request.error))
+    const placed = { key: sender.idempotency_key, runId: sender.run_id, now: sender.now }
+    const { hold, replayed } = ledger.placeHold(request.data, placed)
+    return c.json({ hold, replayed }, replayed ? 200 : 201)
   })
   return app
 }

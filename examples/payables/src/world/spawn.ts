@@ -42,7 +42,9 @@ export async function spawnWorld(options: SpawnOptions): Promise<SpawnedWorld> {
   if (options.inboxFolder !== undefined) flags.push('--inbox', options.inboxFolder)
   if (options.ledgerFile !== undefined) flags.push('--ledger', options.ledgerFile)
   if (options.testFaults === true) flags.push('--test-faults')
-  const child = spawn(process.execPath, ['--conditions=signalbox-source', main, ...flags], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--conditions=signalbox-source', main, ...flags], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })
   const [line]: unknown[] = await Promise.race([once(lines, 'line'), exited.then(() => [undefined])])
