@@ -89,10 +89,11 @@ describe('the payables bundle', () => {
       verdict: 'require_approval',
       reason_code: 'DELETE_NEEDS_APPROVAL',
     })
-    const hold = (match_status: string) =>
-      ask('desk.propose_hold', { invoice_key: 'v1:7', reason_code: 'x' }, { match_status })
+    const hold = (match_status: string, own_invoice = true) =>
+      ask('desk.propose_hold', { invoice_key: 'v1:7', reason_code: 'x' }, { match_status, own_invoice })
     expect(hold('matched')).toMatchObject({ verdict: 'require_approval', reason_code: 'HOLD_ON_MATCHED_INVOICE' })
     expect(hold('wrong_total').verdict).toBe('allow')
+    expect(hold('wrong_total', false)).toMatchObject({ verdict: 'deny', reason_code: 'HOLD_OF_OTHER_INVOICE' })
   })
 
   it('POL-052: lets viewers and approvers read and nothing else', () => {

@@ -7,7 +7,18 @@ export * from './base/money.ts'
 export * from './contracts/index.ts'
 export * from './observability/index.ts'
 export * from './policy/index.ts'
-export { type AgentDef, agent } from './agents/index.ts'
+export {
+  type AgentDef,
+  agent,
+  createModels,
+  type ModelsOptions,
+  type PriceTable,
+  readPrices,
+  type Script,
+  type ScriptedAnswer,
+  type ScriptedCall,
+} from './agents/index.ts'
 export { appended, owned, port, Rejection, reduced, toDot, toMermaid, workflow } from './orchestration/index.ts'
 export * from './stores/index.ts'
 export { ToolFailure, tool } from './tools/index.ts'
+export { loadPrices } from './price-file.ts'

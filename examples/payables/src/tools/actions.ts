@@ -3,17 +3,7 @@ import { type Found, tool } from 'signalbox'
 import { z } from 'zod'
 import { money, subjectOf } from '../case.ts'
 import { ArchivedRecord, HoldRecord, Notice } from '../world/client.ts'
-import {
-  caseOf,
-  caseVersion,
-  certain,
-  clientOf,
-  common,
-  keyed,
-  options,
-  orNull,
-  type WorldAccess,
-} from './world.ts'
+import { caseOf, caseVersion, certain, clientOf, common, keyed, options, orNull, type WorldAccess } from './world.ts'
 
 const OWN_RECORDS = { integrity: 2, marks: [] } as const
 

@@ -96,6 +96,8 @@ describe('payments', () => {
       ['legacy', null],
     ])
     expect(await bank.findLegacyPayments('V1:INV2')).toEqual([])
+    expect((await bank.bookings({}, 'V1:INV1')).length).toBe(3)
+    expect(await bank.bookings({}, 'V1:INV2')).toEqual([])
     const euro = (await bank.accounts()).find((each) => each.currency === 'EUR')
     expect(euro?.balance_minor).toBe(2_500_000_000 - 3 * 1190)
   })
@@ -165,6 +167,21 @@ describe('payments', () => {
 })
 
 describe('records', () => {
+  it('PAY-022: a hold is placed once for a key', async () => {
+    const { baseUrl, bank } = await clients()
+    const hold = { subject: 'V1:INV1', reason_code: 'line_total_wrong' }
+    const first = await bank.hold(hold, { idempotencyKey: 'h1', headers: { 'x-signalbox-run-id': 'run-1' } })
+    expect(first).toMatchObject({ replayed: false, hold: { ...hold, run_id: 'run-1' } })
+    expect(await bank.hold(hold, { idempotencyKey: 'h1' })).toEqual({ hold: first.hold, replayed: true })
+    expect(await codeOf(bank.hold({ ...hold, subject: 'V1:INV2' }, { idempotencyKey: 'h1' }))).toBe(
+      '409 idempotency_key_reused',
+    )
+    expect(await codeOf(bank.hold({ ...hold, reason_code: 'No!' }, { idempotencyKey: 'h2' }))).toBe('400 bad_request')
+    expect((await post(baseUrl, '/holds', hold)).status).toBe(400)
+    expect(await bank.findHoldByKey('h1')).toEqual(first.hold)
+    expect(await bank.findHoldByKey('h2')).toBeUndefined()
+  })
+
   it('PAY-020: vendors, orders, invoices and matches are read by GET', async () => {
     const { baseUrl, bank } = await clients()
     expect(await bank.vendor('V1001')).toMatchObject({ vendor_id: 'V1001', bank_endpoint: 'modern' })
