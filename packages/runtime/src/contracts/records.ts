@@ -353,6 +353,9 @@ export interface StopReason {
 export interface RunStopping extends RecordBase {
   readonly type: 'run.stopping'
   readonly reason: StopReason
+  /** How the run will end once nothing is open. */
+  readonly end: 'stopped' | 'cancelled' | 'terminated'
+  readonly by: Principal | null
 }
 
 /** The run reached its output. */

@@ -122,6 +122,14 @@ export interface PersonRequestRow {
   readonly decidedAt: number | null
 }
 
+/** A request to a person that is no longer open. */
+export interface RequestClosing {
+  readonly id: string
+  readonly state: RequestState
+  readonly decidedBy: string | null
+  readonly decidedAt: number
+}
+
 /** One atomic change of one run, checked against sequence and epoch (invariant 10, ENGINE R3, R11). */
 export interface RunCommit {
   readonly tenant: string
@@ -142,6 +150,8 @@ export interface RunCommit {
   readonly effects: readonly EffectChange[]
   /** Inserted when new by (tenant, id), else replaced. */
   readonly requests: readonly PersonRequestRow[]
+  /** Requests of this run that are decided, answered or void now; applied after the inserts. */
+  readonly closed: readonly RequestClosing[]
 }
 
 /** What became of one run's commit. Others in the batch are unaffected. */

@@ -1,5 +1,5 @@
 import { SignalboxError } from '../base/errors.ts'
-import type { CheckpointBody } from '../contracts/checkpoint.ts'
+import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import type {
   ActivationFailed,
   ActivationResult,
@@ -14,7 +14,7 @@ import type {
   RunRecord,
   RunStarted,
   RunStatus,
-  StopReason,
+  RunStopping,
 } from '../contracts/records.ts'
 import { nextStatus } from './run-machine.ts'
 import { isCheckpoint } from './timeline.ts'
@@ -44,6 +44,8 @@ export interface ActivationFold {
   /** Ends in log order: the order in which the handler got them (ENGINE R1). */
   outcomes: ActivityOutcome[]
   result: ActivationResult | null
+  /** Effects of the turns before the last save point. */
+  effects: Set<string>
   /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`: kept by a retry (ENGINE R5). */
   carried: Map<string, { requested: ApprovalRequested; decided: ApprovalDecided }>
 }
@@ -56,7 +58,9 @@ export interface RunFold {
   checkpointAt: string
   checkpoint: CheckpointBody
   activations: Map<string, ActivationFold>
-  stopping: StopReason | null
+  /** Port requests opened since the checkpoint; the next barrier carries them. */
+  opened: OpenRequest[]
+  stopping: RunStopping | null
   parkedCode: string | null
   segment: number
   branch: number
@@ -79,6 +83,7 @@ export function foldStart(started: RunStarted): RunFold {
     checkpointAt: started.at,
     checkpoint: started.checkpoint,
     activations: new Map(),
+    opened: [],
     stopping: null,
     parkedCode: null,
     segment: started.segment,
@@ -96,7 +101,8 @@ export function foldRecord(fold: RunFold, record: RunRecord): void {
   fold.activeMs = record.active_ms
   fold.lastSeq = record.seq
   fold.lastAt = record.at
-  if (isCheckpoint(record) && record.type !== 'run.started') return foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
+  if (isCheckpoint(record) && record.type !== 'run.started')
+    return foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
   foldLife(fold, record)
   foldWork(fold, record)
 }
@@ -106,7 +112,9 @@ function foldCheckpoint(fold: RunFold, seq: number, at: string, checkpoint: Chec
   fold.checkpointAt = at
   fold.checkpoint = checkpoint
   // A response arrives between supersteps; nothing of an open superstep is lost at either kind.
-  if (checkpoint.kind === 'superstep') fold.activations.clear()
+  if (checkpoint.kind !== 'superstep') return
+  fold.activations.clear()
+  fold.opened = []
 }
 
 function foldLife(fold: RunFold, record: RunRecord): void {
@@ -126,7 +134,7 @@ function foldLife(fold: RunFold, record: RunRecord): void {
       return
     case 'run.stopping':
       fold.status = nextStatus(fold.status, 'stop_asked')
-      fold.stopping = record.reason
+      fold.stopping = record
       return
     case 'run.completed':
       fold.status = nextStatus(fold.status, 'complete')
@@ -165,6 +173,9 @@ function foldWork(fold: RunFold, record: RunRecord): void {
       return
     case 'question.answered':
       return foldAnswered(fold, record)
+    case 'request.opened':
+      fold.opened.push(record.request)
+      return
     case 'position.saved':
       return foldPosition(activation(fold, record.activation), record)
     case 'activation.completed':
@@ -200,6 +211,7 @@ export function activation(fold: RunFold, id: string): ActivationFold {
       asks: new Map(),
       outcomes: [],
       result: null,
+      effects: new Set(),
       carried: new Map(),
     }
     fold.activations.set(id, entry)
@@ -230,12 +242,15 @@ function foldDecided(fold: RunFold, record: ApprovalDecided): void {
 
 function foldAnswered(fold: RunFold, record: QuestionAnswered): void {
   const question = journal(fold, record.ask).questions.find((q) => q.asked.question_id === record.question_id)
-  if (!question)
-    throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} answers a question that was not asked`)
+  if (!question) throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} answers a question that was not asked`)
   question.answered = record
 }
 
 function foldPosition(entry: ActivationFold, record: PositionSaved): void {
+  for (const ask of entry.asks.values()) {
+    const id = ask.outcome?.effect_id
+    if (id) entry.effects.add(id)
+  }
   entry.position = record
   entry.asks.clear()
   entry.outcomes = []
@@ -247,8 +262,9 @@ function foldFailed(entry: ActivationFold, record: ActivationFailed): void {
     return
   }
   for (const ask of entry.asks.values()) {
-    const { approval, outcome } = ask
-    if (!approval?.decided || approval.decided.answer !== 'approved' || outcome?.status === 'succeeded') continue
+    const { approval } = ask
+    // An intent has used its approval up, whatever became of it (invariant 7).
+    if (ask.intents.length > 0 || !approval?.decided || approval.decided.answer !== 'approved') continue
     const key = `${approval.requested.proposal.name}|${approval.requested.proposal.args_digest}`
     entry.carried.set(key, { requested: approval.requested, decided: approval.decided })
   }

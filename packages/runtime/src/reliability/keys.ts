@@ -1,5 +1,4 @@
-import { hash } from 'node:crypto'
-import { canonicalJson, type JsonValue } from '../base/json.ts'
+import { sha256Hex } from '../base/hash.ts'
 
 /** Identifies an activation: the same on every branch, attempt and worker (ENGINE R1). */
 export function activationId(superstep: number, node: string, delivery: number): string {
@@ -21,20 +20,15 @@ export function childKey(parent: string, phase: string, n: number): string {
  * Nothing in it depends on attempt, branch or worker (invariant 4, ENGINE R5). At most 64 characters, safe in a header.
  */
 export function idempotencyKey(rootRun: string, key: string, orderedBy: string | null): string {
-  return `sb-${hash('sha256', `${rootRun}\n${key}\n${orderedBy ?? ''}`, 'hex').slice(0, 40)}`
+  return `sb-${sha256Hex(`${rootRun}\n${key}\n${orderedBy ?? ''}`).slice(0, 40)}`
 }
 
 /** Trace id of a run: 32 hex digits derived from its id, so that all segments are one trace. */
 export function traceIdOf(runId: string): string {
-  return hash('sha256', `trace:${runId}`, 'hex').slice(0, 32)
-}
-
-/** Text that is digested to recognise the same ask again (ENGINE R1, R8). */
-export function askDigestText(kind: string, name: string, args: JsonValue): string {
-  return canonicalJson([kind, name, args])
+  return sha256Hex(`trace:${runId}`).slice(0, 32)
 }
 
 /** A number in [0, 1) that depends on nothing but its seed text (invariant 13). */
 export function seededRandom(seed: string): number {
-  return Number.parseInt(hash('sha256', seed, 'hex').slice(0, 13), 16) / 2 ** 52
+  return Number.parseInt(sha256Hex(seed).slice(0, 13), 16) / 2 ** 52
 }

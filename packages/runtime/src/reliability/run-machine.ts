@@ -2,7 +2,17 @@ import { SignalboxError } from '../base/errors.ts'
 import type { RunStatus } from '../contracts/records.ts'
 
 /** What can happen to a run. */
-export type RunEvent = 'segment' | 'wait' | 'park' | 'stop_asked' | 'complete' | 'stop' | 'cancel' | 'terminate' | 'resume' | 'branch'
+export type RunEvent =
+  | 'segment'
+  | 'wait'
+  | 'park'
+  | 'stop_asked'
+  | 'complete'
+  | 'stop'
+  | 'cancel'
+  | 'terminate'
+  | 'resume'
+  | 'branch'
 
 /** The next state, or a refusal. */
 export type RunOutcome = RunStatus | 'refused'
@@ -22,7 +32,7 @@ const ended = (self: RunStatus): Record<RunEvent, RunOutcome> => ({
 })
 
 /**
- * The life of a run as a total table (DESIGN section 6, ENGINE R19). An end is reached from `running` or `stopping` only,
+ * The life of a run as a total table (ENGINE R19). An end is reached from `running` or `stopping` only,
  * and never while an effect is open: the engine moves to `stopping` first.
  */
 export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
@@ -77,7 +87,7 @@ export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
   stopping: {
     segment: 'stopping',
     wait: 'stopping',
-    park: 'stopping',
+    park: 'parked',
     stop_asked: 'stopping',
     complete: 'refused',
     stop: 'stopped',

@@ -19,7 +19,7 @@ export interface GuardedFetchOptions {
   /** Sent as `Idempotency-Key` with unsafe methods. */
   readonly idempotencyKey: string | null
   /** Throws when nothing may be sent any more; called right before each send, redirects included. */
-  readonly beforeSend: () => void
+  readonly beforeSend: () => void | Promise<void>
   readonly signal: AbortSignal
   /** A request is about to go out. */
   readonly onSend: (event: SendEvent) => void
@@ -97,7 +97,7 @@ async function send(request: Request, options: GuardedFetchOptions): Promise<Res
   else headers.delete('Idempotency-Key')
   const signal = AbortSignal.any([options.signal, request.signal])
   const event: SendEvent = { host, method: request.method, unsafe }
-  options.beforeSend()
+  await options.beforeSend()
   signal.throwIfAborted()
   options.onSend(event)
   try {

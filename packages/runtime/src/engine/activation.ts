@@ -1,0 +1,349 @@
+import { SignalboxError, toSignalboxError } from '../base/errors.ts'
+import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { timeOf } from '../base/time.ts'
+import { type ContentRef, joinLabels, type Labels, type ListRef } from '../contracts/common.ts'
+import type { ModelMessage } from '../contracts/model.ts'
+import type { ActivityOutcome, AskRef } from '../contracts/records.ts'
+import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
+import { type ActivationFold, type AskJournal, activation as foldOf } from '../reliability/fold.ts'
+import { askKey, seededRandom } from '../reliability/keys.ts'
+import { emptyList, rollHead } from './contents.ts'
+import { BatchGate, type GatePlace } from './door/gate.ts'
+import { askDigest, perform } from './door/perform.ts'
+import { type LiveRun, Unloaded } from './live-run.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** A promise that never settles: what a handler gets after its activation left this process (ENGINE R7). */
+const NEVER: Promise<never> = new Promise(() => undefined)
+
+interface Asked {
+  readonly resolve: (result: AskResult) => void
+  readonly digest: string
+}
+
+/**
+ * One activation: drives a handler and gives it the outcomes of its asks one at a time, in log order, each only after
+ * the microtasks of the one before have drained, live exactly as in replay (ENGINE R1).
+ *
+ * 1. A recorded ask is matched by its ordinal and digest; another digest is a divergence.
+ * 2. An ask without a record that comes while recorded outcomes are still to be delivered is held until they are: it
+ *    was cut off by the crash before anything of it was durable.
+ * 3. A recorded ask that is not repeated is a divergence.
+ * 4. The activation is over when the handler has ended and all its asks are terminal.
+ */
+export class Activation {
+  readonly run: LiveRun
+  readonly node: NodeSpec
+  readonly id: string
+  readonly superstep: number
+  readonly snapshot: Snapshot
+  readonly fold: ActivationFold
+  seen: Labels
+
+  private over = false
+  private end: { readonly value: HandlerEnd } | { readonly error: unknown } | null = null
+  private ordinal = 0
+  private position: number
+  private asked = new Map<number, Asked>()
+  private recorded: Map<number, AskJournal>
+  private queue: ActivityOutcome[]
+  private replayLeft: number
+  private held: (() => void)[] = []
+  private open = 0
+  private nudge: (() => void) | null = null
+  private lastAt: string
+  private draws = 0
+  private list: ListRef
+  private messages: ModelMessage[] = []
+  private added: { message: ModelMessage; labels: Labels }[] = []
+
+  constructor(run: LiveRun, node: NodeSpec, id: string, superstep: number, snapshot: Snapshot, input: ContentRef) {
+    this.run = run
+    this.node = node
+    this.id = id
+    this.superstep = superstep
+    this.snapshot = snapshot
+    this.fold = foldOf(run.fold, id)
+    this.position = this.fold.position?.position ?? 0
+    this.recorded = new Map(this.fold.asks)
+    this.queue = [...this.fold.outcomes]
+    this.replayLeft = this.queue.length
+    this.list = this.fold.position?.list ?? emptyList(input.l)
+    this.seen = joinLabels([input.l, snapshot.labels, this.list.l])
+    this.lastAt = run.fold.checkpointAt
+  }
+
+  get attempt(): number {
+    return this.fold.attempt
+  }
+
+  /** True when the engine no longer takes asks from this handler (ENGINE R7: generations). */
+  get isOver(): boolean {
+    return this.over || this.run.dead
+  }
+
+  /** Runs the handler to its end. Throws what the handler threw, a divergence, or NONDETERMINISTIC_WAIT. */
+  async drive(input: JsonValue): Promise<HandlerEnd> {
+    const handler = this.node.run
+    if (!handler) throw new SignalboxError('INTERNAL', `node \`${this.node.name}\` has no handler`)
+    const resumedFrom = await this.loadPosition()
+    const ctx = this.handle(resumedFrom)
+    const place = { runId: this.run.runId, activation: this.id, where: 'node', mediated: false } as const
+    this.run.env.outlet.runIn(place, () => {
+      Promise.resolve()
+        .then(() => handler(input, ctx))
+        .then(
+          (value) => this.ended({ value }),
+          (error: unknown) => this.ended({ error }),
+        )
+    })
+    try {
+      await this.pump()
+    } finally {
+      this.over = true
+    }
+    if (this.end && 'value' in this.end) return this.end.value
+    throw this.end?.error ?? new Unloaded()
+  }
+
+  private ended(end: { readonly value: HandlerEnd } | { readonly error: unknown }): void {
+    this.end = end
+    this.nudge?.()
+  }
+
+  private async pump(): Promise<void> {
+    for (;;) {
+      await this.run.env.host.macrotask()
+      if (this.run.dead) throw new Unloaded()
+      // Nothing new starts any more; what was sent is brought to its end first.
+      if (this.run.halt && this.open === 0) throw new Unloaded()
+      if (this.end && this.open === 0 && this.queue.length === 0) break
+      const next = this.queue.shift()
+      if (next) await this.deliver(next)
+      else if (this.held.length > 0) this.releaseHeld()
+      else if (this.open > 0) await this.quiet()
+      else if (!this.end) this.stuck()
+    }
+    this.checkRepeated()
+  }
+
+  private async deliver(outcome: ActivityOutcome): Promise<void> {
+    if (this.replayLeft > 0) this.replayLeft -= 1
+    const asked = this.asked.get(outcome.ask.ordinal)
+    if (!asked) {
+      if (this.end) return
+      throw diverged(`ask ${outcome.ask.key} (\`${outcome.name}\`) is on record and was not asked again`)
+    }
+    const output =
+      outcome.result && outcome.status === 'succeeded' ? await this.run.contents.read(outcome.result) : null
+    const reason = outcome.result && outcome.status !== 'succeeded' ? await this.run.contents.read(outcome.result) : ''
+    const labels = outcome.result?.l ?? this.seen
+    this.seen = joinLabels([this.seen, labels])
+    this.lastAt = outcome.at
+    asked.resolve({
+      status: outcome.status,
+      output,
+      code: outcome.code ?? '',
+      reason: typeof reason === 'string' ? reason : '',
+      labels,
+      seq: outcome.seq,
+    })
+  }
+
+  private releaseHeld(): void {
+    const held = this.held
+    this.held = []
+    for (const start of held) start()
+  }
+
+  /** Waits for the next outcome or the handler's end; nothing of ours is going on meanwhile but the asks themselves. */
+  private quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      this.nudge = () => {
+        this.nudge = null
+        this.run.enter()
+        resolve()
+      }
+      this.run.leave()
+    })
+  }
+
+  private stuck(): never {
+    throw new SignalboxError(
+      'NONDETERMINISTIC_WAIT',
+      `node \`${this.node.name}\` waits for something that is not an ask; use \`ctx.call\` with a tool instead`,
+    )
+  }
+
+  private checkRepeated(): void {
+    for (const [ordinal, entry] of this.recorded)
+      if (!this.asked.has(ordinal)) throw diverged(`ask ${entry.ask.key} is on record and was not asked again`)
+  }
+
+  private handle(resumedFrom: JsonValue | null): HandlerCtx {
+    const self = this
+    return {
+      runId: this.run.runId,
+      node: this.node.name,
+      get state(): JsonObject {
+        return self.snapshot.state
+      },
+      write: (values) => {
+        if (!self.isOver) self.snapshot.write(self.node.name, values, self.seen)
+      },
+      ask: (spec) => self.ask(spec, null),
+      batch: (specs) => {
+        const gate = new BatchGate(specs.length)
+        return Promise.all(specs.map((spec, i) => self.ask(spec, { gate, index: i })))
+      },
+      resumedFrom,
+      savePoint: (state) => self.savePoint(state),
+      conversation: {
+        get messages(): readonly ModelMessage[] {
+          return self.messages
+        },
+        append: (messages, labels) => self.appendMessages(messages, labels),
+      },
+      get seen(): Labels {
+        return self.seen
+      },
+      endsOnRejection: this.run.spec.rejected.has(this.node.name),
+      now: () => new Date(timeOf(self.lastAt)),
+      random: () => {
+        self.draws += 1
+        return seededRandom(`${self.run.rootRun}/${self.id}/${self.position}/${self.draws}`)
+      },
+    }
+  }
+
+  private ask(spec: AskSpec, place: GatePlace | null): Promise<AskResult> {
+    if (this.isOver || this.run.halt) return NEVER
+    const ordinal = this.ordinal
+    this.ordinal += 1
+    const digest = askDigest(this, spec)
+    const entry = this.recorded.get(ordinal)
+    const before = entry && digestOf(entry)
+    if (before !== undefined && before !== digest)
+      this.ended({
+        error: diverged(
+          `ask ${ordinal} of \`${this.id}\` is now \`${nameOf(spec)}\` with other arguments than on record`,
+        ),
+      })
+    return new Promise((resolve) => {
+      this.asked.set(ordinal, { resolve, digest })
+      if (entry?.outcome && entry.outcome.status !== 'unknown') {
+        place?.gate.settled(place.index)
+        return
+      }
+      this.open += 1
+      const start = (): void => this.start(ordinal, spec, place)
+      if (!entry && this.replayLeft > 0) this.held.push(start)
+      else start()
+    })
+  }
+
+  private start(ordinal: number, spec: AskSpec, place: GatePlace | null): void {
+    const ref: AskRef = {
+      key: askKey(this.id, this.position, ordinal),
+      activation: this.id,
+      node: this.node.name,
+      superstep: this.superstep,
+      position: this.position,
+      ordinal,
+      attempt: this.attempt,
+      parent: null,
+    }
+    this.run.enter()
+    perform(this, ref, spec, place)
+      .then((outcome) => this.settled(outcome))
+      .catch((thrown: unknown) => this.broken(thrown))
+      .finally(() => this.run.leave())
+  }
+
+  private settled(outcome: ActivityOutcome): void {
+    this.open -= 1
+    this.queue.push(outcome)
+    this.nudge?.()
+  }
+
+  /** A malfunction of the door itself: the run parks and the handler sees nothing of it (invariant 2). */
+  private broken(thrown: unknown): void {
+    if (thrown instanceof Unloaded || this.run.dead) return
+    const error = toSignalboxError(thrown)
+    this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+  }
+
+  private appendMessages(messages: readonly ModelMessage[], labels: Labels): void {
+    for (const message of messages) {
+      this.messages.push(message)
+      this.added.push({ message, labels })
+    }
+    this.seen = joinLabels([this.seen, labels])
+  }
+
+  /** Digest of the conversation as it stands, without its text (ENGINE R8). */
+  conversationHead(): { readonly head: string; readonly length: number } {
+    const digests = this.added.map(({ message }) => this.run.sealer.digest(canonicalJson(message)))
+    return { head: rollHead(this.list.head, digests), length: this.list.length + this.added.length }
+  }
+
+  conversation(): readonly ModelMessage[] {
+    return this.messages
+  }
+
+  private async savePoint(state: JsonValue): Promise<void> {
+    if (this.isOver) return NEVER
+    if (this.open > 0) throw new SignalboxError('INTERNAL', 'a turn can only end when all its asks have ended')
+    const added = this.added
+    const before = this.list
+    const { head, length } = this.conversationHead()
+    const labels = joinLabels([before.l, this.seen])
+    this.added = []
+    this.position += 1
+    this.ordinal = 0
+    this.asked = new Map()
+    this.recorded = new Map()
+    const at = this.run.lastSeq + 1
+    const saved = this.run.append((put) => ({
+      type: 'position.saved' as const,
+      activation: this.id,
+      node: this.node.name,
+      superstep: this.superstep,
+      attempt: this.attempt,
+      position: this.position,
+      state: put(state, this.seen),
+      list: { list: true as const, at, length, head, l: labels },
+      append: { before, items: added.map((a) => put(toJson(a.message), a.labels)) },
+    }))
+    this.list = saved.list
+  }
+
+  private async loadPosition(): Promise<JsonValue | null> {
+    const saved = this.fold.position
+    if (!saved) return null
+    const items = await this.run.contents.readList(saved.list, (record) =>
+      record.type === 'position.saved' ? record.append : null,
+    )
+    // The items of a conversation are model messages: nothing else is appended to it.
+    this.messages = items as unknown as ModelMessage[]
+    return this.run.contents.read(saved.state)
+  }
+}
+
+/** A message of the AI SDK is JSON but for its type. */
+function toJson(message: ModelMessage): JsonValue {
+  return message as unknown as JsonValue
+}
+
+function diverged(message: string): SignalboxError {
+  return new SignalboxError('REPLAY_DIVERGED', message)
+}
+
+function nameOf(spec: AskSpec): string {
+  return spec.kind === 'tool' ? spec.tool : spec.model
+}
+
+function digestOf(entry: AskJournal): string | undefined {
+  return (entry.intents[0]?.proposal ?? entry.approval?.requested.proposal ?? entry.outcome?.proposal ?? undefined)
+    ?.args_digest
+}

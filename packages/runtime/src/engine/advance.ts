@@ -1,0 +1,193 @@
+import { toSignalboxError } from '../base/errors.ts'
+import { timeOf } from '../base/time.ts'
+import type { SegmentStarted } from '../contracts/records.ts'
+import { isEnded } from '../reliability/run-machine.ts'
+import { appendBarrier } from './barrier.ts'
+import { announceStop, complete, openEffects, park, stop } from './finish.ts'
+import { drainInbox } from './inbox.ts'
+import { type LiveRun, Unloaded } from './live-run.ts'
+import { decideAt, passes, scalars } from './points.ts'
+import { resumeOpenEffects } from './resume-effects.ts'
+import { nearestDeadline, takeResponses } from './responses.ts'
+import { parksRun } from './retry.ts'
+import { openState, type OpenState } from './state.ts'
+import { Superstep } from './superstep.ts'
+
+/**
+ * The superstep loop (ENGINE resume, R6): advances one run until it ends, waits or leaves this process. This is the one
+ * loop for running, resuming, restoring and stopping; streams only watch it (invariant 1).
+ */
+export async function advance(run: LiveRun, worker: string, why: SegmentStarted['why']): Promise<void> {
+  const stopTimer = armRuntimeLimit(run)
+  try {
+    startSegment(run, worker, why)
+    restoreHalt(run)
+    let state: OpenState | null = null
+    for (;;) {
+      await drainInbox(run)
+      if (run.halt) {
+        await settleHalt(run)
+        continue
+      }
+      if (isEnded(run.fold.status) || run.fold.status === 'parked') {
+        if (await run.release(null)) return
+        continue
+      }
+      if (takeResponses(run)) {
+        await run.flush()
+        continue
+      }
+      const { queue, requests, superstep } = run.fold.checkpoint
+      if (queue.length > 0 && superstep < run.spec.maxSupersteps) {
+        state ??= await openState(run.spec, run.fold.checkpoint, run.contents)
+        state = await runSuperstep(run, state, worker)
+      } else if (queue.length > 0) {
+        run.stopWith({
+          kind: 'stop',
+          end: 'stopped',
+          reason: { kind: 'supersteps', code: 'SUPERSTEP_LIMIT', subject: String(superstep) },
+          by: null,
+        })
+      } else if (requests.length > 0) await waitForRequests(run, worker)
+      else complete(run)
+    }
+  } catch (thrown) {
+    await lastResort(run, thrown)
+  } finally {
+    stopTimer()
+    run.unload()
+  }
+}
+
+function startSegment(run: LiveRun, worker: string, why: SegmentStarted['why']): void {
+  const idle = Math.max(0, run.env.host.now() - timeOf(run.fold.lastAt))
+  run.fold.segment += 1
+  run.append({
+    type: 'segment.started' as const,
+    worker,
+    epoch: run.epoch,
+    why,
+    idle_ms: idle,
+  })
+}
+
+/** A run that was stopping when it left memory goes on stopping. */
+function restoreHalt(run: LiveRun): void {
+  const { stopping } = run.fold
+  if (stopping) run.stopWith({ kind: 'stop', end: stopping.end, reason: stopping.reason, by: stopping.by })
+}
+
+/** Active time is a hard limit like the others; waiting for people does not count, because a waiting run is not here. */
+function armRuntimeLimit(run: LiveRun): () => void {
+  const { leftMs } = run.budget.runtime(run.activeMs())
+  return run.env.host.after(leftMs, () => {
+    run.stopWith({
+      kind: 'stop',
+      end: 'stopped',
+      reason: { kind: 'budget', code: 'BUDGET_EXHAUSTED', subject: 'runtime' },
+      by: null,
+    })
+    run.abort.abort()
+    run.waits.wakeAll(['approval', 'retry'])
+  })
+}
+
+async function runSuperstep(run: LiveRun, before: OpenState, worker: string): Promise<OpenState | null> {
+  if (!(await passInput(run))) return before
+  const step = new Superstep(run, before)
+  step.start()
+  await untilOver(run, () => step.isOver, worker)
+  if (run.halt) return null
+  if (step.failed) {
+    const { node, error } = step.failed
+    const kind = error.code === 'BUDGET_EXHAUSTED' ? 'budget' : error.code === 'POLICY_DENIED' ? 'denied' : 'failed'
+    run.stopWith({ kind: 'stop', end: 'stopped', reason: { kind, code: error.code, subject: node }, by: null })
+    return null
+  }
+  await run.env.fault?.('barrier', { runId: run.runId, name: String(step.number) })
+  appendBarrier(run, before, step.startedAt, step.done)
+  await run.flush()
+  await run.env.fault?.('barrier_durable', { runId: run.runId, name: String(step.number) })
+  return null
+}
+
+/** The input's verdict, once, before anything runs. */
+async function passInput(run: LiveRun): Promise<boolean> {
+  if (run.fold.checkpoint.superstep !== 0 || run.fold.activations.size > 0 || !run.env.policy.hasRulesAt('input'))
+    return true
+  const input = await run.contents.read(run.fold.started.input)
+  const decision = decideAt(run, 'input', {
+    name: run.spec.name,
+    agent: null,
+    input: scalars(input),
+    labels: run.fold.started.input.l,
+  })
+  if (passes(decision)) return true
+  run.stopWith({
+    kind: 'stop',
+    end: 'stopped',
+    reason: { kind: 'denied', code: 'POLICY_DENIED', subject: 'input' },
+    by: null,
+  })
+  return false
+}
+
+/**
+ * Waits until what was started is over. When all of it waits for people or times, the run leaves memory; what arrives
+ * at that very moment keeps it here (ENGINE R3, R7).
+ */
+async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): Promise<void> {
+  for (;;) {
+    await run.whenIdle()
+    if (run.dead) throw new Unloaded()
+    if (isOver()) return
+    if (run.halt?.kind === 'park') return
+    if (run.halt?.kind === 'stop') announceStop(run, run.halt)
+    await drainInbox(run)
+    if (!run.isIdle) continue
+    const { on, wakeAt, wakeAtIso } = run.waits.list()
+    run.append({ type: 'run.waiting' as const, on, wake_at: wakeAtIso })
+    if (await run.release(wakeAt)) throw new Unloaded()
+    startSegment(run, worker, 'wake')
+  }
+}
+
+async function waitForRequests(run: LiveRun, worker: string): Promise<void> {
+  const nearest = nearestDeadline(run)
+  const on = run.fold.checkpoint.requests.map((request) => ({ kind: 'request' as const, id: request.request_id }))
+  run.append({ type: 'run.waiting' as const, on, wake_at: nearest?.iso ?? null })
+  if (await run.release(nearest?.ms ?? null)) throw new Unloaded()
+  startSegment(run, worker, 'wake')
+}
+
+/** Nothing new starts: parks, or ends the run once no effect is open (ENGINE R19). */
+async function settleHalt(run: LiveRun): Promise<void> {
+  const { halt } = run
+  if (!halt) return
+  if (halt.kind === 'park') {
+    park(run, halt)
+    return
+  }
+  const open = openEffects(run)
+  if (open.length > 0) {
+    announceStop(run, halt)
+    const effects = await resumeOpenEffects(run, open)
+    await untilOver(run, effects.isOver, 'stopping')
+    return
+  }
+  stop(run, halt.reason, halt.end, halt.by)
+  run.halt = null
+}
+
+/** A malfunction outside any stage: the store's own trouble unloads (the lease runs out and another takes over), all else parks. */
+async function lastResort(run: LiveRun, thrown: unknown): Promise<void> {
+  if (thrown instanceof Unloaded || run.dead) return
+  const error = toSignalboxError(thrown)
+  if (!parksRun(error.code) && error.code.startsWith('STORE_')) return
+  try {
+    park(run, { kind: 'park', code: error.code, detail: error.message })
+    await run.release(null)
+  } catch {
+    // Not even that could be saved: the run stops where it was (invariant 10).
+  }
+}

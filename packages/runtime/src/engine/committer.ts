@@ -1,0 +1,118 @@
+import { type SignalboxError, toSignalboxError } from '../base/errors.ts'
+import type { Host } from '../base/host.ts'
+import { sleep } from '../base/host.ts'
+import type { CommitResult, RunCommit, Store } from '../contracts/store.ts'
+
+/** A run that has records to commit. The committer calls these and nothing else. */
+export interface Committing {
+  /** Takes the buffered records as one commit; null when there is nothing to commit. */
+  takeCommit(): RunCommit | null
+  onCommitted(commit: RunCommit): void
+  /** The commit was refused because the inbox was not empty: records stay buffered, without the release. */
+  onInboxNotEmpty(commit: RunCommit): void
+  /** The run cannot go on in this process: fenced, an effect claimed elsewhere, or the store does not take it. */
+  onLost(why: SignalboxError | 'fenced' | 'effect_claimed'): void
+}
+
+const MAX_BATCH_RUNS = 128
+const MAX_BATCH_BYTES = 1_000_000
+const RETRY_MS = [50, 200, 1_000]
+
+/**
+ * Commits many runs in one durable transaction (ENGINE pump, R10, R11). Owns the order of commits: at most one is in
+ * flight, and a run is in it at most once. After an error that may hide a commit, it reads the row again.
+ */
+export class Committer {
+  private readonly dirty = new Set<Committing>()
+  private running: Promise<void> | null = null
+  private readonly store: Store
+  private readonly host: Host
+
+  constructor(store: Store, host: Host) {
+    this.store = store
+    this.host = host
+  }
+
+  /** Asks for the run's buffer to be committed with the next batch. */
+  request(run: Committing): void {
+    this.dirty.add(run)
+    this.running ??= this.pump().finally(() => {
+      this.running = null
+    })
+  }
+
+  /** Resolves when nothing is left to commit. */
+  async idle(): Promise<void> {
+    while (this.running) await this.running
+  }
+
+  private async pump(): Promise<void> {
+    while (this.dirty.size > 0) {
+      // One macrotask, so that every run that is about to ask for a flush gets into this batch.
+      await this.host.macrotask()
+      const batch = this.nextBatch()
+      if (batch.length > 0) await this.commit(batch)
+    }
+  }
+
+  private nextBatch(): { run: Committing; commit: RunCommit }[] {
+    const batch: { run: Committing; commit: RunCommit }[] = []
+    let bytes = 0
+    for (const run of this.dirty) {
+      if (batch.length >= MAX_BATCH_RUNS || bytes >= MAX_BATCH_BYTES) break
+      this.dirty.delete(run)
+      const commit = run.takeCommit()
+      if (!commit) continue
+      for (const record of commit.records) bytes += record.body.length + (record.sealed?.byteLength ?? 0)
+      batch.push({ run, commit })
+    }
+    return batch
+  }
+
+  private async commit(batch: readonly { run: Committing; commit: RunCommit }[]): Promise<void> {
+    let results: readonly CommitResult[]
+    try {
+      results = await this.store.commit(batch.map((entry) => entry.commit))
+    } catch (thrown) {
+      await Promise.all(
+        batch.map((entry) => this.settleAlone(entry.run, entry.commit, toSignalboxError(thrown, 'STORE_UNAVAILABLE'))),
+      )
+      return
+    }
+    batch.forEach((entry, i) => {
+      deliver(entry.run, entry.commit, results[i] ?? { status: 'fenced' })
+    })
+  }
+
+  /** The ambiguous case (ENGINE R11): my head means committed; my expected sequence and epoch means again; else fenced. */
+  private async settleAlone(run: Committing, commit: RunCommit, first: SignalboxError): Promise<void> {
+    let error = first
+    for (const wait of RETRY_MS) {
+      await sleep(this.host, wait)
+      try {
+        const row = await this.store.run(commit.tenant, commit.runId)
+        if (row && row.seq === commit.seq && row.head === commit.head) return run.onCommitted(commit)
+        if (!row || row.seq !== commit.expectSeq || row.epoch !== commit.epoch) return run.onLost('fenced')
+        const [result] = await this.store.commit([commit])
+        return deliver(run, commit, result ?? { status: 'fenced' })
+      } catch (thrown) {
+        error = toSignalboxError(thrown, 'STORE_UNAVAILABLE')
+      }
+    }
+    run.onLost(error)
+  }
+}
+
+function deliver(run: Committing, commit: RunCommit, result: CommitResult): void {
+  switch (result.status) {
+    case 'committed':
+      return run.onCommitted(commit)
+    case 'inbox_not_empty':
+      return run.onInboxNotEmpty(commit)
+    case 'fenced':
+    case 'effect_claimed':
+      return run.onLost(result.status)
+    default:
+      result satisfies never
+  }
+}

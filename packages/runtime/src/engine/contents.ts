@@ -1,0 +1,103 @@
+import { SignalboxError } from '../base/errors.ts'
+import { sha256Hex } from '../base/hash.ts'
+import { type JsonValue, parseJson } from '../base/json.ts'
+import type { ContentRef, Labels, ListAppend, ListRef } from '../contracts/common.ts'
+import type { PositionSaved, SuperstepCompleted } from '../contracts/records.ts'
+import type { ContentReader } from '../contracts/runtime.ts'
+import type { Store } from '../contracts/store.ts'
+import type { Sealer, Vault } from '../contracts/vault.ts'
+import { decodeRecord } from '../reliability/chain.ts'
+
+/** An empty list. */
+export function emptyList(labels: Labels): ListRef {
+  return { list: true, at: null, length: 0, head: '', l: labels }
+}
+
+/** Rolling digest of a list after more items, each given by its own digest (ENGINE R8). */
+export function rollHead(head: string, digests: readonly string[]): string {
+  return digests.reduce((before, digest) => sha256Hex(`${before}${digest}`), head)
+}
+
+/**
+ * Opens the sealed contents of one run, and remembers values for as long as somebody holds their reference. Contents of
+ * a fork may lie with its ancestors: `r` in the reference says where.
+ */
+export class Contents implements ContentReader {
+  private readonly values = new WeakMap<object, JsonValue>()
+  private readonly opened = new Map<string, readonly string[]>()
+  private readonly store: Store
+  private readonly vault: Vault
+  private readonly tenant: string
+  private readonly runId: string
+  private readonly sealer: Sealer
+
+  constructor(parts: { store: Store; vault: Vault; tenant: string; runId: string; sealer: Sealer }) {
+    this.store = parts.store
+    this.vault = parts.vault
+    this.tenant = parts.tenant
+    this.runId = parts.runId
+    this.sealer = parts.sealer
+  }
+
+  remember(ref: ContentRef, value: JsonValue): void {
+    this.values.set(ref, value)
+  }
+
+  /** The value behind a reference. Throws CONTENT_ERASED. */
+  async read(ref: { readonly s: number; readonly i: number; readonly r?: string }): Promise<JsonValue> {
+    const known = this.values.get(ref)
+    if (known !== undefined) return known
+    const texts = await this.open(ref.r ?? this.runId, ref.s)
+    const text = texts[ref.i]
+    if (text === undefined)
+      throw new SignalboxError(
+        'STORE_CORRUPT',
+        `record ${ref.s} has no content ${ref.i}; run \`signalbox audit verify\``,
+      )
+    const value = parseJson(text, `content ${ref.i} of record ${ref.s}`)
+    this.values.set(ref, value)
+    return value
+  }
+
+  /** All items of a list, oldest first, found by walking back over its appends (ENGINE R8). */
+  async readList(
+    list: ListRef,
+    appendOf: (record: PositionSaved | SuperstepCompleted) => ListAppend | null,
+  ): Promise<JsonValue[]> {
+    const parts: (readonly ContentRef[])[] = []
+    let at = list.at
+    while (at !== null) {
+      const [stored] = await this.store.recordsAt(this.tenant, list.r ?? this.runId, [at])
+      const record = stored ? decodeRecord(stored) : null
+      if (record?.type !== 'position.saved' && record?.type !== 'superstep.completed')
+        throw new SignalboxError('STORE_CORRUPT', `a list names record ${at}, which appends nothing`)
+      const append = appendOf(record)
+      if (!append) throw new SignalboxError('STORE_CORRUPT', `a list names record ${at}, which appends to another list`)
+      parts.push(append.items)
+      at = append.before.at
+    }
+    const items: JsonValue[] = []
+    for (const part of parts.reverse()) for (const ref of part) items.push(await this.read(ref))
+    return items
+  }
+
+  private async open(runId: string, seq: number): Promise<readonly string[]> {
+    const key = `${runId}/${seq}`
+    const known = this.opened.get(key)
+    if (known) return known
+    const [stored] = await this.store.recordsAt(this.tenant, runId, [seq])
+    if (!stored) throw new SignalboxError('STORE_CORRUPT', `record ${seq} is missing; run \`signalbox audit verify\``)
+    const texts = (await this.sealerOf(runId)).open(stored.sealed)
+    // Only what was opened last is kept: values are remembered by their references.
+    if (this.opened.size > 64) this.opened.clear()
+    this.opened.set(key, texts)
+    return texts
+  }
+
+  private async sealerOf(runId: string): Promise<Sealer> {
+    if (runId === this.runId) return this.sealer
+    const row = await this.store.run(this.tenant, runId)
+    if (!row) throw new SignalboxError('CONTENT_ERASED', `run \`${runId}\` is gone, and its contents with it`)
+    return this.vault.sealer(this.tenant, row.subject)
+  }
+}

@@ -1,0 +1,152 @@
+import type { JsonObject, JsonValue } from '../../base/json.ts'
+import {
+  type Amounts,
+  type ContentRef,
+  type EffectClass,
+  type Labels,
+  NO_AMOUNTS,
+  type Principal,
+  type Usage,
+} from '../../contracts/common.ts'
+import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
+import type { Decision } from '../../contracts/policy.ts'
+import type { ActivityIntent, ActivityOutcome, AskRef, Proposal } from '../../contracts/records.ts'
+import type { ToolSpec } from '../../contracts/tool.ts'
+import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
+import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
+import type { LiveRun, Put } from '../live-run.ts'
+import type { GatePlace } from './gate.ts'
+
+/** What the door needs to know of the activation that asks. */
+export interface AskOwner {
+  readonly run: LiveRun
+  readonly node: NodeSpec
+  readonly attempt: number
+  readonly seen: Labels
+  readonly snapshot: { readonly state: JsonObject }
+  /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`. */
+  readonly fold: Pick<ActivationFold, 'carried' | 'asks'>
+  conversationHead(): { readonly head: string; readonly length: number }
+  conversation(): readonly ModelMessage[]
+}
+
+/** What a stage may decide: this end is recorded and told to the handler. */
+export interface Ended {
+  readonly status: ActivityOutcome['status']
+  readonly code: string | null
+  /** Result when succeeded, else a plain sentence. */
+  readonly result: JsonValue
+  readonly labels?: Labels
+  readonly settled?: Amounts
+  readonly usage?: Usage | null
+  readonly price?: string | null
+  readonly latencyMs?: number
+  readonly ledger?: { readonly run: string; readonly seq: number }
+  readonly resolvedBy?: ActivityOutcome['resolved_by']
+}
+
+/** The effect that an ask is about: its identity in the ledger and its key (ENGINE R5). */
+export interface EffectIdentity {
+  readonly effectId: string
+  readonly scope: string
+  readonly identity: string
+  readonly idempotencyKey: string
+}
+
+/** An approval that was given for this ask. */
+export interface GivenApproval {
+  readonly id: string
+  readonly by: Principal
+  readonly decidedSeq: number
+  /** True when what was approved is still what is proposed. */
+  readonly bound: boolean
+  readonly fresh: boolean
+}
+
+/** One ask on its way through the door; stages fill it. */
+export class Ask {
+  readonly owner: AskOwner
+  readonly run: LiveRun
+  readonly ref: AskRef
+  readonly spec: AskSpec
+  readonly place: GatePlace | null
+  readonly digest: string
+  readonly labels: Labels
+
+  tool: ToolSpec | null = null
+  model: ModelHandle | null = null
+  request: ModelRequest | null = null
+  /** Arguments after the tool's own schema; for models the reference form of the request. */
+  args: JsonValue
+  class: string
+  effect: EffectClass = 'none'
+  definitionHash = ''
+  facts: JsonObject = {}
+  decision: Decision | null = null
+  approval: GivenApproval | null = null
+  identity: EffectIdentity | null = null
+  worst: Amounts = NO_AMOUNTS
+  intent: ActivityIntent | null = null
+  /** Questions whose answer was already acted upon. */
+  readonly usedQuestions = new Set<string>()
+  private argsRef: ContentRef | null = null
+
+  constructor(owner: AskOwner, ref: AskRef, spec: AskSpec, place: GatePlace | null, digest: string) {
+    this.owner = owner
+    this.run = owner.run
+    this.ref = ref
+    this.spec = spec
+    this.place = place
+    this.args = spec.kind === 'tool' ? spec.args : modelArgs(owner, spec)
+    this.class = spec.kind === 'model' ? 'model.call' : ''
+    this.labels = (spec.kind === 'tool' ? spec.labels : undefined) ?? owner.seen
+    const before = this.journal().intents[0]?.proposal ?? this.journal().approval?.requested.proposal
+    this.argsRef = before?.args ?? null
+    this.digest = before?.args_digest ?? digest
+  }
+
+  get name(): string {
+    return this.spec.kind === 'tool' ? this.spec.tool : this.spec.model
+  }
+
+  get agent(): string | null {
+    return this.owner.node.agent?.name ?? null
+  }
+
+  /** All that is on record of this ask. */
+  journal(): AskJournal {
+    return journal(this.run.fold, this.ref)
+  }
+
+  /** The proposal for a record; its arguments are sealed once. */
+  proposal(put: Put): Proposal {
+    this.argsRef ??= put(this.args, this.labels)
+    return {
+      kind: this.spec.kind,
+      name: this.name,
+      class: this.class,
+      effect: this.effect,
+      agent: this.agent,
+      model_seq: (this.spec.kind === 'tool' ? this.spec.modelSeq : undefined) ?? null,
+      call_id: (this.spec.kind === 'tool' ? this.spec.callId : undefined) ?? null,
+      args: this.argsRef,
+      args_digest: this.digest,
+      labels: this.labels,
+      definition_hash: this.definitionHash,
+    }
+  }
+}
+
+/** The request to a model by reference: the conversation's digest and the parameters, never its text (ENGINE R8). */
+export function modelArgs(owner: AskOwner, spec: Extract<AskSpec, { kind: 'model' }>): JsonValue {
+  const { head, length } = owner.conversationHead()
+  return {
+    conversation: head,
+    length,
+    model: spec.model,
+    max_output_tokens: spec.maxOutputTokens,
+    tools: [...spec.tools],
+    output_schema: spec.outputSchema,
+    prompt_hash: owner.node.agent?.promptHash ?? null,
+  }
+}

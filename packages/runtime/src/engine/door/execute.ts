@@ -1,0 +1,139 @@
+import { SignalboxError, toSignalboxError } from '../../base/errors.ts'
+import type { JsonValue } from '../../base/json.ts'
+import type { Amounts, Usage } from '../../contracts/common.ts'
+import { callCost } from '../../contracts/cost.ts'
+import type { ModelAnswer, ModelHandle } from '../../contracts/model.ts'
+import type { DefiniteFailure } from '../../contracts/tool.ts'
+import type { Ask, Ended } from './ask.ts'
+import { fault } from './fault.ts'
+import { guardSend, nothingSent, outboundHeaders, type Sent, toolCtx, withTimeout } from './outlet.ts'
+
+/** Sends the call, once. What was sent and not answered is unknown (invariant 5). */
+export async function execute(ask: Ask): Promise<Ended> {
+  try {
+    await guardSend(ask)
+  } catch (thrown) {
+    const error = toSignalboxError(thrown)
+    return {
+      status: 'not_sent',
+      code: error.code,
+      result: error.message,
+      settled: { ...ask.worst, tokens: 0, cost_nano_usd: '0' },
+    }
+  }
+  return ask.model ? callModel(ask, ask.model) : callTool(ask)
+}
+
+/** One execution of a tool under its key, classified by what was seen to leave the process. */
+export async function callTool(ask: Ask): Promise<Ended> {
+  const { run, tool } = ask
+  if (!tool) throw new Error('a tool call needs its tool')
+  const seen = nothingSent()
+  const controller = new AbortController()
+  const signal = AbortSignal.any([run.abort.signal, controller.signal])
+  const ctx = toolCtx(ask, { reading: false, signal, seen })
+  const place = {
+    runId: run.runId,
+    activation: ask.ref.activation,
+    where: 'tool' as const,
+    mediated: ask.effect !== 'none',
+  }
+  const started = run.env.host.monotonicMs()
+  const latencyMs = (): number => run.env.host.monotonicMs() - started
+  try {
+    const call = run.env.outlet.runIn(place, () => Promise.resolve().then(() => tool.execute(ask.args, ctx)))
+    await fault(ask, 'sent')
+    const output = await withTimeout(run.env.host, call, tool.timeoutSeconds, controller)
+    return {
+      status: 'succeeded',
+      code: null,
+      result: tool.parseOutput(output),
+      labels: tool.labels,
+      settled: ask.worst,
+      latencyMs: latencyMs(),
+    }
+  } catch (thrown) {
+    return { ...classify(ask, thrown, seen), settled: ask.worst, latencyMs: latencyMs(), labels: tool.labels }
+  }
+}
+
+/** A read simply failed. An effect failed only when its tool says so, or when certainly nothing went out. */
+function classify(ask: Ask, thrown: unknown, seen: Sent): Pick<Ended, 'status' | 'code' | 'result'> {
+  const error = toSignalboxError(thrown, 'TOOL_FAILED')
+  if (ask.effect === 'none') return { status: 'failed', code: error.code, result: error.message }
+  if (isDefinite(thrown)) return { status: 'failed', code: 'TOOL_FAILED', result: error.message }
+  const refusedBeforeSend = thrown instanceof SignalboxError && seen.sent === 0
+  if (refusedBeforeSend || (seen.notSent && seen.sent === 0))
+    return { status: 'not_sent', code: error.code, result: error.message }
+  return { status: 'unknown', code: 'EFFECT_UNKNOWN', result: error.message }
+}
+
+function isDefinite(thrown: unknown): thrown is DefiniteFailure {
+  return typeof thrown === 'object' && thrown !== null && 'definite' in thrown && thrown.definite === true
+}
+
+async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
+  const { run, request } = ask
+  if (!request) throw new Error('a model call needs its request')
+  const controller = new AbortController()
+  const signal = AbortSignal.any([run.abort.signal, controller.signal])
+  const started = run.env.host.monotonicMs()
+  const latencyMs = (): number => run.env.host.monotonicMs() - started
+  try {
+    const call = model.call(request, { signal, headers: outboundHeaders(ask), onDelta: deltas(ask) })
+    await fault(ask, 'sent')
+    const answer = await withTimeout(run.env.host, call, run.env.limits.modelTimeoutSeconds, controller)
+    // An answer is JSON by the AI SDK's definition of its content parts.
+    const result = answer as unknown as JsonValue
+    return {
+      status: 'succeeded',
+      code: null,
+      result,
+      labels: ask.labels,
+      latencyMs: latencyMs(),
+      ...charge(ask, model, answer),
+    }
+  } catch (thrown) {
+    const error = toSignalboxError(thrown, 'MODEL_FAILED')
+    const free = error.details['charged'] === false
+    const settled: Amounts = free ? { ...ask.worst, tokens: 0, cost_nano_usd: '0' } : ask.worst
+    return {
+      status: 'failed',
+      code: error.code,
+      result: error.message,
+      settled,
+      price: model.price.id,
+      latencyMs: latencyMs(),
+    }
+  }
+}
+
+/** What the call really cost; the whole reservation where the provider did not tell (invariant 6). */
+function charge(ask: Ask, model: ModelHandle, answer: ModelAnswer): { settled: Amounts; usage: Usage; price: string } {
+  const { input_tokens: input, output_tokens: output } = answer.usage
+  const known = input !== null && output !== null
+  const cost = known ? callCost(model.price, answer.usage) : null
+  return {
+    settled:
+      known && cost !== null
+        ? { turns: 1, tool_calls: 0, tokens: input + output, cost_nano_usd: cost.toString() }
+        : ask.worst,
+    usage: answer.usage,
+    price: model.price.id,
+  }
+}
+
+/** Provisional deltas, only where somebody listens and no output rule has to see the whole first (ENGINE R17). */
+function deltas(ask: Ask): (delta: Parameters<Parameters<ModelHandle['call']>[1]['onDelta']>[0]) => void {
+  const { run, ref } = ask
+  const { hub, policy } = run.env
+  if (!hub.hasListeners(run.runId) || policy.hasRulesAt('output') || policy.hasRulesAt('post_model_call'))
+    return () => undefined
+  let offset = 0
+  const attempt = ask.journal().intents.length
+  if (attempt > 1) hub.publish({ kind: 'attempt_restarted', runId: run.runId, ask: ref.key, attempt })
+  return (delta) => {
+    hub.publish({ kind: 'delta', runId: run.runId, ask: ref.key, attempt, offset, delta })
+    offset += 1
+  }
+}

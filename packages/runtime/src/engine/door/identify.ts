@@ -1,0 +1,52 @@
+import { toSignalboxError } from '../../base/errors.ts'
+import { sha256Hex } from '../../base/hash.ts'
+import { canonicalJson } from '../../base/json.ts'
+import type { ModelMessage, ModelRequest } from '../../contracts/model.ts'
+import type { AskSpec } from '../../contracts/workflow.ts'
+import type { Ask, Ended } from './ask.ts'
+
+/** Finds the tool or model, and checks the arguments by the tool's own schema. Unknown is denied (invariant 2). */
+export function identify(ask: Ask): Ended | null {
+  return ask.spec.kind === 'tool' ? identifyTool(ask, ask.spec) : identifyModel(ask, ask.spec)
+}
+
+function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended | null {
+  const tool = ask.run.spec.tools.get(spec.tool)
+  const allowed = ask.owner.node.tools
+  const row = ask.run.env.policy.tool(spec.tool)
+  if (!tool || !row || (allowed !== null && !allowed.includes(spec.tool))) {
+    ask.class = row?.class ?? 'unknown'
+    return { status: 'denied', code: 'TOOL_UNKNOWN', result: `there is no tool \`${spec.tool}\` here` }
+  }
+  ask.tool = tool
+  // The catalogue rules over what the tool says of itself.
+  ask.class = row.class
+  ask.effect = row.effect
+  ask.definitionHash = tool.definitionHash
+  try {
+    ask.args = tool.parseInput(spec.args)
+  } catch (thrown) {
+    const error = toSignalboxError(thrown, 'TOOL_INPUT_INVALID')
+    return { status: 'failed', code: error.code, result: error.message }
+  }
+  ask.worst = { turns: 0, tool_calls: 1, tokens: 0, cost_nano_usd: '0' }
+  return null
+}
+
+function identifyModel(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): Ended | null {
+  const model = ask.run.env.models.resolve(spec.model)
+  ask.model = model
+  ask.request = modelRequest(ask, spec)
+  ask.definitionHash = sha256Hex(canonicalJson([model.id, model.provider, model.price.id]))
+  return null
+}
+
+/** The request with its messages. A tool without any possible permit is still shown: the door decides on the call. */
+function modelRequest(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): ModelRequest {
+  const tools = spec.tools.flatMap((name) => {
+    const tool = ask.run.spec.tools.get(name)
+    return tool ? [{ name: tool.name, description: tool.description, inputSchema: tool.inputSchema }] : []
+  })
+  const messages: readonly ModelMessage[] = [...ask.owner.conversation()]
+  return { messages, tools, maxOutputTokens: spec.maxOutputTokens, outputSchema: spec.outputSchema }
+}

@@ -1,0 +1,74 @@
+import { canonicalJson } from '../../base/json.ts'
+import { NO_AMOUNTS } from '../../contracts/common.ts'
+import type { ActivityOutcome } from '../../contracts/records.ts'
+import type { EffectState } from '../../contracts/store.ts'
+import type { Ask, Ended } from './ask.ts'
+import { fault } from './fault.ts'
+
+/** Records how an ask ended, settles its reservation and its row in the ledger; asks for a flush after an effect (ENGINE R2). */
+export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutcome> {
+  const { run } = ask
+  await fault(ask, 'answered')
+  const intent = ask.journal().intents.at(-1) ?? null
+  const happened = end.status === 'succeeded' && ask.effect !== 'none'
+  const effectId = ask.identity?.effectId ?? intent?.effect_id ?? null
+  const outcome = run.append((put) => {
+    const result = put(end.result, end.labels ?? ask.labels)
+    return {
+      type: 'activity.outcome' as const,
+      ask: ask.ref,
+      kind: ask.spec.kind,
+      name: ask.name,
+      class: ask.class,
+      effect: ask.effect,
+      agent: ask.agent,
+      status: end.status,
+      code: end.code,
+      result,
+      effect_hash: happened ? run.sealer.digest(canonicalJson(['effect', effectId, ask.digest, end.result])) : null,
+      effect_id: effectId,
+      idempotency_key: intent?.idempotency_key ?? null,
+      settled: end.settled ?? NO_AMOUNTS,
+      usage: end.usage ?? null,
+      price: end.price ?? null,
+      latency_ms: Math.round(end.latencyMs ?? 0),
+      ledger: end.ledger ?? null,
+      resolved_by: end.resolvedBy ?? null,
+      proposal: intent ? null : ask.proposal(put),
+      decision: intent ? null : ask.decision,
+      approval_id: intent?.approval_id ?? ask.journal().approval?.requested.approval_id ?? null,
+    }
+  }, intent?.seq ?? null)
+  settleLedger(ask, end, outcome.seq, intent !== null)
+  await fault(ask, 'outcome_recorded')
+  if (ask.effect !== 'none' && intent) {
+    run.requestFlush()
+    // The point lies behind the flush that was just asked for.
+    if (run.env.fault) await run.flush()
+    await fault(ask, 'settled')
+  }
+  // The record was appended as exactly this type.
+  return outcome as unknown as ActivityOutcome
+}
+
+function settleLedger(ask: Ask, end: Ended, seq: number, intended: boolean): void {
+  if (!intended || !ask.identity || ask.effect === 'none') return
+  const { effectId, idempotencyKey } = ask.identity
+  if (end.status === 'succeeded') ask.run.effectKeys.push(idempotencyKey)
+  ask.run.with({ effect: { kind: 'settle', effectId, state: ledgerState(end), outcomeSeq: seq } })
+}
+
+function ledgerState(end: Ended): EffectState {
+  switch (end.status) {
+    case 'succeeded':
+      return 'succeeded'
+    case 'unknown':
+    case 'cancelled':
+      // Ended by a person who would not say: it stays unknown, and nobody else may do it.
+      return 'unknown'
+    case 'not_sent':
+      return 'not_sent'
+    default:
+      return 'failed'
+  }
+}

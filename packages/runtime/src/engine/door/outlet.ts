@@ -1,0 +1,103 @@
+import { SignalboxError } from '../../base/errors.ts'
+import type { Host } from '../../base/host.ts'
+import { timeOf } from '../../base/time.ts'
+import type { ActCtx } from '../../contracts/tool.ts'
+import { engaged } from '../../policy/index.ts'
+import type { Ask } from './ask.ts'
+
+/** What was seen to leave the process while a tool ran. */
+export interface Sent {
+  /** Unsafe requests that may have reached the target: announced, less those that certainly did not. */
+  sent: number
+  answered: boolean
+  /** At least one request certainly did not reach its target. */
+  notSent: boolean
+}
+
+/** Nothing was seen yet. */
+export function nothingSent(): Sent {
+  return { sent: 0, answered: false, notSent: false }
+}
+
+/** The context of one tool call: its fetch goes out with run id, trace and key, and is checked at each send. */
+export function toolCtx(
+  ask: Ask,
+  options: { reading: boolean; signal: AbortSignal; key?: string; seen?: Sent },
+): ActCtx {
+  const { run } = ask
+  const key = options.key ?? ask.identity?.idempotencyKey ?? ''
+  const unsafe = !options.reading && ask.effect !== 'none'
+  return {
+    runId: run.runId,
+    tenant: run.tenant,
+    principal: run.principal,
+    signal: options.signal,
+    state: ask.owner.snapshot.state,
+    idempotencyKey: key,
+    fetch: run.env.outlet.fetch({
+      hosts: ask.tool?.hosts() ?? [],
+      unsafeAllowed: unsafe,
+      headers: outboundHeaders(ask),
+      idempotencyKey: unsafe ? key : null,
+      signal: options.signal,
+      beforeSend: () => guardSend(ask),
+      onSend: () => {
+        if (options.seen) options.seen.sent += 1
+      },
+      onAnswer: () => {
+        if (options.seen) options.seen.answered = true
+      },
+      onNotSent: () => {
+        if (!options.seen) return
+        options.seen.sent -= 1
+        options.seen.notSent = true
+      },
+    }),
+  }
+}
+
+/** Run id and trace of every outbound call (playbook story 3). The span id is derived from the ask, so repeats agree. */
+export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
+  const trace = ask.run.fold.started.trace_id
+  const span = ask.digest
+    .replace(/[^0-9a-f]/g, '')
+    .padEnd(16, '1')
+    .slice(0, 16)
+  return {
+    'x-signalbox-run-id': ask.run.runId,
+    traceparent: `00-${trace}-${span}-01`,
+    baggage: `signalbox.run.id=${ask.run.runId}`,
+  }
+}
+
+/**
+ * Checked right before anything is sent (ENGINE R4): the lease is held, the intent's deadline has not passed, nothing
+ * new may start, and no kill switch is engaged. Throws; what it throws means that nothing was sent.
+ */
+export async function guardSend(ask: Ask): Promise<void> {
+  const { run } = ask
+  const now = run.env.host.now()
+  if (run.dead || now >= run.leaseUntil) throw new SignalboxError('FENCED', 'this worker no longer holds the run')
+  if (ask.intent && now >= timeOf(ask.intent.not_after))
+    throw new SignalboxError('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
+  const switches = await run.env.store.killSwitches(run.tenant)
+  const subject = { tenant: run.tenant, workflow: run.spec.name, tool: ask.name, class: ask.class }
+  const hit = engaged(switches, subject, now, 'send')
+  if (hit)
+    throw new SignalboxError(
+      'KILL_SWITCH',
+      `kill switch \`${hit.id}\` on ${hit.scope} \`${hit.target}\` is engaged: ${hit.reason}`,
+    )
+}
+
+/** Ends with the call, or after the time with NODE_TIMEOUT; the controller is aborted then. */
+export function withTimeout<T>(host: Host, call: Promise<T>, seconds: number, controller: AbortController): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = host.after(seconds * 1_000, () => {
+      const error = new SignalboxError('NODE_TIMEOUT', `no answer within ${seconds} s`)
+      controller.abort(error)
+      reject(error)
+    })
+    call.then(resolve, reject).finally(cancel)
+  })
+}

@@ -1,0 +1,85 @@
+import { canonicalJson } from '../../base/json.ts'
+import type { ActivityOutcome, AskRef } from '../../contracts/records.ts'
+import type { AskSpec } from '../../contracts/workflow.ts'
+import { isTerminalOutcome } from '../../reliability/fold.ts'
+import type { FaultPoint } from '../env.ts'
+import { askForApproval } from './approval.ts'
+import { Ask, type AskOwner, type Ended, modelArgs } from './ask.ts'
+import { decideAgain, decideFirst, readFacts } from './decide.ts'
+import { execute } from './execute.ts'
+import { fault } from './fault.ts'
+import type { GatePlace } from './gate.ts'
+import { identify } from './identify.ts'
+import { lookUpLedger } from './ledger.ts'
+import { recordOutcome } from './outcome.ts'
+import { recordIntent, waitForTurn } from './reserve.ts'
+import { resolveUnknown } from './resolve.ts'
+
+/** One stage of the door: it ends the ask or lets it pass. */
+interface Stage {
+  readonly name: string
+  readonly run: (ask: Ask) => Ended | null | Promise<Ended | null>
+  /** Reached when the stage let the ask pass. */
+  readonly fault?: FaultPoint
+}
+
+/**
+ * The door (invariant 1, DESIGN section 4): every ask of every kind passes these stages in this order. A plane adds a
+ * stage here; nothing else reaches a model, a tool or a person.
+ */
+export const STAGES: readonly Stage[] = [
+  { name: 'identify', run: identify, fault: 'proposed' },
+  { name: 'facts', run: readFacts },
+  { name: 'decide', run: decideFirst, fault: 'decided' },
+  { name: 'ledger', run: lookUpLedger },
+  { name: 'approval', run: askForApproval },
+  { name: 'turn', run: waitForTurn },
+  { name: 'decide again', run: decideAgain },
+  { name: 'reserve and intent', run: recordIntent },
+  { name: 'execute', run: execute },
+]
+
+/** An effect whose intent is on record without an end: it is never sent again blindly (invariant 5, ENGINE resume). */
+const RESUMED_EFFECT: readonly Stage[] = [
+  { name: 'identify', run: identify },
+  { name: 'resolve', run: (ask) => resolveUnknown(ask, 'crashed') },
+]
+
+/** Takes one ask through the door to its terminal outcome. Throws on a malfunction, which parks the run. */
+export async function perform(
+  owner: AskOwner,
+  ref: AskRef,
+  spec: AskSpec,
+  place: GatePlace | null,
+): Promise<ActivityOutcome> {
+  const ask = new Ask(owner, ref, spec, place, askDigest(owner, spec))
+  const intent = ask.journal().intents.at(-1) ?? null
+  const resumed = intent !== null && intent.proposal.effect !== 'none'
+  let ended: Ended | null = null
+  for (const stage of resumed ? RESUMED_EFFECT : STAGES) {
+    const result = stage.run(ask)
+    ended = result instanceof Promise ? await result : result
+    if (ended) break
+    if (stage.fault) await fault(ask, stage.fault)
+  }
+  if (ended?.status === 'unknown') {
+    await recordOutcome(ask, ended)
+    ended = await resolveUnknown(ask, 'lost_answer')
+  }
+  const outcome = await recordOutcome(ask, ended ?? neverEnded(ask))
+  if (!isTerminalOutcome(outcome)) return neverEnded(ask)
+  await fault(ask, 'acknowledged')
+  place?.gate.settled(place.index)
+  return outcome
+}
+
+/** Digest by which an ask is recognised on replay (ENGINE R1). Computed when the handler asks. */
+export function askDigest(owner: AskOwner, spec: AskSpec): string {
+  const args = spec.kind === 'tool' ? spec.args : modelArgs(owner, spec)
+  const name = spec.kind === 'tool' ? spec.tool : spec.model
+  return owner.run.sealer.digest(canonicalJson([spec.kind, name, args]))
+}
+
+function neverEnded(ask: Ask): never {
+  throw new Error(`the door let \`${ask.name}\` pass without an end`)
+}

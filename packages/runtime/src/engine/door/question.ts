@@ -1,0 +1,82 @@
+import { newId } from '../../base/ids.ts'
+import { canonicalJson, type JsonValue } from '../../base/json.ts'
+import { isoTime } from '../../base/time.ts'
+import type { QuestionPacket } from '../../contracts/packets.ts'
+import type { QuestionAnswered } from '../../contracts/records.ts'
+import type { Ask } from './ask.ts'
+
+/** A question is never answered by silence: it stays open, and the run with it (invariant 5). */
+const NO_DEADLINE = 8_640_000_000_000_000
+
+/** Who may say what became of an effect. */
+const QUESTION_ROLES = ['approver', 'operator']
+
+/** Asks a person about an effect and waits for the answer; one that is on record already is not asked again. */
+export async function askPerson(
+  ask: Ask,
+  about: 'unknown_effect' | 'other_arguments',
+  earlier: QuestionPacket['earlier'],
+): Promise<{ readonly answer: QuestionAnswered['answer']; readonly id: string }> {
+  const known = ask
+    .journal()
+    .questions.find(
+      (q) => q.asked.about === about && (q.answered === null || !ask.usedQuestions.has(q.asked.question_id)),
+    )
+  const id = known?.asked.question_id ?? (await open(ask, about, earlier))
+  for (;;) {
+    const entry = ask.journal().questions.find((q) => q.asked.question_id === id)
+    if (entry?.answered) {
+      ask.usedQuestions.add(id)
+      return { answer: entry.answered.answer, id }
+    }
+    await ask.run.waits.wait('question', id, null)
+  }
+}
+
+async function open(
+  ask: Ask,
+  about: 'unknown_effect' | 'other_arguments',
+  earlier: QuestionPacket['earlier'],
+): Promise<string> {
+  const { run } = ask
+  const id = newId(run.env.host, 'que')
+  const intent = ask.journal().intents.at(-1) ?? null
+  const packet: QuestionPacket = {
+    tool: ask.name,
+    class: ask.class,
+    arguments: canonicalJson(ask.args),
+    idempotency_key: intent?.idempotency_key ?? ask.identity?.idempotencyKey ?? '',
+    sent_at: intent?.at ?? isoTime(run.env.host.now()),
+    earlier,
+  }
+  const record = run.append((put) => ({
+    type: 'question.asked' as const,
+    question_id: id,
+    ask: ask.ref,
+    about,
+    // A packet is plain JSON; the round trip through the sealed text keeps it so.
+    packet: put(packet as unknown as JsonValue, ask.labels),
+  }))
+  run.with({
+    request: {
+      tenant: run.tenant,
+      id,
+      kind: 'question',
+      runId: run.runId,
+      workflow: run.spec.name,
+      seq: record.seq,
+      tool: ask.name,
+      class: ask.class,
+      effect: ask.effect,
+      approvers: [QUESTION_ROLES],
+      requester: run.principal.id,
+      state: 'open',
+      decidedBy: null,
+      requestedAt: run.env.host.now(),
+      deadline: NO_DEADLINE,
+      decidedAt: null,
+    },
+  })
+  await run.flush()
+  return id
+}

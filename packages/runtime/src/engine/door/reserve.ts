@@ -1,0 +1,116 @@
+import { isoTime } from '../../base/time.ts'
+import type { Amounts } from '../../contracts/common.ts'
+import type { ActivityIntent } from '../../contracts/records.ts'
+import { affordableOutputTokens } from '../../policy/index.ts'
+import type { Ask, Ended } from './ask.ts'
+import { fault } from './fault.ts'
+
+/** An effect in a batch waits until every call of it is decided, then for the calls before it (ENGINE R6). */
+export async function waitForTurn(ask: Ask): Promise<Ended | null> {
+  const { place, run } = ask
+  if (!place) return null
+  place.gate.clear(place.index)
+  if (ask.effect === 'none' || place.gate.mayRun(place.index)) return null
+  const ready = place.gate.whenMayRun(place.index, () => run.enter())
+  run.leave()
+  await ready
+  return null
+}
+
+/**
+ * Reserves the worst case and records the intent; durable before anything is sent when it is an effect or costs
+ * (invariants 3 and 6). A call that the budget does not cover is refused alone.
+ */
+export async function recordIntent(ask: Ask): Promise<Ended | null> {
+  const { run, decision } = ask
+  if (run.halt) return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
+  const tooDear = ask.model ? reserveModel(ask) : null
+  if (tooDear) return tooDear
+  const limits = limitsPassed(run.budget.remaining(), ask.worst)
+  if (run.budget.runtime(run.activeMs()).passed) return refused(ask, ['runtime'])
+  if (limits.length > 0) return refused(ask, limits)
+  if (!decision) throw new Error('an intent needs a decision')
+  const seconds = ask.tool?.timeoutSeconds ?? run.env.limits.modelTimeoutSeconds
+  const record = run.append(
+    (put) => ({
+      type: 'activity.intent' as const,
+      ask: ask.ref,
+      proposal: ask.proposal(put),
+      decision,
+      approval_id: ask.approval?.id ?? null,
+      reserved: ask.worst,
+      not_after: isoTime(
+        Math.min(run.env.host.now() + seconds * 1_000, Math.max(run.leaseUntil, run.env.host.now() + 1_000)),
+      ),
+      idempotency_key: ask.identity?.idempotencyKey ?? '',
+      effect_id: ask.identity?.effectId ?? null,
+    }),
+    ask.approval?.decidedSeq ?? null,
+  )
+  // The record was appended as exactly this type.
+  ask.intent = record as unknown as ActivityIntent
+  claim(ask, record.seq)
+  await fault(ask, 'reserved')
+  if (ask.effect !== 'none' || ask.worst.cost_nano_usd !== '0' || ask.model) await run.flush()
+  await fault(ask, 'intent_durable')
+  return null
+}
+
+/** The identity is claimed in the intent's own transaction, under the store's unique index (ENGINE R5). */
+function claim(ask: Ask, intentSeq: number): void {
+  const { run, identity } = ask
+  if (!identity) return
+  run.with({
+    effect: {
+      kind: 'claim',
+      row: {
+        tenant: run.tenant,
+        tool: ask.name,
+        scope: identity.scope,
+        identity: identity.identity,
+        effectId: identity.effectId,
+        runId: run.runId,
+        rootRunId: run.rootRun,
+        askKey: ask.ref.key,
+        idempotencyKey: identity.idempotencyKey,
+        argsDigest: ask.digest,
+        state: 'open',
+        intentSeq,
+        outcomeSeq: null,
+      },
+    },
+  })
+}
+
+/** Worst case of a model call: upper bound of the input plus the output, lowered to what is left (invariant 6). */
+function reserveModel(ask: Ask): Ended | null {
+  const { model, request, run } = ask
+  if (!model || !request) return null
+  const input = model.inputUpperBound(request)
+  const affordable = affordableOutputTokens(run.budget.remaining(), input, request.maxOutputTokens, model.price)
+  if (affordable.status === 'refused') return refused(ask, affordable.limits)
+  ask.request = { ...request, maxOutputTokens: affordable.maxOutputTokens }
+  ask.worst = affordable.worst
+  return null
+}
+
+/** A refusal settles what an earlier, lost attempt of the same ask still holds: it is charged in full (ENGINE R2). */
+function refused(ask: Ask, limits: readonly string[]): Ended {
+  const held = ask.journal().intents.at(-1)?.reserved
+  return {
+    status: 'refused',
+    code: 'BUDGET_EXHAUSTED',
+    result: `the budget does not cover this call: ${limits.join(', ')}`,
+    ...(held ? { settled: held } : {}),
+  }
+}
+
+/** Limits that the worst case would pass. What an earlier, lost attempt holds counts as used. */
+function limitsPassed(left: Amounts, worst: Amounts): readonly string[] {
+  const limits: string[] = []
+  if (worst.turns > left.turns) limits.push('turns')
+  if (worst.tool_calls > left.tool_calls) limits.push('tool_calls')
+  if (worst.tokens > left.tokens) limits.push('tokens')
+  if (BigInt(worst.cost_nano_usd) > BigInt(left.cost_nano_usd)) limits.push('cost')
+  return limits
+}

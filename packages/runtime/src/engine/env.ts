@@ -1,0 +1,68 @@
+import type { Host } from '../base/host.ts'
+import type { Mode } from '../contracts/common.ts'
+import type { ModelPort } from '../contracts/model.ts'
+import type { OutletPort } from '../contracts/outlet.ts'
+import type { PolicyPort } from '../contracts/policy.ts'
+import type { Store } from '../contracts/store.ts'
+import type { Vault } from '../contracts/vault.ts'
+import type { WorkflowSpec } from '../contracts/workflow.ts'
+import type { Committer } from './committer.ts'
+import type { Hub } from './hub.ts'
+
+/**
+ * Named points where a fault can be injected: each lies between two things that a crash can tear apart. The names are
+ * those of the door's stages (DESIGN section 4) and of the commit.
+ */
+export const FAULT_POINTS = [
+  'proposed',
+  'decided',
+  'reserved',
+  'intent_durable',
+  'sent',
+  'answered',
+  'outcome_recorded',
+  'settled',
+  'acknowledged',
+  'barrier',
+  'barrier_durable',
+] as const
+
+/** One of the named fault points. */
+export type FaultPoint = (typeof FAULT_POINTS)[number]
+
+/** Called at each point; may end the process, wait or throw. Undefined in normal operation. */
+export type FaultHook = (
+  point: FaultPoint,
+  info: { readonly runId: string; readonly name: string },
+) => void | Promise<void>
+
+/** Limits of the engine that are not part of a workflow's budget. */
+export interface EngineLimits {
+  /** An approval that nobody answers in this time is denied. */
+  readonly approvalSeconds: number
+  /** A model call takes no longer. */
+  readonly modelTimeoutSeconds: number
+  /** Records kept for slow consumers of a stream before they are read from the store again. */
+  readonly streamBuffer: number
+}
+
+/** Default limits. */
+export const DEFAULT_LIMITS: EngineLimits = { approvalSeconds: 86_400, modelTimeoutSeconds: 120, streamBuffer: 1_000 }
+
+/** Everything that the engine waits on, behind ports; one value per process. */
+export interface Env {
+  readonly host: Host
+  readonly store: Store
+  readonly vault: Vault
+  readonly policy: PolicyPort
+  readonly models: ModelPort
+  /** By signature. */
+  readonly workflows: ReadonlyMap<string, WorkflowSpec>
+  readonly mode: Mode
+  readonly limits: EngineLimits
+  readonly outlet: OutletPort
+  readonly committer: Committer
+  readonly hub: Hub
+  readonly fault: FaultHook | null
+  readonly runtimeVersion: string
+}

@@ -1,0 +1,70 @@
+import type { ContentRef, Principal } from '../contracts/common.ts'
+import type { RecordBase, RunStopped, StopReason } from '../contracts/records.ts'
+import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
+import type { Halt, LiveRun } from './live-run.ts'
+
+/** Effects that were sent and whose end is not known: no run ends over one (ENGINE R19). */
+export function openEffects(run: LiveRun): readonly AskJournal[] {
+  return [...run.fold.activations.values()].flatMap((activation) => [...activation.asks.values()]).filter(isOpenEffect)
+}
+
+function isOpenEffect(entry: AskJournal): boolean {
+  const intent = entry.intents.at(-1)
+  if (!intent || intent.proposal.effect === 'none') return false
+  return entry.outcome === null || !isTerminalOutcome(entry.outcome)
+}
+
+/** The run reached its output. */
+export function complete(run: LiveRun): void {
+  const output = lastOutput(run)
+  if (!output)
+    return stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
+  run.append({ type: 'run.completed' as const, output, decision: null })
+}
+
+/** Ends the run before its output, with what was left undone; or waits, stopping, while an effect is open. */
+export function stop(
+  run: LiveRun,
+  reason: StopReason,
+  end: 'stopped' | 'cancelled' | 'terminated',
+  by: Principal | null,
+): void {
+  closeRequests(run)
+  const { queue, requests } = run.fold.checkpoint
+  const record: Omit<RunStopped, keyof RecordBase> = {
+    type: `run.${end}`,
+    reason,
+    by,
+    partial: lastOutput(run),
+    undone: [...new Set([...queue.map((message) => message.to), ...requests.map((request) => request.node)])],
+  }
+  run.append(record)
+  run.with({ code: reason.code })
+}
+
+/** Stands still until a person acts (invariant 2). */
+export function park(run: LiveRun, halt: Extract<Halt, { kind: 'park' }>): void {
+  run.append((put) => ({ type: 'run.parked' as const, code: halt.code, detail: put(halt.detail) }))
+  run.with({ code: halt.code })
+  run.halt = null
+}
+
+/** Says that the run stops, before what is open is brought to its end. */
+export function announceStop(run: LiveRun, halt: Extract<Halt, { kind: 'stop' }>): void {
+  if (run.fold.status === 'stopping') return
+  run.append({ type: 'run.stopping' as const, reason: halt.reason, end: halt.end, by: halt.by })
+  run.with({ code: halt.reason.code })
+}
+
+function lastOutput(run: LiveRun): ContentRef | null {
+  return run.fold.checkpoint.outputs.at(-1)?.value ?? null
+}
+
+/** Questions of the run that nobody needs to answer any more. */
+function closeRequests(run: LiveRun): void {
+  for (const request of run.fold.checkpoint.requests) run.closeRequest(request.request_id, 'cancelled', null)
+  for (const activation of run.fold.activations.values())
+    for (const entry of activation.asks.values())
+      if (entry.approval && !entry.approval.decided)
+        run.closeRequest(entry.approval.requested.approval_id, 'cancelled', null)
+}

@@ -1,0 +1,151 @@
+import { parseJson } from '../base/json.ts'
+import { timeOf } from '../base/time.ts'
+import { type ContentRef, OPERATOR_LABELS } from '../contracts/common.ts'
+import type { StoredInboxItem } from '../contracts/store.ts'
+import type { AskJournal } from '../reliability/fold.ts'
+import type { LiveRun, Put } from './live-run.ts'
+
+/**
+ * Turns inbox rows into records (ENGINE R3), each once, in the transaction that consumes them. A row that no longer
+ * concerns anything open is consumed without a trace in the history but the row itself.
+ */
+export async function drainInbox(run: LiveRun): Promise<void> {
+  for (const item of await run.env.store.inbox(run.tenant, run.runId)) {
+    if (run.dead || run.seenInbox.has(item.row)) continue
+    run.seenInbox.add(item.row)
+    // A response is consumed with the checkpoint that it makes.
+    if (item.kind !== 'respond') run.with({ consumed: item.row })
+    applyItem(run, item)
+  }
+}
+
+function applyItem(run: LiveRun, item: StoredInboxItem): void {
+  const body = bodyOf(item)
+  switch (item.kind) {
+    case 'decide':
+      return applyDecision(
+        run,
+        item,
+        text(body, 'approval_id'),
+        text(body, 'answer') === 'approved' ? 'approved' : 'rejected',
+        text(body, 'seen'),
+      )
+    case 'answer':
+      return applyAnswer(run, item, text(body, 'question_id'), text(body, 'answer'))
+    case 'respond':
+      run.responses.push({
+        row: item.row,
+        requestId: text(body, 'request_id'),
+        by: item.by,
+        text: sealedText(run, item) ?? 'null',
+      })
+      return
+    case 'cancel':
+    case 'terminate':
+      return applyStop(run, item)
+    case 'resume':
+      return applyResume(run, item)
+    case 'restore':
+      // A restore claims the run itself; no row of this kind is written.
+      return
+    default:
+      item.kind satisfies never
+  }
+}
+
+function applyDecision(
+  run: LiveRun,
+  item: StoredInboxItem,
+  id: string,
+  answer: 'approved' | 'rejected',
+  seen: string,
+): void {
+  const found = find(run, (entry) => entry.approval?.requested.approval_id === id)
+  const approval = found?.approval
+  if (!found || !approval || approval.decided) return
+  // Silence had its say first, even when nobody was there to record it (invariant 7).
+  if (item.createdAt >= timeOf(approval.requested.deadline)) return
+  run.append(
+    (put) => ({
+      type: 'approval.decided' as const,
+      approval_id: id,
+      ask: found.ask,
+      answer,
+      by: item.by,
+      reason: reasonRef(run, item, put),
+      seen: seen === '' ? null : seen,
+      wait_ms: Math.max(0, item.createdAt - timeOf(approval.requested.at)),
+      code: null,
+    }),
+    approval.requested.seq,
+  )
+  run.closeRequest(id, answer, item.by.id)
+  run.waits.wake('approval', id)
+}
+
+function applyAnswer(run: LiveRun, item: StoredInboxItem, id: string, answer: string): void {
+  const found = find(run, (entry) => entry.questions.some((q) => q.asked.question_id === id && q.answered === null))
+  if (!found || (answer !== 'happened' && answer !== 'did_not' && answer !== 'stop')) return
+  run.append((put) => ({
+    type: 'question.answered' as const,
+    question_id: id,
+    ask: found.ask,
+    answer,
+    by: item.by,
+    reason: reasonRef(run, item, put),
+  }))
+  run.closeRequest(id, 'answered', item.by.id)
+  run.waits.wake('question', id)
+}
+
+function applyStop(run: LiveRun, item: StoredInboxItem): void {
+  const end = item.kind === 'terminate' ? 'terminated' : 'cancelled'
+  run.append((put) => ({
+    type: 'override.recorded' as const,
+    what: item.kind === 'terminate' ? ('terminate' as const) : ('cancel' as const),
+    by: item.by,
+    reason: reasonRef(run, item, put),
+  }))
+  run.stopWith({ kind: 'stop', end, reason: { kind: 'person', code: 'CANCELLED', subject: null }, by: item.by })
+  // A cancel lets calls that were sent finish; a termination breaks off what can be broken off.
+  if (item.kind === 'terminate') run.abort.abort()
+  run.waits.wakeAll(['approval', 'retry'])
+}
+
+function applyResume(run: LiveRun, item: StoredInboxItem): void {
+  if (run.fold.status !== 'parked') return
+  run.append((put) => ({
+    type: 'override.recorded' as const,
+    what: 'resume_parked' as const,
+    by: item.by,
+    reason: reasonRef(run, item, put),
+  }))
+  run.with({ code: null })
+}
+
+function find(run: LiveRun, wanted: (entry: AskJournal) => boolean): AskJournal | null {
+  for (const activation of run.fold.activations.values())
+    for (const entry of activation.asks.values()) if (wanted(entry)) return entry
+  return null
+}
+
+function reasonRef(run: LiveRun, item: StoredInboxItem, put: Put): ContentRef | null {
+  const reason = sealedText(run, item)
+  return reason === null ? null : put(reason, OPERATOR_LABELS)
+}
+
+function sealedText(run: LiveRun, item: StoredInboxItem): string | null {
+  return item.sealed ? (run.sealer.open(item.sealed)[0] ?? null) : null
+}
+
+function bodyOf(item: StoredInboxItem): Readonly<Record<string, unknown>> {
+  const value = parseJson(item.body, `inbox row ${item.row}`)
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : {}
+}
+
+function text(body: Readonly<Record<string, unknown>>, field: string): string {
+  const value = body[field]
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,378 @@
+import type { ErrorCode, SignalboxError } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
+import { isoTime } from '../base/time.ts'
+import { type Amounts, type ContentRef, type Labels, type Principal, UNLABELLED } from '../contracts/common.ts'
+import { RECORD_VERSION, type RecordDraft, type RunRecord, type StopReason } from '../contracts/records.ts'
+import type {
+  EffectChange,
+  PersonRequestRow,
+  RequestClosing,
+  RequestState,
+  RunCommit,
+  RunRow,
+  StoredRecord,
+} from '../contracts/store.ts'
+import type { Sealer } from '../contracts/vault.ts'
+import type { WorkflowSpec } from '../contracts/workflow.ts'
+import type { BudgetLedger } from '../policy/index.ts'
+import { encodeRecord } from '../reliability/chain.ts'
+import { foldRecord, type RunFold } from '../reliability/fold.ts'
+import { isCheckpoint, type Range } from '../reliability/timeline.ts'
+import type { Committing } from './committer.ts'
+import type { Contents } from './contents.ts'
+import type { Env } from './env.ts'
+import type { PendingResponse } from './responses.ts'
+import { Waits } from './waits.ts'
+
+/** Puts a value into the record that is being made and gives its reference. */
+export type Put = (value: JsonValue, labels?: Labels) => ContentRef
+
+/** Thrown inside the engine where a run left this process; ends whatever was going on, without a trace. */
+export class Unloaded extends Error {
+  override readonly name = 'Unloaded'
+}
+
+/** Why nothing new may start: a malfunction parks, a reason stops. */
+export type Halt =
+  | { readonly kind: 'park'; readonly code: ErrorCode; readonly detail: string }
+  | {
+      readonly kind: 'stop'
+      readonly end: 'stopped' | 'cancelled' | 'terminated'
+      readonly reason: StopReason
+      readonly by: Principal | null
+    }
+
+interface Waiter {
+  readonly seq: number
+  readonly resolve: () => void
+  readonly reject: (why: Unloaded) => void
+}
+
+/**
+ * One run in memory. It owns the sequence, the chain, the buffer of records that are not durable yet, the budget and the
+ * count of what is going on; the superstep loop and the door use it and own none of these.
+ *
+ * 1. Records are appended in order and committed in order, all of them (ENGINE R2, prefix rule).
+ * 2. Only the holder of the lease appends; after a refused commit nothing more is written (invariant 10).
+ * 3. The fold is kept by the same function that a resume uses, so that live and replayed runs cannot differ.
+ */
+export class LiveRun implements Committing {
+  readonly tenant: string
+  readonly runId: string
+  readonly epoch: number
+  readonly budget: BudgetLedger
+  /** Aborts reads, models and tools: cancel, lost lease, run time limit. */
+  readonly abort = new AbortController()
+  /** Effects adopted from the ledger on this timeline. */
+  readonly adopted: string[]
+  /** Idempotency keys of effects that ended since the last checkpoint. */
+  effectKeys: string[] = []
+  /** Wall time until which this worker holds the run. */
+  leaseUntil: number
+  dead = false
+  /** What nothing can go on without: people, timers. */
+  readonly waits: Waits
+  /** Set when the run must not start anything new; the superstep loop brings it to its end. */
+  halt: Halt | null = null
+  /** Answers of ports that wait for the next point between supersteps. */
+  readonly responses: PendingResponse[] = []
+  /** Inbox rows already turned into records. */
+  readonly seenInbox = new Set<number>()
+
+  private seq: number
+  private head: string
+  private committedSeq: number
+  private buffer: StoredRecord[] = []
+  private parsed: RunRecord[] = []
+  private effects: EffectChange[] = []
+  private requests: PersonRequestRow[] = []
+  private closed: RequestClosing[] = []
+  private consumed: number[] = []
+  private releasing = false
+  private wakeAt: number | null = null
+  private code: string | null
+  private waiters: Waiter[] = []
+  private readonly activeBefore: number
+  private readonly activeSince: number
+  private busy = 0
+  private idleListener: (() => void) | null = null
+
+  readonly env: Env
+  readonly row: RunRow
+  readonly fold: RunFold
+  readonly spec: WorkflowSpec
+  readonly sealer: Sealer
+  readonly contents: Contents
+  /** Ranges of records that this timeline is made of; the last one grows. */
+  readonly timeline: readonly Range[]
+
+  constructor(parts: {
+    env: Env
+    row: RunRow
+    fold: RunFold
+    spec: WorkflowSpec
+    sealer: Sealer
+    contents: Contents
+    budget: BudgetLedger
+    leaseUntil: number
+    timeline: readonly Range[]
+  }) {
+    const { env, row, fold } = parts
+    this.env = env
+    this.row = row
+    this.fold = fold
+    this.spec = parts.spec
+    this.sealer = parts.sealer
+    this.contents = parts.contents
+    this.budget = parts.budget
+    this.timeline = parts.timeline
+    this.leaseUntil = parts.leaseUntil
+    this.tenant = row.tenant
+    this.runId = row.runId
+    this.epoch = row.epoch
+    this.seq = row.seq
+    this.committedSeq = row.seq
+    this.head = row.head
+    this.code = row.code
+    this.adopted = [...fold.checkpoint.adopted]
+    this.activeBefore = fold.activeMs
+    this.activeSince = env.host.monotonicMs()
+    this.waits = new Waits(this)
+  }
+
+  /** Active runtime so far in milliseconds: waiting and downtime do not count (invariant 6). */
+  activeMs(): number {
+    return Math.round(this.activeBefore + this.env.host.monotonicMs() - this.activeSince)
+  }
+
+  /** Sequence of the last record, durable or not. */
+  get lastSeq(): number {
+    return this.seq
+  }
+
+  get principal(): RunFold['started']['principal'] {
+    return this.fold.started.principal
+  }
+
+  /** The first run of the family: the run itself unless it was forked. */
+  get rootRun(): string {
+    return this.fold.started.parent?.run ?? this.runId
+  }
+
+  /** Appends one record; `make` may put contents, which are sealed beside it. Durable with the next flush. */
+  append<D extends RecordDraft>(
+    make: D | ((put: Put) => D),
+    cause: number | null = null,
+  ): D & { seq: number; at: string } {
+    if (this.dead) throw new Unloaded()
+    const seq = this.seq + 1
+    const puts: { ref: { -readonly [K in keyof ContentRef]: ContentRef[K] }; text: string }[] = []
+    const put: Put = (value, labels = UNLABELLED) => {
+      const ref = { s: seq, i: puts.length, h: '', l: labels }
+      puts.push({ ref, text: JSON.stringify(value) })
+      this.contents.remember(ref, value)
+      return ref
+    }
+    const draft = typeof make === 'function' ? make(put) : make
+    const sealed = puts.length > 0 ? this.sealer.seal(puts.map((p) => p.text)) : null
+    puts.forEach((p, i) => {
+      p.ref.h = sealed?.hashes[i] ?? ''
+    })
+    // The draft of a record and the base fields together are that record.
+    const record = {
+      v: RECORD_VERSION,
+      run: this.runId,
+      seq,
+      at: isoTime(this.env.host.now()),
+      prev: this.head,
+      branch: this.fold.branch,
+      segment: this.fold.segment,
+      cause,
+      active_ms: this.activeMs(),
+      ...draft,
+    } as unknown as RunRecord & D
+    const { body, hash } = encodeRecord(record)
+    this.seq = seq
+    this.head = hash
+    this.buffer.push({ seq, type: record.type, body, hash, sealed: sealed?.bytes ?? null })
+    this.parsed.push(record)
+    foldRecord(this.fold, record)
+    const { passed } = this.budget.apply(record)
+    // A settle above its reserve is charged, and ends the run when it passes the limit (invariant 6).
+    const [limit] = passed
+    if (limit !== undefined && record.type === 'activity.outcome')
+      this.stopWith({
+        kind: 'stop',
+        end: 'stopped',
+        reason: { kind: 'budget', code: 'BUDGET_EXHAUSTED', subject: limit },
+        by: null,
+      })
+    if (isCheckpoint(record)) this.effectKeys = []
+    return record
+  }
+
+  /** Changes that go with the records of the next commit. */
+  with(change: { effect?: EffectChange; request?: PersonRequestRow; consumed?: number; code?: string | null }): void {
+    if (change.effect) this.effects.push(change.effect)
+    if (change.request) this.requests.push(change.request)
+    if (change.consumed !== undefined) this.consumed.push(change.consumed)
+    if (change.code !== undefined) this.code = change.code
+  }
+
+  /** Resolves when all that was appended so far is durable. Rejects with Unloaded when it never will be. */
+  flush(): Promise<void> {
+    if (this.dead) return Promise.reject(new Unloaded())
+    if (this.committedSeq >= this.seq && !this.releasing) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ seq: this.seq, resolve, reject })
+      this.env.committer.request(this)
+    })
+  }
+
+  /** Asks for a commit without waiting for it (ENGINE R2: after the outcome of an effect). */
+  requestFlush(): void {
+    if (!this.dead && this.committedSeq < this.seq) this.env.committer.request(this)
+  }
+
+  /** Commits everything and gives up the lease; false when something arrived meanwhile and the run goes on. */
+  async release(wakeAt: number | null): Promise<boolean> {
+    this.releasing = true
+    this.wakeAt = wakeAt
+    await new Promise<void>((resolve, reject) => {
+      this.waiters.push({ seq: this.seq, resolve, reject })
+      this.env.committer.request(this)
+    })
+    if (this.releasing) {
+      this.unload()
+      return true
+    }
+    return false
+  }
+
+  takeCommit(): RunCommit | null {
+    if (this.dead || (this.buffer.length === 0 && !this.releasing && this.consumed.length === 0)) return null
+    const records = this.buffer
+    this.buffer = []
+    const commit: RunCommit = {
+      tenant: this.tenant,
+      runId: this.runId,
+      epoch: this.epoch,
+      expectSeq: this.committedSeq,
+      records,
+      seq: this.seq,
+      head: this.head,
+      row: {
+        status: this.fold.status,
+        code: this.code,
+        branch: this.fold.branch,
+        checkpointSeq: this.fold.checkpointSeq,
+        superstep: this.fold.checkpoint.superstep,
+        wakeAt: this.releasing ? this.wakeAt : null,
+        costNanoUsd: this.budget.spent.cost_nano_usd,
+        updatedAt: this.env.host.now(),
+      },
+      release: this.releasing,
+      consumed: this.consumed,
+      effects: this.effects,
+      requests: this.requests,
+      closed: this.closed,
+    }
+    this.consumed = []
+    this.effects = []
+    this.requests = []
+    this.closed = []
+    return commit
+  }
+
+  onCommitted(commit: RunCommit): void {
+    this.committedSeq = commit.seq
+    for (const record of this.parsed.splice(0, commit.records.length))
+      this.env.hub.publish({ kind: 'record', runId: this.runId, record })
+    const ready = this.waiters.filter((w) => w.seq <= commit.seq)
+    this.waiters = this.waiters.filter((w) => w.seq > commit.seq)
+    for (const waiter of ready) waiter.resolve()
+  }
+
+  onInboxNotEmpty(commit: RunCommit): void {
+    // Nothing of it was stored: it goes with the next commit, without the release.
+    this.buffer = [...commit.records, ...this.buffer]
+    this.consumed = [...commit.consumed, ...this.consumed]
+    this.effects = [...commit.effects, ...this.effects]
+    this.requests = [...commit.requests, ...this.requests]
+    this.closed = [...commit.closed, ...this.closed]
+    this.releasing = false
+    const waiting = this.waiters
+    this.waiters = []
+    for (const waiter of waiting) waiter.resolve()
+  }
+
+  onLost(_why: SignalboxError | 'fenced' | 'effect_claimed'): void {
+    this.unload()
+  }
+
+  /** Leaves the process: nothing more is written, everything that waits ends (ENGINE R4, R7). */
+  unload(): void {
+    if (this.dead) return
+    this.dead = true
+    this.abort.abort(new Unloaded())
+    this.waits.clear()
+    const waiting = this.waiters
+    this.waiters = []
+    for (const waiter of waiting) waiter.reject(new Unloaded())
+    this.idleListener?.()
+  }
+
+  /** Something is going on: handler code, a stage of the door, a call. Paired with `leave`. */
+  enter(): void {
+    this.busy += 1
+  }
+
+  leave(): void {
+    this.busy -= 1
+    if (this.busy === 0) this.idleListener?.()
+  }
+
+  /** True when nothing is going on in memory. */
+  get isIdle(): boolean {
+    return this.busy === 0
+  }
+
+  /** Resolves when nothing is going on: all lanes are done or wait for somebody. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (this.busy > 0 && !this.dead) return
+        this.idleListener = null
+        resolve()
+      }
+      this.idleListener = check
+      check()
+    })
+  }
+
+  /** The person's question is closed: its row says so with the next commit. */
+  closeRequest(id: string, state: RequestState, decidedBy: string | null): void {
+    this.closed.push({ id, state, decidedBy, decidedAt: this.env.host.now() })
+  }
+
+  /** Nothing new starts from here on; the first reason counts, but a stop goes before a park. */
+  stopWith(halt: Halt): void {
+    if (this.halt === null || (this.halt.kind === 'park' && halt.kind === 'stop')) this.halt = halt
+  }
+
+  /** What is spent, for a checkpoint: nothing is reserved at a barrier. */
+  spent(): Amounts {
+    return this.budget.spent
+  }
+
+  /** What is spent with open reservations charged in full, for a new branch (ENGINE R13). */
+  spentWithOpen(): Amounts {
+    const { spent, held } = this.budget
+    return {
+      turns: spent.turns + held.turns,
+      tool_calls: spent.tool_calls + held.tool_calls,
+      tokens: spent.tokens + held.tokens,
+      cost_nano_usd: (BigInt(spent.cost_nano_usd) + BigInt(held.cost_nano_usd)).toString(),
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { SignalboxError } from '../base/errors.ts'
+import type { BranchStarted, RunRecord, RunStarted } from '../contracts/records.ts'
+import type { RunRow } from '../contracts/store.ts'
+import { BudgetLedger } from '../policy/index.ts'
+import { decodeRecord } from '../reliability/chain.ts'
+import { foldRecord, foldStart, type RunFold } from '../reliability/fold.ts'
+import { isCheckpoint, onTimeline, type Range, timelineRanges } from '../reliability/timeline.ts'
+import { Contents } from './contents.ts'
+import type { Env } from './env.ts'
+import { LiveRun } from './live-run.ts'
+
+/** A run as its records tell it, not yet live. */
+export interface Loaded {
+  readonly started: RunStarted
+  readonly fold: RunFold
+  readonly budget: BudgetLedger
+  readonly timeline: readonly Range[]
+}
+
+/** Reads the genesis record of a run. Throws RUN_NOT_FOUND. */
+export async function readStarted(env: Pick<Env, 'store'>, tenant: string, runId: string): Promise<RunStarted> {
+  const [stored] = await env.store.recordsAt(tenant, runId, [1])
+  const record = stored ? decodeRecord(stored) : null
+  if (record?.type !== 'run.started') throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
+  return record
+}
+
+/**
+ * Folds the records since the last checkpoint of the timeline that ends at `head` (ENGINE resume): the work does not
+ * grow with the history. Budgets count all branches; what was reserved and never settled stays reserved until its ask
+ * comes again and is charged in full (invariant 6).
+ */
+export async function loadFold(
+  env: Pick<Env, 'store'>,
+  row: RunRow,
+  checkpointSeq: number,
+  head: number,
+): Promise<Loaded> {
+  const { tenant, runId } = row
+  const started = await readStarted(env, tenant, runId)
+  const branches = row.branch > 0 ? await readBranches(env, tenant, runId) : []
+  const timeline = timelineRanges(head, branches)
+  const since = await readAll(env, tenant, runId, checkpointSeq - 1)
+  const fold = foldStart(started)
+  const budgetFrom = totalsBefore(since, started)
+  const budget = new BudgetLedger(started.budget, budgetFrom.spent)
+  for (const record of since) {
+    if (record.seq > budgetFrom.seq) budget.apply(record)
+    if (record.seq <= head && onTimeline(timeline, record.seq)) foldOnTimeline(fold, record)
+  }
+  // The branch and segment numbers go on over all branches.
+  const last = since.at(-1) ?? started
+  fold.branch = last.branch
+  fold.segment = last.segment
+  fold.activeMs = last.active_ms
+  fold.lastAt = last.at
+  return { started, fold, budget, timeline }
+}
+
+function foldOnTimeline(fold: RunFold, record: RunRecord): void {
+  if (record.type === 'run.started') return
+  // A checkpoint is made while the run is running.
+  if (isCheckpoint(record) && fold.status === 'queued') fold.status = 'running'
+  foldRecord(fold, record)
+}
+
+/** The newest totals on record: those of a branch or checkpoint, whichever came last, on any branch. */
+function totalsBefore(
+  since: readonly RunRecord[],
+  started: RunStarted,
+): { readonly seq: number; readonly spent: RunStarted['checkpoint']['spent'] } {
+  for (const record of [...since].reverse()) {
+    if (record.type === 'branch.started') return { seq: record.seq, spent: record.spent }
+    if (isCheckpoint(record)) return { seq: record.seq, spent: record.checkpoint.spent }
+  }
+  return { seq: started.seq, spent: started.checkpoint.spent }
+}
+
+/** The branch records of a run, oldest first. */
+export async function readBranches(
+  env: Pick<Env, 'store'>,
+  tenant: string,
+  runId: string,
+): Promise<readonly BranchStarted[]> {
+  const stored = await env.store.records(tenant, runId, { types: ['branch.started'] })
+  return stored.map(decodeRecord).filter((record) => record.type === 'branch.started')
+}
+
+async function readAll(
+  env: Pick<Env, 'store'>,
+  tenant: string,
+  runId: string,
+  after: number,
+): Promise<readonly RunRecord[]> {
+  return (await env.store.records(tenant, runId, { after })).map(decodeRecord)
+}
+
+/** Brings a claimed run to life. Throws WORKFLOW_CHANGED when this process does not have its workflow. */
+export async function loadRun(env: Env, row: RunRow, leaseUntil: number): Promise<LiveRun> {
+  const { started, fold, budget, timeline } = await loadFold(env, row, row.checkpointSeq, row.seq)
+  const spec = env.workflows.get(started.workflow.signature)
+  if (!spec || spec.shape !== started.workflow.shape)
+    throw new SignalboxError(
+      'WORKFLOW_CHANGED',
+      `workflow \`${started.workflow.name}\` ${started.workflow.version} of run \`${row.runId}\` is not loaded here with its graph and state shape`,
+    )
+  const sealer = await env.vault.sealer(row.tenant, row.subject)
+  const contents = new Contents({ store: env.store, vault: env.vault, tenant: row.tenant, runId: row.runId, sealer })
+  return new LiveRun({ env, row, fold, spec, sealer, contents, budget, leaseUntil, timeline: openEnded(timeline) })
+}
+
+/** The last range grows with every record that is appended. */
+function openEnded(ranges: readonly Range[]): readonly Range[] {
+  const last = ranges.at(-1)
+  return last ? [...ranges.slice(0, -1), { ...last, through: Number.MAX_SAFE_INTEGER }] : ranges
+}

@@ -1,0 +1,110 @@
+import { toSignalboxError } from '../base/errors.ts'
+import { type JsonValue, parseJson } from '../base/json.ts'
+import { isoTime, timeOf } from '../base/time.ts'
+import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
+import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
+import { inDeliveryOrder, route } from '../orchestration/index.ts'
+import type { LiveRun } from './live-run.ts'
+
+/** A port's answer that waits for the next point between supersteps. */
+export interface PendingResponse {
+  readonly row: number
+  readonly requestId: string
+  readonly by: Principal
+  /** JSON text. */
+  readonly text: string
+}
+
+/** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
+export function takeResponses(run: LiveRun): boolean {
+  let taken = false
+  for (const response of run.responses.splice(0)) {
+    run.with({ consumed: response.row })
+    const request = run.fold.checkpoint.requests.find((one) => one.request_id === response.requestId)
+    if (request && acceptAnswer(run, request, response)) taken = true
+  }
+  const now = run.env.host.now()
+  for (const request of run.fold.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)) {
+    expire(run, request)
+    taken = true
+  }
+  return taken
+}
+
+function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingResponse): boolean {
+  try {
+    const shape = run.spec.nodes.get(request.node)?.output
+    const value = shape?.parse(parseJson(response.text, 'the response'), 'the response') ?? null
+    append(run, request, 'answered', response.by, { node: request.node, value, rejected: false })
+    run.closeRequest(request.request_id, 'answered', response.by.id)
+    return true
+  } catch (thrown) {
+    // Checked before it was posted; a shape that changed since is a malfunction, not an answer.
+    const error = toSignalboxError(thrown)
+    run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+    return false
+  }
+}
+
+/** Nobody answered: the declared fallback, or the end of the run. */
+function expire(run: LiveRun, request: OpenRequest): void {
+  const value = { code: 'APPROVAL_EXPIRED', reason: 'nobody answered in time', leftUndone: [request.node] }
+  append(run, request, 'expired', null, { node: request.node, value, rejected: true })
+  run.closeRequest(request.request_id, 'expired', null)
+  if (!run.spec.rejected.has(request.node))
+    run.stopWith({
+      kind: 'stop',
+      end: 'stopped',
+      reason: { kind: 'deadline', code: 'APPROVAL_EXPIRED', subject: request.node },
+      by: null,
+    })
+}
+
+function append(
+  run: LiveRun,
+  request: OpenRequest,
+  answer: 'answered' | 'expired',
+  by: Principal | null,
+  sent: { readonly node: string; readonly value: JsonValue; readonly rejected: boolean },
+): void {
+  run.append((put) => {
+    const ref: ContentRef = put(sent.value, OPERATOR_LABELS)
+    const message = { value: sent.value, ref }
+    const routed = route<ContentRef>(run.spec, [
+      {
+        node: sent.node,
+        delivery: 0,
+        writes: [],
+        message: sent.rejected ? null : message,
+        rejection: sent.rejected ? message : null,
+      },
+    ])
+    const before = run.fold.checkpoint
+    const queue = routed.deliveries.map(({ to, from, edge, ref: r }) => ({ to, from, edge, message: r }))
+    const checkpoint: CheckpointBody = {
+      ...before,
+      kind: 'response',
+      queue: inDeliveryOrder(run.spec, [...before.queue, ...queue]),
+      requests: before.requests.filter((one) => one.request_id !== request.request_id),
+      outputs: [...before.outputs, ...routed.outputs.map(({ node, ref: r }) => ({ node, value: r }))],
+      adopted: [...run.adopted],
+      spent: run.spent(),
+    }
+    return {
+      type: 'response.received' as const,
+      request_id: request.request_id,
+      node: request.node,
+      answer,
+      by,
+      checkpoint,
+    }
+  })
+}
+
+/** Nearest deadline of an open port request, or null. */
+export function nearestDeadline(run: LiveRun): { readonly ms: number; readonly iso: string } | null {
+  const times = run.fold.checkpoint.requests.map((request) => timeOf(request.deadline))
+  if (times.length === 0) return null
+  const ms = Math.min(...times)
+  return { ms, iso: isoTime(ms) }
+}

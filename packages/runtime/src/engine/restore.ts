@@ -1,0 +1,177 @@
+import { SignalboxError } from '../base/errors.ts'
+import { type JsonObject, parseJson } from '../base/json.ts'
+import type { Principal } from '../contracts/common.ts'
+import { OPERATOR_LABELS } from '../contracts/common.ts'
+import type { ActivityOutcome, RunRecord } from '../contracts/records.ts'
+import type { RestorePoint } from '../contracts/runtime.ts'
+import type { RunRow } from '../contracts/store.ts'
+import { describeDifference } from '../orchestration/index.ts'
+import { decodeRecord } from '../reliability/chain.ts'
+import { isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
+import type { Env } from './env.ts'
+import type { LiveRun } from './live-run.ts'
+import { loadFold, loadRun, readBranches, readStarted } from './load.ts'
+
+const LEASE_MS = 10_000
+
+/** Checkpoints and save points of a run, oldest first, each with the effects that were recorded after it. */
+export async function restorePoints(env: Env, row: RunRow): Promise<readonly RestorePoint[]> {
+  const stored = await env.store.records(row.tenant, row.runId, {
+    types: ['run.started', 'superstep.completed', 'response.received', 'position.saved', 'activity.outcome'],
+  })
+  const records = stored.map(decodeRecord)
+  const ranges = timelineRanges(row.seq, await readBranches(env, row.tenant, row.runId))
+  const effects = records.filter(isRealEffect)
+  return records.flatMap((record) => {
+    const point = pointOf(record)
+    if (!point) return []
+    const laterEffects = effects
+      .filter((effect) => effect.seq > record.seq)
+      .map((effect) => ({ tool: effect.name, seq: effect.seq, status: effect.status }))
+    return [{ ...point, current: onTimeline(ranges, record.seq), laterEffects }]
+  })
+}
+
+function isRealEffect(record: RunRecord): record is ActivityOutcome {
+  return (
+    record.type === 'activity.outcome' &&
+    record.effect !== 'none' &&
+    record.effect_hash !== null &&
+    record.ledger === null
+  )
+}
+
+function pointOf(record: RunRecord): Omit<RestorePoint, 'current' | 'laterEffects'> | null {
+  const base = { seq: record.seq, at: record.at, node: null, position: null }
+  if (isCheckpoint(record)) return { ...base, kind: record.checkpoint.kind, superstep: record.checkpoint.superstep }
+  if (record.type !== 'position.saved') return null
+  return { ...base, kind: 'save_point', superstep: record.superstep, node: record.node, position: record.position }
+}
+
+/**
+ * Moves the head of a run to a checkpoint or save point as a new branch (invariant 11, ENGINE R13). Later records stay
+ * on record; later effects are answered from the ledger or put to a person when they are asked again. Refused while a
+ * worker runs it, while an effect is open, and when the graph or the state shape changed.
+ */
+export async function restoreRun(
+  env: Env,
+  row: RunRow,
+  request: { readonly seq: number; readonly by: Principal; readonly reason: string },
+): Promise<void> {
+  const target = await restoreTarget(env, row, request.seq)
+  await refuseChanged(env, row)
+  await refuseOpenEffects(env, row)
+  const now = env.host.now()
+  const [claimed] = await env.store.claim({
+    worker: `restore:${request.by.id}`,
+    now,
+    leaseUntil: now + LEASE_MS,
+    limit: 1,
+    signatures: null,
+    only: { tenant: row.tenant, runId: row.runId },
+  })
+  if (!claimed)
+    throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` is being worked on; cancel it or wait until it waits`)
+  const run = await loadRun(env, claimed, now + LEASE_MS)
+  // The numbers of the head go on; only the place from which work is done again moves (ENGINE R13).
+  run.fold.branch += 1
+  run.append((put) => ({
+    type: 'branch.started' as const,
+    from: target.seq,
+    checkpoint_seq: target.checkpointSeq,
+    spent: run.spentWithOpen(),
+    by: request.by,
+    reason: put(request.reason, OPERATOR_LABELS),
+  }))
+  run.fold.checkpointSeq = target.checkpointSeq
+  run.fold.checkpoint = { ...run.fold.checkpoint, superstep: target.superstep }
+  run.with({ code: null })
+  await settleRequests(env, row, run, target)
+  if (!(await run.release(env.host.now()))) run.unload()
+  env.hub.wakeWorkers()
+}
+
+async function restoreTarget(
+  env: Env,
+  row: RunRow,
+  seq: number,
+): Promise<{ seq: number; checkpointSeq: number; superstep: number }> {
+  const [stored] = await env.store.recordsAt(row.tenant, row.runId, [seq])
+  const record = stored ? decodeRecord(stored) : null
+  const point = record && pointOf(record)
+  if (!point)
+    throw new SignalboxError(
+      'CHECKPOINT_NOT_FOUND',
+      `record ${seq} of run \`${row.runId}\` is not a checkpoint or save point`,
+    )
+  // Its own timeline: it may lie on a branch that was left.
+  const branches = (await readBranches(env, row.tenant, row.runId)).filter((branch) => branch.seq <= seq)
+  const ranges = timelineRanges(seq, branches)
+  const checkpoints = await env.store.records(row.tenant, row.runId, {
+    types: ['run.started', 'superstep.completed', 'response.received'],
+    through: seq,
+  })
+  const last = checkpoints.filter((one) => onTimeline(ranges, one.seq)).at(-1)
+  return { seq, checkpointSeq: last?.seq ?? 1, superstep: point.superstep }
+}
+
+/** Questions that were open at the restore point are open again; those asked after it are taken back. */
+async function settleRequests(
+  env: Env,
+  row: RunRow,
+  run: LiveRun,
+  target: { seq: number; checkpointSeq: number },
+): Promise<void> {
+  const { fold } = await loadFold(env, row, target.checkpointSeq, target.seq)
+  const open = new Set(fold.checkpoint.requests.map((request) => request.request_id))
+  for (const request of fold.opened) open.add(request.request_id)
+  for (const activation of fold.activations.values())
+    for (const { approval, questions } of activation.asks.values()) {
+      if (approval && !approval.decided) open.add(approval.requested.approval_id)
+      for (const question of questions) if (!question.answered) open.add(question.asked.question_id)
+    }
+  for (const request of await env.store.requests({ tenant: row.tenant, runId: row.runId, limit: 1_000 })) {
+    if (open.has(request.id) && request.state !== 'open')
+      run.with({ request: { ...request, state: 'open', decidedBy: null, decidedAt: null } })
+    if (!open.has(request.id) && request.state === 'open') run.closeRequest(request.id, 'cancelled', null)
+  }
+}
+
+/** Refuses with the difference in words when no worker has the graph and shape that the run was started with. */
+async function refuseChanged(env: Env, row: RunRow): Promise<void> {
+  if (env.workflows.has(row.signature)) return
+  const started = await readStarted(env, row.tenant, row.runId)
+  const before = await env.store.definition(row.signature)
+  const now = [...env.workflows.values()].filter((spec) => spec.name === row.workflow).at(-1)
+  if (!now) throw new SignalboxError('WORKFLOW_UNKNOWN', `workflow \`${row.workflow}\` is not loaded here`)
+  const changes = before
+    ? describeDifference(asDescription(before), now.description)
+    : ['the earlier definition is not on record']
+  throw new SignalboxError(
+    'WORKFLOW_CHANGED',
+    `workflow \`${row.workflow}\` changed since the run was started (${started.workflow.version} then, ${now.version} now): ${changes.join('; ')}`,
+    { details: { changes } },
+  )
+}
+
+function asDescription(text: string): JsonObject {
+  const value = parseJson(text, 'the stored definition')
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
+}
+
+/** What became of an open effect has to be known before its run goes back behind it (invariant 5). */
+async function refuseOpenEffects(env: Env, row: RunRow): Promise<void> {
+  const effects = await env.store.effects(row.tenant, row.runId)
+  const open = effects.filter(
+    (effect) => effect.runId === row.runId && (effect.state === 'open' || effect.state === 'unknown'),
+  )
+  const [first] = open
+  if (first)
+    throw new SignalboxError(
+      'RUN_STATE',
+      `the outcome of \`${first.tool}\` in run \`${row.runId}\` is not known yet; resolve it before a restore`,
+      {
+        details: { open_effects: open.length },
+      },
+    )
+}

@@ -1,0 +1,271 @@
+import { SignalboxError } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import type { Principal } from '../contracts/common.ts'
+import type { RunRecord } from '../contracts/records.ts'
+import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
+import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
+import { mayDecide } from '../policy/index.ts'
+import { decodeRecord } from '../reliability/chain.ts'
+import { isEnded } from '../reliability/run-machine.ts'
+import { Contents } from './contents.ts'
+import type { Env } from './env.ts'
+import { restorePoints, restoreRun } from './restore.ts'
+import { resultOf } from './result.ts'
+import { startRun } from './start.ts'
+import { streamRun, waitForRun } from './stream.ts'
+
+/** A reason that says nothing is refused. */
+const LEAST_REASON = 3
+
+/**
+ * What people and programs do with runs. Nobody here appends to a run: answers and cancellations go to its inbox, and
+ * the holder of its lease turns them into records (ENGINE R3).
+ */
+export function createRuns(env: Env): RunsApi {
+  return {
+    start: (request) => startRun(env, request),
+    get: (tenant, runId) => runOf(env, tenant, runId),
+    list: (filter) => env.store.runs(filter),
+    records: async (tenant, runId, filter) => {
+      await runOf(env, tenant, runId)
+      return (await env.store.records(tenant, runId, filter)).map(decodeRecord)
+    },
+    stream: (tenant, runId, options) => streamRun(env, tenant, runId, options),
+    contents: (tenant, runId) => contentsOf(env, tenant, runId),
+    wait: (tenant, runId, options) => waitFor(env, tenant, runId, options),
+    requests: (filter) => env.store.requests(filter),
+    request: (tenant, id) => openRequest(env, tenant, id),
+    decide: (request) => decideApproval(env, request),
+    answer: (request) => answerQuestion(env, request),
+    respond: (request) => respondToPort(env, request),
+    cancel: async ({ runId, by, reason, terminate }) => {
+      const row = await activeRun(env, by.tenant, runId)
+      await post(env, row, by, {
+        kind: terminate ? 'terminate' : 'cancel',
+        slot: null,
+        body: {},
+        text: checkReason(reason),
+      })
+    },
+    resume: async ({ runId, by, reason }) => {
+      const row = await runOf(env, by.tenant, runId)
+      if (row.status !== 'parked')
+        throw new SignalboxError(
+          'RUN_STATE',
+          `run \`${runId}\` is \`${row.status}\`; only a parked run can be resumed by a person`,
+        )
+      await post(env, row, by, { kind: 'resume', slot: null, body: {}, text: checkReason(reason) })
+    },
+    restorePoints: async (tenant, runId) => restorePoints(env, await runOf(env, tenant, runId)),
+    restore: async (request) => {
+      checkReason(request.reason)
+      await restoreRun(env, await runOf(env, request.by.tenant, request.runId), request)
+    },
+    killSwitches: (tenant) => env.store.killSwitches(tenant),
+    engageKillSwitch: (request) => engage(env, request),
+    liftKillSwitch: (request) => lift(env, request),
+  }
+}
+
+async function runOf(env: Env, tenant: string, runId: string): Promise<RunRow> {
+  const row = await env.store.run(tenant, runId)
+  if (!row) throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
+  return row
+}
+
+async function activeRun(env: Env, tenant: string, runId: string): Promise<RunRow> {
+  const row = await runOf(env, tenant, runId)
+  if (isEnded(row.status)) throw new SignalboxError('RUN_ENDED', `run \`${runId}\` is \`${row.status}\` already`)
+  return row
+}
+
+async function contentsOf(env: Env, tenant: string, runId: string): Promise<Contents> {
+  const row = await runOf(env, tenant, runId)
+  const sealer = await env.vault.sealer(tenant, row.subject)
+  return new Contents({ store: env.store, vault: env.vault, tenant, runId, sealer })
+}
+
+async function waitFor(
+  env: Env,
+  tenant: string,
+  runId: string,
+  options: Parameters<RunsApi['wait']>[2],
+): Promise<RunResult> {
+  await runOf(env, tenant, runId)
+  const row = await waitForRun(env, tenant, runId, options)
+  if (!row) throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
+  return resultOf(env, row, await contentsOf(env, tenant, runId))
+}
+
+async function openRequest(env: Env, tenant: string, id: string): Promise<PersonRequest> {
+  const row = await env.store.request(tenant, id)
+  if (!row) throw new SignalboxError('APPROVAL_NOT_FOUND', `there is no approval or question \`${id}\``)
+  const [stored] = await env.store.recordsAt(tenant, row.runId, [row.seq])
+  const record = stored ? decodeRecord(stored) : null
+  const contents = await contentsOf(env, tenant, row.runId)
+  if (record?.type !== 'approval.requested' && record?.type !== 'question.asked')
+    return { row, packet: null, packetHash: '', reason: null }
+  const packet = await readOrNull(contents, record.packet)
+  // The packet was sealed as exactly this shape by the door.
+  return {
+    row,
+    packet: packet as unknown as PersonRequest['packet'],
+    packetHash: record.packet.h,
+    reason: await reasonOf(env, row, contents),
+  }
+}
+
+async function readOrNull(contents: Contents, ref: { s: number; i: number; r?: string }): Promise<unknown> {
+  try {
+    return await contents.read(ref)
+  } catch (thrown) {
+    if (thrown instanceof SignalboxError && thrown.code === 'CONTENT_ERASED') return null
+    throw thrown
+  }
+}
+
+async function reasonOf(env: Env, row: PersonRequestRow, contents: Contents): Promise<string | null> {
+  if (row.decidedAt === null) return null
+  const stored = await env.store.records(row.tenant, row.runId, {
+    after: row.seq,
+    types: ['approval.decided', 'question.answered'],
+  })
+  const decided = stored.map(decodeRecord).find((record) => idOf(record) === row.id)
+  const ref = decided && 'reason' in decided ? decided.reason : null
+  if (ref === null || typeof ref !== 'object' || !('s' in ref)) return null
+  const text = await readOrNull(contents, ref)
+  return typeof text === 'string' ? text : null
+}
+
+function idOf(record: RunRecord): string | null {
+  if (record.type === 'approval.decided') return record.approval_id
+  return record.type === 'question.answered' ? record.question_id : null
+}
+
+async function decideApproval(env: Env, request: DecideRequest): Promise<void> {
+  const row = await requestFor(env, request.approvalId, request.by, 'approval')
+  const reason = checkReason(request.reason)
+  if (env.host.now() >= row.deadline)
+    throw new SignalboxError('APPROVAL_EXPIRED', `approval \`${row.id}\` expired; nobody answered in time`)
+  if (request.seen !== null) {
+    const { packetHash } = await openRequest(env, row.tenant, row.id)
+    if (packetHash !== request.seen)
+      throw new SignalboxError('APPROVAL_VOID', 'what you saw is not what is asked; load the approval again')
+  }
+  const run = await activeRun(env, row.tenant, row.runId)
+  const body = { approval_id: row.id, answer: request.answer, seen: request.seen ?? '' }
+  await post(env, run, request.by, { kind: 'decide', slot: `approval:${row.id}:${run.branch}`, body, text: reason })
+}
+
+async function answerQuestion(env: Env, request: AnswerRequest): Promise<void> {
+  const row = await requestFor(env, request.questionId, request.by, 'question')
+  const run = await activeRun(env, row.tenant, row.runId)
+  const body = { question_id: row.id, answer: request.answer }
+  await post(env, run, request.by, {
+    kind: 'answer',
+    slot: `question:${row.id}:${run.branch}`,
+    body,
+    text: checkReason(request.reason),
+  })
+}
+
+async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0]): Promise<void> {
+  const row = await requestFor(env, request.requestId, request.by, 'request')
+  const run = await activeRun(env, row.tenant, row.runId)
+  const node = env.workflows.get(run.signature)?.nodes.get(row.tool)
+  if (!node) throw new SignalboxError('WORKFLOW_CHANGED', `the workflow of run \`${run.runId}\` is not loaded here`)
+  const value = node.output.parse(request.value, 'the response')
+  await post(env, run, request.by, {
+    kind: 'respond',
+    slot: `request:${row.id}:${run.branch}`,
+    body: { request_id: row.id },
+    text: JSON.stringify(value),
+  })
+}
+
+/** The open request, when this person may answer it. Throws the closed codes of DecideRequest. */
+async function requestFor(
+  env: Env,
+  id: string,
+  by: Principal,
+  kind: PersonRequestRow['kind'],
+): Promise<PersonRequestRow> {
+  const missing =
+    kind === 'approval' ? 'APPROVAL_NOT_FOUND' : kind === 'question' ? 'QUESTION_NOT_FOUND' : 'REQUEST_NOT_FOUND'
+  const row = await env.store.request(by.tenant, id)
+  if (!row || row.kind !== kind) throw new SignalboxError(missing, `there is no ${kind} \`${id}\``)
+  const may = mayDecide(row, by)
+  if (!may.allowed) throw new SignalboxError(may.code, may.message)
+  if (row.state === 'expired')
+    throw new SignalboxError('APPROVAL_EXPIRED', `\`${id}\` expired; nobody answered in time`)
+  if (row.state !== 'open') throw alreadyDecided(id, row.state, row.decidedBy)
+  return row
+}
+
+function alreadyDecided(id: string, state: string, by: string | null): SignalboxError {
+  return new SignalboxError('APPROVAL_DECIDED', `\`${id}\` is \`${state}\` already, by \`${by ?? 'nobody'}\``, {
+    details: { decided_by: by, state },
+  })
+}
+
+async function post(
+  env: Env,
+  run: RunRow,
+  by: Principal,
+  item: {
+    readonly kind: InboxItem['kind']
+    readonly slot: string | null
+    readonly body: object
+    readonly text: string
+  },
+): Promise<void> {
+  const sealer = await env.vault.sealer(run.tenant, run.subject)
+  const result = await env.store.post({
+    id: newId(env.host, 'inb'),
+    tenant: run.tenant,
+    runId: run.runId,
+    kind: item.kind,
+    slot: item.slot,
+    by,
+    body: JSON.stringify(item.body),
+    sealed: sealer.seal([item.text]).bytes,
+    createdAt: env.host.now(),
+  })
+  if (result.status === 'slot_taken') throw alreadyDecided(item.slot ?? '', 'answered', result.by)
+  if (result.status === 'no_run') throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${run.runId}\``)
+  env.hub.wakeWorkers()
+}
+
+function checkReason(reason: string): string {
+  const text = reason.trim()
+  if (text.length < LEAST_REASON)
+    throw new SignalboxError('INPUT_INVALID', `\`reason\` must say why, in at least ${LEAST_REASON} characters`)
+  return text
+}
+
+async function engage(env: Env, request: Parameters<RunsApi['engageKillSwitch']>[0]): Promise<KillSwitch> {
+  const row: KillSwitch = {
+    id: newId(env.host, 'ksw'),
+    tenant: request.by.tenant,
+    scope: request.scope,
+    target: request.scope === 'tenant' ? '*' : request.target,
+    mode: request.mode,
+    reason: checkReason(request.reason),
+    by: request.by.id,
+    createdAt: env.host.now(),
+    expiresAt: request.expiresAt ?? null,
+    liftedAt: null,
+    liftedBy: null,
+  }
+  await env.store.putKillSwitch(row)
+  return row
+}
+
+async function lift(env: Env, request: Parameters<RunsApi['liftKillSwitch']>[0]): Promise<void> {
+  checkReason(request.reason)
+  const row = (await env.store.killSwitches(request.by.tenant)).find((one) => one.id === request.id)
+  if (!row) throw new SignalboxError('NOT_FOUND', `there is no kill switch \`${request.id}\``)
+  if (row.liftedAt !== null) throw new SignalboxError('CONFLICT', `kill switch \`${request.id}\` is lifted already`)
+  await env.store.putKillSwitch({ ...row, liftedAt: env.host.now(), liftedBy: request.by.id })
+  env.hub.wakeWorkers()
+}

@@ -1,0 +1,114 @@
+import { SignalboxError } from '../base/errors.ts'
+import { newRunId } from '../base/ids.ts'
+import { canonicalJson, type JsonValue } from '../base/json.ts'
+import { isoTime } from '../base/time.ts'
+import type { CheckpointBody } from '../contracts/checkpoint.ts'
+import { type ContentRef, NO_AMOUNTS, UNLABELLED } from '../contracts/common.ts'
+import { RECORD_VERSION, type RunStarted } from '../contracts/records.ts'
+import type { StartRequest } from '../contracts/runtime.ts'
+import type { WorkflowSpec } from '../contracts/workflow.ts'
+import { routeStart } from '../orchestration/index.ts'
+import { engaged } from '../policy/index.ts'
+import { CHAIN_START, encodeRecord } from '../reliability/chain.ts'
+import { traceIdOf } from '../reliability/keys.ts'
+import type { Env } from './env.ts'
+
+/** Stores a new run with its genesis record, which is its first checkpoint. A worker takes it up. */
+export async function startRun(
+  env: Env,
+  request: StartRequest,
+): Promise<{ readonly runId: string; readonly existed: boolean }> {
+  const spec = findWorkflow(env, request.workflow)
+  const input = spec.input.parse(request.input, 'the input')
+  const { tenant } = request.principal
+  await refuseWhenSwitchedOff(env, tenant, spec)
+  const runId = newRunId(env.host)
+  const requestId = request.requestId ?? runId
+  const subject = request.subject ?? `run:${runId}`
+  const sealer = await env.vault.sealer(tenant, subject)
+  const sealed = sealer.seal([JSON.stringify(input)])
+  // The caller's input is outside text until something says otherwise.
+  const ref: ContentRef = { s: 1, i: 0, h: sealed.hashes[0] ?? '', l: UNLABELLED }
+  const record = genesis(env, spec, request, { runId, requestId, subject, input, ref })
+  const { body, hash } = encodeRecord(record)
+  await env.store.putDefinition(spec.signature, canonicalJson(spec.description))
+  const result = await env.store.create({
+    tenant,
+    runId,
+    workflow: spec.name,
+    version: spec.version,
+    signature: spec.signature,
+    requestId,
+    principal: request.principal.id,
+    subject,
+    createdAt: env.host.now(),
+    genesis: { seq: 1, type: record.type, body, hash, sealed: sealed.bytes },
+  })
+  if (result.status === 'exists') return { runId: result.runId, existed: true }
+  env.hub.wakeWorkers()
+  return { runId, existed: false }
+}
+
+/** The newest registered version of a name, or `name@version`. Throws WORKFLOW_UNKNOWN with what there is. */
+export function findWorkflow(env: Pick<Env, 'workflows'>, wanted: string): WorkflowSpec {
+  const [name, version] = wanted.split('@')
+  const found = [...env.workflows.values()].filter(
+    (spec) => spec.name === name && (version === undefined || spec.version === version),
+  )
+  const spec = found.at(-1)
+  if (spec) return spec
+  const known = [...env.workflows.values()].map((one) => `\`${one.name}\``).join(', ')
+  throw new SignalboxError('WORKFLOW_UNKNOWN', `there is no workflow \`${wanted}\`; there is ${known || 'none'}`)
+}
+
+async function refuseWhenSwitchedOff(env: Env, tenant: string, spec: WorkflowSpec): Promise<void> {
+  const switches = await env.store.killSwitches(tenant)
+  const hit = engaged(switches, { tenant, workflow: spec.name, tool: null, class: null }, env.host.now(), 'new')
+  if (hit) throw new SignalboxError('KILL_SWITCH', `kill switch \`${hit.id}\` stops new runs: ${hit.reason}`)
+}
+
+function genesis(
+  env: Env,
+  spec: WorkflowSpec,
+  request: StartRequest,
+  made: { runId: string; requestId: string; subject: string; input: JsonValue; ref: ContentRef },
+): RunStarted {
+  const { to, from, edge } = routeStart(spec, { value: made.input, ref: made.ref })
+  const checkpoint: CheckpointBody = {
+    kind: 'entry',
+    superstep: 0,
+    state: {},
+    queue: [{ to, from, edge, message: made.ref }],
+    fan_in: {},
+    requests: [],
+    outputs: [],
+    effect_keys: [],
+    adopted: [],
+    spent: NO_AMOUNTS,
+  }
+  return {
+    v: RECORD_VERSION,
+    run: made.runId,
+    seq: 1,
+    at: isoTime(env.host.now()),
+    prev: CHAIN_START,
+    branch: 0,
+    segment: 0,
+    cause: null,
+    active_ms: 0,
+    type: 'run.started',
+    tenant: request.principal.tenant,
+    workflow: { name: spec.name, version: spec.version, signature: spec.signature, shape: spec.shape },
+    runtime_version: env.runtimeVersion,
+    bundle: env.policy.bundle,
+    principal: request.principal,
+    request_id: made.requestId,
+    subject: made.subject,
+    trace_id: traceIdOf(made.runId),
+    mode: env.mode,
+    input: made.ref,
+    budget: spec.budget,
+    parent: null,
+    checkpoint,
+  }
+}

@@ -1,0 +1,72 @@
+import type { StreamItem } from '../contracts/runtime.ts'
+import type { RunRow, Store } from '../contracts/store.ts'
+import { decodeRecord } from '../reliability/chain.ts'
+import { isEnded } from '../reliability/run-machine.ts'
+import type { Env } from './env.ts'
+
+const PAGE = 200
+const POLL_MS = 200
+
+/**
+ * A run's records from after a sequence, live. It reads the store by cursor, so a consumer that is slow, leaves or comes
+ * back changes nothing in the run and misses nothing (invariant 1, ENGINE R17); deltas are shown as they come and
+ * dropped when the consumer is behind.
+ */
+export async function* streamRun(
+  env: Env,
+  tenant: string,
+  runId: string,
+  options: { readonly after?: number; readonly signal?: AbortSignal } = {},
+): AsyncGenerator<StreamItem> {
+  let after = options.after ?? 0
+  const deltas: StreamItem[] = []
+  let nudge: (() => void) | null = null
+  const unlisten = env.hub.listen(runId, (item) => {
+    if (item.kind !== 'record' && deltas.length < env.limits.streamBuffer) deltas.push(item)
+    nudge?.()
+  })
+  const stop = (): void => nudge?.()
+  options.signal?.addEventListener('abort', stop)
+  try {
+    while (!options.signal?.aborted) {
+      const row = await env.store.run(tenant, runId)
+      // Deltas that came before the records read next are older than them.
+      yield* deltas.splice(0)
+      const page = await env.store.records(tenant, runId, { after, limit: PAGE })
+      for (const stored of page) {
+        after = stored.seq
+        yield { kind: 'record', runId, record: decodeRecord(stored) }
+      }
+      if (page.length === PAGE) continue
+      if (!row || (isEnded(row.status) && after >= row.seq)) return
+      if (deltas.length > 0) continue
+      await new Promise<void>((resolve) => {
+        const cancel = env.host.after(POLL_MS, resolve)
+        nudge = () => {
+          cancel()
+          resolve()
+        }
+      })
+      nudge = null
+    }
+  } finally {
+    unlisten()
+    options.signal?.removeEventListener('abort', stop)
+  }
+}
+
+/** Resolves when the run has ended, or waits for somebody, by draining its stream. */
+export async function waitForRun(
+  env: Env & { readonly store: Store },
+  tenant: string,
+  runId: string,
+  options: { readonly untilWaiting?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<RunRow | null> {
+  for await (const item of streamRun(env, tenant, runId, options)) {
+    if (!options.untilWaiting || item.kind !== 'record') continue
+    if (item.record.type !== 'run.waiting' && item.record.type !== 'run.parked') continue
+    const row = await env.store.run(tenant, runId)
+    if (row && row.seq === item.record.seq && (row.status === 'waiting' || row.status === 'parked')) return row
+  }
+  return env.store.run(tenant, runId)
+}

@@ -1,0 +1,198 @@
+import { SignalboxError, toSignalboxError } from '../base/errors.ts'
+import type { JsonObject } from '../base/json.ts'
+import { isoTime, timeOf } from '../base/time.ts'
+import type { QueuedMessage } from '../contracts/checkpoint.ts'
+import { type Labels, OPERATOR_LABELS } from '../contracts/common.ts'
+import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
+import { numberDeliveries } from '../orchestration/index.ts'
+import { activation as foldOf } from '../reliability/fold.ts'
+import { activationId } from '../reliability/keys.ts'
+import { Activation } from './activation.ts'
+import { type Done, doneFromRecord, recordResult } from './done.ts'
+import { type LiveRun, Unloaded } from './live-run.ts'
+import { passOutput } from './points.ts'
+import { openPort } from './ports.ts'
+import { backoffMs, mayRetry, parksRun } from './retry.ts'
+import { Snapshot } from './snapshot.ts'
+import type { OpenState } from './state.ts'
+
+/** Deliveries to one node, run one after another; each sees the writes of the ones before (ENGINE R9). */
+interface Lane {
+  readonly node: NodeSpec
+  readonly deliveries: readonly { readonly message: QueuedMessage; readonly delivery: number }[]
+}
+
+/**
+ * One superstep in flight: runs the nodes that the queued messages reach, concurrently, and collects what they did.
+ * It knows nothing of waiting and leaving; the run loop watches the run for that.
+ */
+export class Superstep {
+  readonly done: Done[] = []
+  failed: { readonly node: string; readonly error: SignalboxError } | null = null
+  readonly startedAt: string
+  private lanesLeft: number
+  private activationsLeft: number
+  private readonly lanes: readonly Lane[]
+  private readonly run: LiveRun
+  private readonly before: OpenState
+
+  constructor(run: LiveRun, before: OpenState) {
+    this.run = run
+    this.before = before
+    this.startedAt = isoTime(run.env.host.now())
+    this.lanes = lanesOf(run)
+    this.lanesLeft = this.lanes.length
+    this.activationsLeft = run.fold.checkpoint.queue.length
+  }
+
+  get number(): number {
+    return this.run.fold.checkpoint.superstep
+  }
+
+  /** True when every lane has ended, well or not. */
+  get isOver(): boolean {
+    return this.lanesLeft === 0
+  }
+
+  /** Starts all lanes. Each keeps the run busy but where it waits. */
+  start(): void {
+    for (const lane of this.lanes) {
+      this.run.enter()
+      this.runLane(lane)
+        .catch((thrown: unknown) => this.laneFailed(lane, thrown))
+        .finally(() => {
+          this.lanesLeft -= 1
+          this.run.leave()
+        })
+    }
+  }
+
+  private laneFailed(lane: Lane, thrown: unknown): void {
+    if (thrown instanceof Unloaded) return
+    const error = toSignalboxError(thrown)
+    if (parksRun(error.code)) this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+    else this.failed ??= { node: lane.node.name, error }
+  }
+
+  private async runLane(lane: Lane): Promise<void> {
+    let state: JsonObject = this.before.values
+    for (const { message, delivery } of lane.deliveries) {
+      const id = activationId(this.number, lane.node.name, delivery)
+      const recorded = foldOf(this.run.fold, id).result
+      const done = recorded
+        ? await doneFromRecord(this.run, recorded)
+        : await this.runOne(lane.node, id, delivery, message, state)
+      for (const write of done.writes)
+        state = new Snapshot(this.run.spec, state, OPERATOR_LABELS).after(lane.node.name, write)
+      this.done.push(done)
+      this.activationsLeft -= 1
+    }
+  }
+
+  private async runOne(
+    node: NodeSpec,
+    id: string,
+    delivery: number,
+    message: QueuedMessage,
+    state: JsonObject,
+  ): Promise<Done> {
+    if (node.kind === 'port') return this.keep(openPort(this.run, node, id, delivery, message))
+    for (;;) {
+      const fold = foldOf(this.run.fold, id)
+      if (fold.dead) throw new SignalboxError('NODE_FAILED', `node \`${node.name}\` failed`)
+      if (fold.failed?.retry_at) await this.waitForRetry(id, timeOf(fold.failed.retry_at))
+      try {
+        return await this.attempt(node, id, delivery, message, state)
+      } catch (thrown) {
+        if (thrown instanceof Unloaded) throw thrown
+        const error = toSignalboxError(thrown, 'NODE_FAILED')
+        if (parksRun(error.code)) throw error
+        if (!this.recordFailure(node, id, error)) throw error
+      }
+    }
+  }
+
+  private async attempt(
+    node: NodeSpec,
+    id: string,
+    delivery: number,
+    message: QueuedMessage,
+    state: JsonObject,
+  ): Promise<Done> {
+    const snapshot = new Snapshot(this.run.spec, state, this.before.labels)
+    const activation = new Activation(this.run, node, id, this.number, snapshot, message.message)
+    const input = await this.run.contents.read(message.message)
+    const end = await activation.drive(input)
+    const labels: Labels = activation.seen
+    await passOutput(this.run, node, end, labels)
+    return this.keep(doneOf(node, id, delivery, snapshot, end, labels))
+  }
+
+  /** The last activation to finish rides with the barrier's own record; the others are recorded at once (ENGINE R6). */
+  private keep(done: Done): Done {
+    if (this.activationsLeft <= 1) return done
+    return recordResult(this.run, this.number, done)
+  }
+
+  private async waitForRetry(id: string, at: number): Promise<void> {
+    const { host } = this.run.env
+    while (host.now() < at && !this.run.halt) await this.run.waits.wait('retry', id, at)
+    if (this.run.halt) throw new Unloaded()
+  }
+
+  /** Records the failure; true when the node will be tried again. */
+  private recordFailure(node: NodeSpec, id: string, error: SignalboxError): boolean {
+    const { attempt } = foldOf(this.run.fold, id)
+    const again = attempt < node.retry.attempts && mayRetry(error.code) && !this.run.halt
+    const wait = backoffMs(node.retry, attempt, `${this.run.rootRun}/${id}`)
+    this.run.append((put) => ({
+      type: 'activation.failed' as const,
+      activation: id,
+      node: node.name,
+      superstep: this.number,
+      attempt,
+      code: error.code,
+      error: put(error.message),
+      retry_at: again ? isoTime(this.run.env.host.now() + wait) : null,
+    }))
+    return again
+  }
+}
+
+function doneOf(
+  node: NodeSpec,
+  id: string,
+  delivery: number,
+  snapshot: Snapshot,
+  end: HandlerEnd,
+  labels: Labels,
+): Done {
+  const rejected = end.kind === 'rejected'
+  return {
+    activation: id,
+    node: node.name,
+    delivery,
+    writes: snapshot.writes.map((write) => ({ ...write, ref: null })),
+    message: rejected ? null : { value: end.message, labels: end.labels ?? labels, ref: null },
+    rejection: rejected
+      ? { value: { code: end.code, reason: end.reason, leftUndone: [...end.leftUndone] }, labels, ref: null }
+      : null,
+    recorded: false,
+  }
+}
+
+function lanesOf(run: LiveRun): readonly Lane[] {
+  const lanes = new Map<string, { node: NodeSpec; deliveries: { message: QueuedMessage; delivery: number }[] }>()
+  for (const { message, delivery } of numberDeliveries(run.fold.checkpoint.queue)) {
+    const node = run.spec.nodes.get(message.to)
+    if (!node)
+      throw new SignalboxError(
+        'WORKFLOW_CHANGED',
+        `a message waits for node \`${message.to}\`, which this workflow does not have`,
+      )
+    const lane = lanes.get(message.to) ?? { node, deliveries: [] }
+    lane.deliveries.push({ message, delivery })
+    lanes.set(message.to, lane)
+  }
+  return [...lanes.values()]
+}

@@ -1,0 +1,168 @@
+import { toSignalboxError } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import type { SegmentStarted } from '../contracts/records.ts'
+import type { WorkerHandle } from '../contracts/runtime.ts'
+import type { RunRow } from '../contracts/store.ts'
+import { advance } from './advance.ts'
+import type { Env } from './env.ts'
+import { drainInbox } from './inbox.ts'
+import type { LiveRun } from './live-run.ts'
+import { loadRun } from './load.ts'
+
+/** How a worker claims and keeps runs. */
+export interface WorkerOptions {
+  readonly worker?: string
+  /** Runs in memory at once. Default 64. */
+  readonly concurrency?: number
+  /** How often to look for runs when nobody wakes this worker. Default 100. */
+  readonly pollMs?: number
+  /** A run whose worker is silent for this long is taken over. Default 15,000. */
+  readonly leaseMs?: number
+  /** Called with a malfunction that has no run to be recorded in (the store does not answer). */
+  readonly onTrouble?: (error: Error) => void
+}
+
+interface Held {
+  readonly run: LiveRun
+  readonly ended: Promise<void>
+}
+
+/**
+ * The local scheduler: claims runs from the store, advances them, keeps their leases, takes over those of dead workers
+ * (DESIGN section 7). Several may share a store: the claim raises the epoch, and a commit under an old one is refused.
+ */
+export class Worker implements WorkerHandle {
+  private readonly held = new Map<string, Held>()
+  private readonly env: Env
+  private readonly name: string
+  private readonly concurrency: number
+  private readonly pollMs: number
+  private readonly leaseMs: number
+  private readonly onTrouble: (error: Error) => void
+  private stopping = false
+  private wakeUp: (() => void) | null = null
+  private woken = false
+  private readonly unlisten: () => void
+  private readonly polling: Promise<void>
+  private readonly beating: Promise<void>
+
+  constructor(env: Env, options: WorkerOptions = {}) {
+    this.env = env
+    this.name = options.worker ?? newId(env.host, 'wrk')
+    this.concurrency = options.concurrency ?? 64
+    this.pollMs = options.pollMs ?? 100
+    this.leaseMs = options.leaseMs ?? 15_000
+    this.onTrouble = options.onTrouble ?? (() => undefined)
+    this.unlisten = env.hub.onWork(() => this.wake())
+    this.polling = this.poll()
+    this.beating = this.beat()
+  }
+
+  /** Takes no new runs, lets supersteps reach a barrier for up to `graceMs`, then drops the rest safely. */
+  async stop(graceMs = 10_000): Promise<void> {
+    this.stopping = true
+    this.unlisten()
+    this.wake()
+    await this.polling
+    const ended = Promise.all([...this.held.values()].map((held) => held.ended))
+    await this.orAfter(ended, graceMs)
+    // What is left is dropped between two commits: its lease runs out and another worker resumes it.
+    for (const { run } of this.held.values()) run.unload()
+    await Promise.all([...this.held.values()].map((held) => held.ended))
+    await this.beating
+  }
+
+  private wake(): void {
+    this.woken = true
+    this.wakeUp?.()
+  }
+
+  private async poll(): Promise<void> {
+    while (!this.stopping) {
+      this.woken = false
+      try {
+        for (const row of await this.claim()) this.take(row)
+        for (const { run } of this.held.values()) if (!run.dead) await drainInbox(run)
+      } catch (thrown) {
+        this.onTrouble(toSignalboxError(thrown, 'STORE_UNAVAILABLE'))
+      }
+      if (!this.woken && !this.stopping) await this.nap()
+    }
+  }
+
+  private nap(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.env.host.after(this.pollMs, () => this.wakeUp?.())
+      this.wakeUp = () => {
+        this.wakeUp = null
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  private async claim(): Promise<readonly RunRow[]> {
+    const limit = this.concurrency - this.held.size
+    if (limit <= 0) return []
+    const now = this.env.host.now()
+    const signatures = [...this.env.workflows.keys()]
+    return this.env.store.claim({ worker: this.name, now, leaseUntil: now + this.leaseMs, limit, signatures })
+  }
+
+  private take(row: RunRow): void {
+    const key = `${row.tenant}/${row.runId}`
+    const why = whyClaimed(row)
+    const started = loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs)
+    const ended = started
+      .then(async (run) => {
+        this.held.set(key, { run, ended })
+        await advance(run, this.name, why)
+      })
+      .catch((thrown: unknown) => this.onTrouble(toSignalboxError(thrown)))
+      .finally(() => {
+        this.held.delete(key)
+        this.wake()
+      })
+  }
+
+  /** Extends the leases well before they end; a run that is no longer ours is dropped at once (ENGINE R4). */
+  private async beat(): Promise<void> {
+    while (!this.stopping || this.held.size > 0) {
+      await this.orAfter(null, this.leaseMs / 4)
+      const runs = [...this.held.values()].map((held) => held.run).filter((run) => !run.dead)
+      if (runs.length === 0) continue
+      const leaseUntil = this.env.host.now() + this.leaseMs
+      try {
+        const lost = new Set(
+          await this.env.store.heartbeat(
+            this.name,
+            runs.map(({ tenant, runId, epoch }) => ({ tenant, runId, epoch })),
+            leaseUntil,
+          ),
+        )
+        for (const run of runs) {
+          if (lost.has(run.runId)) run.unload()
+          else run.leaseUntil = leaseUntil
+        }
+      } catch (thrown) {
+        // Leases run out while the store does not answer; sends are refused from then on.
+        this.onTrouble(toSignalboxError(thrown, 'STORE_UNAVAILABLE'))
+      }
+    }
+  }
+
+  private orAfter(promise: Promise<unknown> | null, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.env.host.after(ms, resolve)
+      promise?.then(() => {
+        cancel()
+        resolve()
+      })
+    })
+  }
+}
+
+function whyClaimed(row: RunRow): SegmentStarted['why'] {
+  if (row.status === 'queued') return row.seq === 1 ? 'start' : 'person'
+  return row.status === 'running' || row.status === 'stopping' ? 'takeover' : 'wake'
+}

@@ -1,0 +1,145 @@
+import { type Host, systemHost } from './base/host.ts'
+import { SignalboxError } from './base/errors.ts'
+import type { Mode } from './contracts/common.ts'
+import type { ModelPort } from './contracts/model.ts'
+import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
+import type { PolicyPort } from './contracts/policy.ts'
+import type { RunResult, RunsApi, StartRequest, StreamItem, WorkerHandle } from './contracts/runtime.ts'
+import type { Store } from './contracts/store.ts'
+import type { Vault } from './contracts/vault.ts'
+import type { WorkflowSpec } from './contracts/workflow.ts'
+import { Committer } from './engine/committer.ts'
+import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './engine/env.ts'
+import { Hub } from './engine/hub.ts'
+import { createRuns } from './engine/runs.ts'
+import { Worker, type WorkerOptions } from './engine/worker.ts'
+import { type GuardedFetchOptions, guardedFetch, outsideWatch, runIn } from './tools/index.ts'
+
+/** Version of this runtime, recorded with every run. */
+export const RUNTIME_VERSION = '0.1.0'
+
+/** What a Signalbox is made of. Stores, vaults and models are adapters; everything else has a default. */
+export interface SignalboxOptions {
+  readonly store: Store
+  readonly vault: Vault
+  readonly policy: PolicyPort
+  readonly models: ModelPort
+  /** Built workflows, or their specs. Several versions of one name may stand side by side. */
+  readonly workflows: readonly (WorkflowSpec | { readonly spec: WorkflowSpec })[]
+  /** Default `development`. */
+  readonly mode?: Mode
+  readonly host?: Host
+  readonly limits?: Partial<EngineLimits>
+  /** The platform's fetch, behind `ctx.fetch`. Default: the global one. */
+  readonly fetch?: typeof fetch
+  /** Named fault points, for drills and simulations. */
+  readonly fault?: FaultHook
+}
+
+/** A composed runtime: what the server, the terminal and user code hold. */
+export interface Signalbox {
+  readonly runs: RunsApi
+  readonly workflows: readonly WorkflowSpec[]
+  readonly policy: PolicyPort
+  readonly store: Store
+  readonly host: Host
+  readonly mode: Mode
+  /** Starts to advance runs in this process. */
+  work(options?: WorkerOptions): WorkerHandle
+  /** Starts a run and drains its stream until it ends, or waits for somebody. Needs a worker. */
+  run(request: StartRequest): Promise<RunResult>
+  /** Sees every durable record and provisional delta of this process; the returned function stops. */
+  onItem(listener: (item: StreamItem) => void): () => void
+  /** Passes on an item that another process published, best effort (ENGINE R17). */
+  publish(item: StreamItem): void
+  /** Waits for open commits and closes the store. Stop workers first. */
+  close(): Promise<void>
+}
+
+/**
+ * Composes a runtime. Throws before anything runs: CONFIG_INVALID, CATALOGUE_LAXER or POLICY_BUNDLE_INVALID when the
+ * code declares a tool laxer than the policy bundle's catalogue, or one that the catalogue lacks (invariant 2).
+ */
+export function createSignalbox(options: SignalboxOptions): Signalbox {
+  const host = options.host ?? systemHost
+  const workflows = options.workflows.map((one) => ('spec' in one ? one.spec : one))
+  refuseDuplicates(workflows)
+  const tools = new Map(workflows.flatMap((spec) => [...spec.tools.values()].map((tool) => [tool.name, tool] as const)))
+  options.policy.checkTools([...tools.values()])
+  const hub = new Hub()
+  const env: Env = {
+    host,
+    store: options.store,
+    vault: options.vault,
+    policy: options.policy,
+    models: options.models,
+    workflows: new Map(workflows.map((spec) => [spec.signature, spec])),
+    mode: options.mode ?? 'development',
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    outlet: outletOver(options.fetch ?? fetch),
+    committer: new Committer(options.store, host),
+    hub,
+    fault: options.fault ?? null,
+    runtimeVersion: RUNTIME_VERSION,
+  }
+  const runs = createRuns(env)
+  return {
+    runs,
+    workflows,
+    policy: options.policy,
+    store: options.store,
+    host,
+    mode: env.mode,
+    work: (workerOptions) => new Worker(env, workerOptions),
+    run: async (request) => {
+      const { runId } = await runs.start(request)
+      return runs.wait(request.principal.tenant, runId, { untilWaiting: true })
+    },
+    onItem: (listener) => hub.listenAll(listener),
+    publish: (item) => hub.publish(item),
+    close: async () => {
+      await env.committer.idle()
+      await options.store.close()
+    },
+  }
+}
+
+function refuseDuplicates(workflows: readonly WorkflowSpec[]): void {
+  const names = workflows.map((spec) => `${spec.name}@${spec.version}`)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice)
+    throw new SignalboxError(
+      'CONFIG_INVALID',
+      `workflow \`${twice}\` is registered twice; give the changed one another version`,
+    )
+}
+
+/** The way out for tools: the guarded fetch and the watch over calls beside it. */
+function outletOver(base: typeof fetch): OutletPort {
+  return {
+    fetch: (options) => guardedFetch(guardOptions(base, options)),
+    runIn: (place, fn) => runIn(place, fn),
+    onUnmediated: (listener) => outsideWatch(({ place, host }) => listener(place, host)),
+  }
+}
+
+function guardOptions(base: typeof fetch, options: OutletOptions): GuardedFetchOptions {
+  const { hosts, unsafeAllowed, headers, idempotencyKey, signal, beforeSend } = options
+  return {
+    base,
+    hosts,
+    unsafeAllowed,
+    headers,
+    idempotencyKey,
+    signal,
+    beforeSend,
+    onSend: (event) => {
+      if (event.unsafe) options.onSend()
+    },
+    onAnswer: (event, end) => {
+      if (end.kind === 'answered') options.onAnswer()
+      // The send that was announced did not happen after all.
+      if (end.kind === 'not_sent' && event.unsafe) options.onNotSent()
+    },
+  }
+}
