@@ -1,0 +1,2 @@
+export { startTelemetry, type TelemetryHandle, type TelemetryOptions } from './exporter.ts'
+export { type Environment, telemetrySettings } from './settings.ts'
