@@ -138,7 +138,7 @@ describe.each(IDS)('%s', (id) => {
     expect(error).toMatchObject({
       code: 'MODEL_FAILED',
       message: `model \`${id}\`: the provider answered with status 429`,
-      details: { status: 429, may_pass: true, retry_after_seconds: 3 },
+      details: { status: 429, may_pass: true, retry_after_seconds: 3, charged: false },
     })
     expect(JSON.stringify(error)).not.toContain('slow down')
     expect(errorContentOf(error)).toContain('slow down')
@@ -207,7 +207,23 @@ describe('models', () => {
     await expect(call('openai-compatible/llama3', request('hello'), { env: there })).rejects.toMatchObject({
       code: 'MODEL_FAILED',
       message: 'model `openai-compatible/llama3`: the provider could not be reached',
+      details: { charged: false },
     })
+  })
+
+  it('AGT-077: a server error and a broken connection may have been charged', async () => {
+    const answering = (make: () => Response) => async () => make()
+    const status = call('openai-compatible/x', request('x'), {
+      fetch: answering(() => new Response('', { status: 500 })),
+    })
+    const broken = answering(() => {
+      throw new TypeError('fetch failed', { cause: Object.assign(new Error('gone'), { code: 'ECONNRESET' }) })
+    })
+    for (const failing of [status, call('openai-compatible/x', request('x'), { fetch: broken })]) {
+      const error = await failing.catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'MODEL_FAILED' })
+      expect(error).not.toHaveProperty('details.charged')
+    }
   })
 
   it('AGT-062: half an answer with an error after it is no answer', async () => {

@@ -141,10 +141,25 @@ function describe(cause: unknown): string {
 
 function detailsOf(cause: unknown): SignalboxError['details'] {
   if (!APICallError.isInstance(cause)) return { may_pass: false }
+  const charged = mayBeCharged(cause) ? {} : { charged: false }
   const status = cause.statusCode === undefined ? {} : { status: cause.statusCode }
   const wait = Number(cause.responseHeaders?.['retry-after'])
   const retry = Number.isFinite(wait) && wait >= 0 ? { retry_after_seconds: wait } : {}
-  return { ...status, ...retry, may_pass: cause.isRetryable }
+  return { ...status, ...retry, ...charged, may_pass: cause.isRetryable }
+}
+
+/** Codes of a connection that was never made: the provider saw no request. */
+const NEVER_CONNECTED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'])
+
+/** A refused request (status 4xx) and one that never arrived cost nothing; of every other the caller must assume it. */
+function mayBeCharged(error: APICallError): boolean {
+  if (error.statusCode !== undefined) return error.statusCode < 400 || error.statusCode >= 500
+  return !NEVER_CONNECTED.has(codeOf(error.cause))
+}
+
+function codeOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined
+  return 'code' in error ? error.code : codeOf(error.cause)
 }
 
 function contentOf(cause: unknown): string {
