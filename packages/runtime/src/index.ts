@@ -19,6 +19,7 @@ export {
   type ScriptedCall,
 } from './agents/index.ts'
 export { appended, owned, port, Rejection, reduced, toDot, toMermaid, workflow } from './orchestration/index.ts'
+export { loadPrices } from './price-file.ts'
 export * from './stores/index.ts'
 export { ToolFailure, tool } from './tools/index.ts'
 export { loadPrices } from './price-file.ts'

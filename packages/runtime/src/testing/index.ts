@@ -7,3 +7,4 @@ export {
   type StoreUnderTest,
   type TestFunctions,
 } from './store-conformance.ts'
+export { scriptedModel } from './scripted-model.ts'
