@@ -3,6 +3,7 @@ import http, { createServer, type Server } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { guardedFetch } from './fetch.ts'
+import { mediatedFetch } from './mediated.ts'
 import { type Place, runIn } from './place.ts'
 import { type OutsideCall, outsideWatch } from './watch.ts'
 
@@ -108,6 +109,15 @@ describe('outsideWatch', () => {
     expect(calls).toEqual([])
     await runIn(at('facts'), async () => {
       await (await guarded(`http://127.0.0.1:${port}/`)).text()
+      await byFetch()
+    })
+    expect(calls).toHaveLength(1)
+  })
+
+  it('TOL-034: the mediated fetch is let be wherever it is used', async () => {
+    await runIn(at('node'), async () => {
+      await (await mediatedFetch()(`http://127.0.0.1:${port}/`)).text()
+      expect(calls).toEqual([])
       await byFetch()
     })
     expect(calls).toHaveLength(1)
