@@ -105,7 +105,9 @@ async function runSuperstep(run: LiveRun, before: OpenState, worker: string): Pr
     return null
   }
   await run.env.fault?.('barrier', { runId: run.runId, name: String(step.number) })
-  appendBarrier(run, before, step.startedAt, step.done)
+  // Conditions of edges are user code too.
+  const place = { runId: run.runId, activation: null, where: 'condition', mediated: false } as const
+  run.env.outlet.runIn(place, () => appendBarrier(run, before, step.startedAt, step.done))
   await run.flush()
   await run.env.fault?.('barrier_durable', { runId: run.runId, name: String(step.number) })
   return null

@@ -1,5 +1,7 @@
 import { toSignalboxError } from '../base/errors.ts'
+import { sleep } from '../base/host.ts'
 import { newId } from '../base/ids.ts'
+import type { Place } from '../contracts/outlet.ts'
 import type { SegmentStarted } from '../contracts/records.ts'
 import type { WorkerHandle } from '../contracts/runtime.ts'
 import type { RunRow } from '../contracts/store.ts'
@@ -43,6 +45,9 @@ export class Worker implements WorkerHandle {
   private wakeUp: (() => void) | null = null
   private woken = false
   private readonly unlisten: () => void
+  private readonly unwatch: () => void
+  private readonly ending = new AbortController()
+  private loading = 0
   private readonly polling: Promise<void>
   private readonly beating: Promise<void>
 
@@ -54,6 +59,7 @@ export class Worker implements WorkerHandle {
     this.leaseMs = options.leaseMs ?? 15_000
     this.onTrouble = options.onTrouble ?? (() => undefined)
     this.unlisten = env.hub.onWork(() => this.wake())
+    this.unwatch = env.outlet.onUnmediated((place, host) => this.onUnmediated(place, host))
     this.polling = this.poll()
     this.beating = this.beat()
   }
@@ -69,7 +75,25 @@ export class Worker implements WorkerHandle {
     // What is left is dropped between two commits: its lease runs out and another worker resumes it.
     for (const { run } of this.held.values()) run.unload()
     await Promise.all([...this.held.values()].map((held) => held.ended))
+    this.ending.abort()
     await this.beating
+    this.unwatch()
+  }
+
+  /** Calls that went out beside the door are on record; production ends the run (DESIGN section 4). */
+  private onUnmediated(place: Place, host: string): void {
+    const held = [...this.held.values()].find(({ run }) => run.runId === place.runId)
+    if (!held || held.run.dead) return
+    const { run } = held
+    run.append({ type: 'unmediated.call' as const, activation: place.activation, where: place.where, host })
+    if (this.env.mode !== 'production') return
+    run.stopWith({
+      kind: 'stop',
+      end: 'stopped',
+      reason: { kind: 'unmediated', code: 'UNMEDIATED_CALL', subject: host },
+      by: null,
+    })
+    run.abort.abort()
   }
 
   private wake(): void {
@@ -102,7 +126,7 @@ export class Worker implements WorkerHandle {
   }
 
   private async claim(): Promise<readonly RunRow[]> {
-    const limit = this.concurrency - this.held.size
+    const limit = this.concurrency - this.held.size - this.loading
     if (limit <= 0) return []
     const now = this.env.host.now()
     const signatures = [...this.env.workflows.keys()]
@@ -112,7 +136,10 @@ export class Worker implements WorkerHandle {
   private take(row: RunRow): void {
     const key = `${row.tenant}/${row.runId}`
     const why = whyClaimed(row)
-    const started = loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs)
+    this.loading += 1
+    const started = loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs).finally(() => {
+      this.loading -= 1
+    })
     const ended = started
       .then(async (run) => {
         this.held.set(key, { run, ended })
@@ -127,8 +154,8 @@ export class Worker implements WorkerHandle {
 
   /** Extends the leases well before they end; a run that is no longer ours is dropped at once (ENGINE R4). */
   private async beat(): Promise<void> {
-    while (!this.stopping || this.held.size > 0) {
-      await this.orAfter(null, this.leaseMs / 4)
+    while (!this.ending.signal.aborted) {
+      await sleep(this.env.host, this.leaseMs / 4, this.ending.signal)
       const runs = [...this.held.values()].map((held) => held.run).filter((run) => !run.dead)
       if (runs.length === 0) continue
       const leaseUntil = this.env.host.now() + this.leaseMs
@@ -151,10 +178,10 @@ export class Worker implements WorkerHandle {
     }
   }
 
-  private orAfter(promise: Promise<unknown> | null, ms: number): Promise<void> {
+  private orAfter(promise: Promise<unknown>, ms: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.env.host.after(ms, resolve)
-      promise?.then(() => {
+      promise.then(() => {
         cancel()
         resolve()
       })
