@@ -149,6 +149,20 @@ describe('explanation of a run', () => {
     expect(text.endsWith('\n')).toBe(true)
   })
 
+  it('an effect that a person left unresolved is not told as never sent', () => {
+    const told = history()
+      .started()
+      .segment()
+      .model()
+      .propose('tool')
+      .intent()
+      .outcome({ status: 'cancelled', code: 'EFFECT_UNKNOWN' })
+    const text = renderExplanation(of(told.stopped()))
+    expect(text).toContain('was sent, and what became of it stays unknown')
+    expect(text).toContain('What became of `payments.transfer` was never found out')
+    expect(text).not.toContain('never sent')
+  })
+
   it('any prefix of a history can be explained', () => {
     const told = completeHistory()
     for (let end = 0; end <= told.seq; end++)

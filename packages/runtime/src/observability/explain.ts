@@ -11,7 +11,8 @@ import {
   duration,
   listed,
   name,
-  STATUS_WORDS,
+  endWords,
+  leftUnknown,
   stopText,
   verdictText,
 } from './words.ts'
@@ -103,7 +104,8 @@ function endReason(last: RunRecord | undefined): string {
 }
 
 function effectSentence(effect: EffectLineage, records: readonly RunRecord[]): Sentence {
-  const status = effect.status === 'open' ? 'was sent, and no answer is on record' : STATUS_WORDS[effect.status]
+  const status =
+    effect.status === 'open' ? 'was sent, and no answer is on record' : endWords(effect.status, effect.code)
   const what = `${name(effect.tool)} (${effect.class}, ${effect.effect})`
   const ended = effect.ledger
     ? `was answered from the ledger (record ${effect.ledger.seq} of run ${name(effect.ledger.run)}) and not sent again`
@@ -208,6 +210,8 @@ function unknownSentences(records: readonly RunRecord[], options: ExplainOptions
           `How ${tool} ended is not on record; it counts as spent in full when it is asked again.`,
         ),
       )
+    else if (last && leftUnknown(last.status, last.code))
+      sentences.push(at(records, last.seq, `What became of ${tool} was never found out: a person stopped the run.`))
     else if (last?.status === 'unknown')
       sentences.push(at(records, last.seq, `Whether ${tool} happened is not known yet.`))
   }

@@ -78,7 +78,9 @@ const NOT_SENT = new Set(['denied', 'rejected', 'expired', 'cancelled', 'refused
 function intentGaps(activity: ActivityView): readonly Gap[] {
   const [outcome] = activity.outcomes
   if (activity.intent || !outcome || outcome.ledger !== null) return []
-  if (!NOT_SENT.has(outcome.status)) {
+  // A read that an activity asks for itself is free and without effect: its outcome tells all of it.
+  const ownRead = outcome.ask.parent !== null && outcome.kind === 'tool' && outcome.effect === 'none'
+  if (!NOT_SENT.has(outcome.status) && !ownRead) {
     return [gap('intent', outcome.seq, `\`${outcome.name}\` ${outcome.status} without an intent on record before it`)]
   }
   if (outcome.proposal === null) {
@@ -175,7 +177,8 @@ function approvalFaults(
   check(answer.by !== null, 'nobody is named as the approver')
   check(answer.by === null || answer.by.id !== context.requester, 'the requester approved')
   check(answer.reason !== null, 'the approver gave no reason')
-  check(answer.seen === asked.packet.h, 'what the approver saw is not what was asked')
+  check(answer.seen !== null, 'what the approver saw is not on record')
+  check(answer.seen === null || answer.seen === asked.packet.h, 'what the approver saw is not what was asked')
   check(context.branches.leadsTo(answer.seq, intent.seq), 'the approval lies on an abandoned branch')
   return faults
 }
@@ -228,24 +231,36 @@ function ledgerGaps(activity: ActivityView, context: Context): readonly Gap[] {
   })
 }
 
-/** Invariant 7: one approval, one thing. A repeat of the same call under the same key is the same thing. */
+/**
+ * Invariant 7: one approval, one thing. A repeat of the same call under the same key is the same thing; under another
+ * key it needs a person who said that the first did not happen.
+ */
 function approvalUses(context: Context): readonly Gap[] {
   const used = new Map<string, ActivityIntent>()
   const gaps: Gap[] = []
   for (const { intent } of context.activities) {
     if (!intent || intent.approval_id === null) continue
     const before = used.get(intent.approval_id)
-    if (before && (before.idempotency_key !== intent.idempotency_key || before.ask.key !== intent.ask.key))
-      gaps.push(
-        gap(
-          'approval_reused',
-          intent.seq,
-          `approval \`${intent.approval_id}\` was already used in record ${before.seq}`,
-        ),
-      )
+    const same = before?.ask.key === intent.ask.key && before.proposal.args_digest === intent.proposal.args_digest
+    const repeat = same && (before.idempotency_key === intent.idempotency_key || orderedBy(intent, context))
+    if (before && !repeat) {
+      const detail = `approval \`${intent.approval_id}\` was already used in record ${before.seq}`
+      gaps.push(gap('approval_reused', intent.seq, detail))
+    }
     used.set(intent.approval_id, intent)
   }
   return gaps
+}
+
+/** True when a person answered before the intent that this effect did not happen. */
+function orderedBy(intent: ActivityIntent, context: Context): boolean {
+  return context.records.some(
+    (record) =>
+      record.type === 'question.answered' &&
+      record.answer === 'did_not' &&
+      record.ask.key === intent.ask.key &&
+      record.seq < intent.seq,
+  )
 }
 
 /** An approval that was asked for a call whose intent does not name it, and answers to questions nobody asked. */
@@ -281,17 +296,13 @@ function repeats(context: Context): readonly Gap[] {
   const done = new Map<string, number>()
   const gaps: Gap[] = []
   for (const record of context.records) {
-    const id = record.type === 'activity.intent' ? record.effect_id : null
-    const before = id === null ? undefined : done.get(id)
-    if (before !== undefined)
-      gaps.push(gap('sent_twice', record.seq, `the effect had already happened in record ${before}`))
-    if (
-      record.type === 'activity.outcome' &&
-      record.status === 'succeeded' &&
-      record.ledger === null &&
-      record.effect_id
-    )
-      done.set(record.effect_id, record.seq)
+    if (record.type === 'activity.intent' && record.effect_id !== null) {
+      const before = done.get(record.effect_id)
+      if (before !== undefined && !orderedBy(record, context))
+        gaps.push(gap('sent_twice', record.seq, `the effect had already happened in record ${before}`))
+    }
+    if (record.type !== 'activity.outcome' || record.effect_id === null) continue
+    if (record.status === 'succeeded' && record.ledger === null) done.set(record.effect_id, record.seq)
   }
   return gaps
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { sha256Hex } from '../base/hash.ts'
+import { NO_AMOUNTS } from '../contracts/common.ts'
 import type { ActivityIntent, ActivityOutcome, RunRecord } from '../contracts/records.ts'
-import { ANA, completeHistory, history } from '../testing/history.ts'
+import { ANA, BEN, completeHistory, history } from '../testing/history.ts'
 import { auditRun } from './audit.ts'
 import { lineageGaps } from './gaps.ts'
 import { lineageOf } from './lineage.ts'
@@ -165,6 +166,56 @@ describe('lineage of effects', () => {
     const sent = history().started().segment().model().propose('tool').intent()
     expect(kinds(sent.records())).toEqual([])
     expect(kinds(sent.stopped().records())).toEqual(['outcome'])
+  })
+
+  it('OBS-028: a repeat under another key needs a person who said that the first did not happen', () => {
+    const sent = () => history().started().segment().model().approvedTool({ status: 'unknown', code: 'EFFECT_UNKNOWN' })
+    expect(kinds(sent().intent({ idempotency_key: 'key:2' }).outcome({ status: 'succeeded' }).records())).toEqual([
+      'approval_reused',
+    ])
+    const asked = sent()
+    const ask = asked.records().findLast((record) => record.type === 'activity.intent')?.ask
+    if (!ask) throw new Error('no intent was told')
+    asked.add({ type: 'question.asked', question_id: 'que_1', ask, about: 'unknown_effect', packet: asked.content(0) })
+    asked.add({
+      type: 'question.answered',
+      question_id: 'que_1',
+      ask,
+      answer: 'did_not',
+      by: BEN,
+      reason: asked.content(0),
+    })
+    expect(kinds(asked.intent({ idempotency_key: 'key:2' }).outcome({ status: 'succeeded' }).records())).toEqual([])
+  })
+
+  it('OBS-029: totals that are lower than what the records spent are a gap', () => {
+    const lower = complete
+      .records()
+      .map(
+        (record): RunRecord =>
+          record.type === 'superstep.completed'
+            ? { ...record, checkpoint: { ...record.checkpoint, spent: NO_AMOUNTS } }
+            : record,
+      )
+    expect(kinds(lower)).toEqual(['budget', 'budget'])
+    const back = completeHistory().branch(5).records()
+    expect(kinds(back)).toEqual([])
+    expect(
+      kinds(back.map((record) => (record.type === 'branch.started' ? { ...record, spent: NO_AMOUNTS } : record))),
+    ).toEqual(['budget'])
+  })
+
+  it('a read that an activity asks for itself needs no intent, any other call does', () => {
+    const told = history().started().segment().model().propose('tool', { effect: 'none' })
+    const parent = { key: 'x', phase: 'preview' } as const
+    const bare = told.outcome().records()
+    expect(kinds(bare)).toEqual(['intent'])
+    const own = bare.map((record) =>
+      record.type === 'activity.outcome' && record.kind === 'tool'
+        ? { ...record, ask: { ...record.ask, parent } }
+        : record,
+    )
+    expect(kinds(own)).toEqual([])
   })
 
   it('a deterministic node needs no model call, and an abandoned branch leads to nothing', () => {

@@ -37,6 +37,8 @@ export interface EffectLineage {
   readonly outcomeSeq: number | null
   /** `open` while no outcome is on record. */
   readonly status: OutcomeStatus | 'open'
+  /** Reason code of the outcome, or null. */
+  readonly code: string | null
   readonly effectHash: string | null
   readonly effectId: string | null
   readonly idempotencyKey: string | null
@@ -104,6 +106,7 @@ function effectLineage(
     intentSeq: activity.intent?.seq ?? null,
     outcomeSeq: last?.seq ?? null,
     status: last?.status ?? 'open',
+    code: last?.code ?? null,
     effectHash: last?.effect_hash ?? null,
     effectId: activity.intent?.effect_id ?? last?.effect_id ?? null,
     idempotencyKey: activity.intent?.idempotency_key ?? last?.idempotency_key ?? null,

@@ -10,6 +10,7 @@ import type {
 } from '../contracts/records.ts'
 import { type OpenCall, type Projector, present, safeCode, safeName } from './projection.ts'
 import type { Attributes, SpanData } from './telemetry.ts'
+import { leftUnknown } from './words.ts'
 
 /** Statuses of calls that were proposed and never sent. */
 const BLOCKED = new Set(['denied', 'rejected', 'expired', 'cancelled', 'refused', 'not_sent'])
@@ -76,8 +77,9 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
 
 function outcomeEvents(to: Projector, outcome: ActivityOutcome, spanId: string, decision: Decision | null): void {
   const names = callNames(outcome, outcome.ask)
-  const code = present('error.type', outcome.code === null ? null : safeCode(outcome.code))
-  if (outcome.kind === 'tool' && BLOCKED.has(outcome.status)) {
+  const failed = outcome.status !== 'succeeded' && outcome.code !== null
+  const code = present('error.type', failed ? safeCode(outcome.code) : null)
+  if (outcome.kind === 'tool' && BLOCKED.has(outcome.status) && !leftUnknown(outcome.status, outcome.code)) {
     const why = decision ? decisionAttributes(decision, outcome.approval_id) : {}
     const blocked = { ...names, ...why, 'error.type': '_OTHER', ...code, 'signalbox.activity.outcome': outcome.status }
     to.log('signalbox.tool.blocked', 'warn', blocked, spanId)
@@ -278,7 +280,7 @@ function callAttributes(
         }
       : {}),
     ...present('gen_ai.operation.name', operation),
-    ...present('error.type', call.code === null ? null : safeCode(call.code)),
+    ...present('error.type', call.code === null || call.status === 'succeeded' ? null : safeCode(call.code)),
     ...present('signalbox.ask.phase', ask.parent?.phase),
     'signalbox.activity.kind': call.kind,
     'signalbox.activity.outcome': call.status,
@@ -337,6 +339,7 @@ function effectPhase(outcome: ActivityOutcome): EffectPhase | null {
   if (outcome.effect === 'none' || outcome.kind !== 'tool') return null
   if (outcome.ledger !== null) return 'deduplicated'
   if (outcome.status === 'succeeded') return 'committed'
+  if (leftUnknown(outcome.status, outcome.code)) return 'unknown'
   const { status } = outcome
   return status === 'unknown' || status === 'failed' || status === 'not_sent' ? status : null
 }

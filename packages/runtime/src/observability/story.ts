@@ -17,7 +17,7 @@ import {
   opened,
   plainText,
   quoted,
-  STATUS_WORDS,
+  endWords,
   stopText,
   verdictText,
 } from './words.ts'
@@ -209,7 +209,7 @@ function intentText(record: ActivityIntent): string {
 
 function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefined): string {
   const code = record.code ? ` (${record.code})` : ''
-  const ended = `${STATUS_WORDS[record.status]}${code}`
+  const ended = `${endWords(record.status, record.code)}${code}`
   const detail = record.status === 'succeeded' ? '' : `: ${quoted(record.result, contents)}`
   if (record.ledger)
     return `${name(record.name)} was not sent again: it was answered from the ledger, where record ${record.ledger.seq} of run ${name(record.ledger.run)} holds it.`

@@ -106,8 +106,7 @@ function shortBundle(bundle: string): string {
   return digest.length > 12 ? `${named}@${digest.slice(0, 12)}` : bundle
 }
 
-/** How a call ended, as the end of a sentence that names the call. */
-export const STATUS_WORDS: Readonly<Record<OutcomeStatus, string>> = {
+const STATUS_WORDS: Readonly<Record<OutcomeStatus, string>> = {
   succeeded: 'succeeded',
   failed: 'failed',
   unknown: 'was sent, and whether it happened is unknown',
@@ -117,6 +116,18 @@ export const STATUS_WORDS: Readonly<Record<OutcomeStatus, string>> = {
   cancelled: 'was cancelled and never sent',
   refused: 'was refused by the budget and never sent',
   not_sent: 'was not sent',
+}
+
+/** How a call ended, as the end of a sentence that names the call. */
+export function endWords(status: OutcomeStatus, code: string | null): string {
+  return leftUnknown(status, code)
+    ? 'was sent, and what became of it stays unknown: the run was stopped'
+    : STATUS_WORDS[status]
+}
+
+/** True for a call that was sent, and that a person left unresolved by stopping the run. */
+export function leftUnknown(status: OutcomeStatus, code: string | null): boolean {
+  return status === 'cancelled' && code === 'EFFECT_UNKNOWN'
 }
 
 /** Why a run stopped, as a clause after `because`. */

@@ -89,7 +89,9 @@ async function put(store: Store, told: History): Promise<void> {
     head: last.hash,
     row: state,
   }
-  const [result] = await store.commit([{ ...change, release: true, consumed: [], effects: [], requests: [] }])
+  const [result] = await store.commit([
+    { ...change, release: true, consumed: [], effects: [], requests: [], closed: [] },
+  ])
   expect(result?.status).toBe('committed')
 }
 
