@@ -15,6 +15,7 @@ import type {
   NewRun,
   PersonRequestRow,
   RecordFilter,
+  RequestClosing,
   RunCommit,
   RunFilter,
   RunRow,
@@ -28,12 +29,11 @@ import {
   checkCommit,
   checkNewRun,
   firstRow,
-  holdsIdentity,
-  mayClaimAgain,
   runnableAfterRelease,
   STORE_VERSION,
   wakes,
 } from './rules.ts'
+import { MemoryLedger } from './memory-ledger.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -73,7 +73,7 @@ class MemoryStore implements Store {
   readonly #runs = new Map<string, MemoryRun>()
   readonly #byRequest = new Map<string, MemoryRun>()
   readonly #log: ExportedRecord[] = []
-  #effects: EffectRow[] = []
+  readonly #ledger = new MemoryLedger()
   readonly #requests = new Map<string, PersonRequestRow>()
   readonly #switches = new Map<string, KillSwitch>()
   readonly #keys = new Map<string, MemoryKey>()
@@ -191,12 +191,12 @@ class MemoryStore implements Store {
 
   async effect(tenant: string, tool: string, scope: string, identity: string): Promise<EffectRow | null> {
     this.#check()
-    return this.#holder({ tenant, tool, scope, identity }) ?? null
+    return this.#ledger.holder({ tenant, tool, scope, identity }) ?? null
   }
 
   async effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]> {
     this.#check()
-    return this.#effects.filter((row) => row.tenant === tenant && row.rootRunId === rootRunId)
+    return this.#ledger.family(tenant, rootRunId)
   }
 
   async request(tenant: string, id: string): Promise<PersonRequestRow | null> {
@@ -288,28 +288,17 @@ class MemoryStore implements Store {
     return this.#runs.get(pair(tenant, runId))
   }
 
-  #holder(at: Pick<EffectRow, 'tenant' | 'tool' | 'scope' | 'identity'>): EffectRow | undefined {
-    return this.#effects.find(
-      (row) =>
-        row.tenant === at.tenant &&
-        row.tool === at.tool &&
-        row.scope === at.scope &&
-        row.identity === at.identity &&
-        holdsIdentity(row.state),
-    )
-  }
-
   #commitOne(commit: RunCommit): CommitResult {
     const run = this.#find(commit.tenant, commit.runId)
     if (!run || run.row.leaseOwner === null || run.row.seq !== commit.expectSeq || run.row.epoch !== commit.epoch)
       return { status: 'fenced' }
     const consumed = new Set(commit.consumed)
     if (commit.release && open(run).some((entry) => !consumed.has(entry.item.row))) return { status: 'inbox_not_empty' }
-    const effects = this.#applyEffects(commit)
-    if (typeof effects === 'string') return { status: 'effect_claimed', effectId: effects }
-    this.#effects = effects
+    const holder = this.#ledger.apply(commit)
+    if (holder !== null) return { status: 'effect_claimed', effectId: holder }
     for (const entry of run.inbox) if (consumed.has(entry.item.row)) entry.consumed = true
     for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
+    for (const closing of commit.closed) this.#closeRequest(commit, closing)
     const lease = commit.release ? { leaseOwner: null, leaseUntil: null } : {}
     run.row = { ...run.row, ...commit.row, ...lease, seq: commit.seq, head: commit.head }
     if (commit.release) run.runnable = runnableAfterRelease(commit.row.status)
@@ -317,42 +306,10 @@ class MemoryStore implements Store {
     return { status: 'committed' }
   }
 
-  /** The ledger after the commit's changes, or the id of the effect that holds a claimed identity. */
-  #applyEffects(commit: RunCommit): EffectRow[] | string {
-    if (commit.effects.length === 0) return this.#effects
-    const before = this.#effects
-    try {
-      this.#effects = [...before]
-      for (const change of commit.effects) {
-        const refused =
-          change.kind === 'claim' ? this.#claimEffect(change.row) : this.#settleEffect(commit.tenant, change)
-        if (refused !== null) return refused
-      }
-      return this.#effects
-    } finally {
-      this.#effects = before
-    }
-  }
-
-  #claimEffect(row: EffectRow): string | null {
-    const holder = this.#holder(row)
-    if (holder && !mayClaimAgain(holder, row)) return holder.effectId
-    if (holder) this.#effects.splice(this.#effects.indexOf(holder), 1)
-    this.#effects.push({ ...row })
-    return null
-  }
-
-  #settleEffect(
-    tenant: string,
-    change: { effectId: string; state: EffectRow['state']; outcomeSeq: number | null },
-  ): string | null {
-    const at = this.#effects.findLastIndex((row) => row.tenant === tenant && row.effectId === change.effectId)
-    const row = this.#effects[at]
-    if (!row) return null
-    const holder = this.#holder(row)
-    if (holder && holder !== row && holdsIdentity(change.state)) return holder.effectId
-    this.#effects[at] = { ...row, state: change.state, outcomeSeq: change.outcomeSeq }
-    return null
+  #closeRequest({ tenant, runId }: RunCommit, closing: RequestClosing): void {
+    const place = pair(tenant, closing.id)
+    const request = this.#requests.get(place)
+    if (request?.runId === runId) this.#requests.set(place, { ...request, ...closing })
   }
 
   #append(run: MemoryRun, records: readonly StoredRecord[]): void {

@@ -112,6 +112,8 @@ const commit = fc.array(commitOne, { minLength: 1, maxLength: 3 }).map(
             release: part.release,
             consumed: unread.slice(0, part.consume).map((item) => item.row),
             effects: part.effects.map((change) => change(row)),
+            closed:
+              part.stale > 6 ? [{ id: 'q1', state: 'approved' as const, decidedBy: null, decidedAt: part.stale }] : [],
             requests: part.request ? [sampleRequest(row, part.request, { requestedAt: part.count })] : [],
             row: { status: part.status, wakeAt: part.wakeAt },
             ...(part.sealed ? { sealed: Uint8Array.of(part.count) } : {}),

@@ -220,6 +220,11 @@ export class Appender {
       this.#connection.sql('UPDATE inbox SET consumed = 1 WHERE entry = ? AND rid = ?').run(entry, rid)
     }
     for (const request of commit.requests) this.#putRequest(request)
+    for (const { id, state, decidedBy, decidedAt } of commit.closed) {
+      this.#connection
+        .sql('UPDATE requests SET state = ?, decided_by = ?, decided_at = ? WHERE tenant = ? AND id = ? AND run_id = ?')
+        .run(state, decidedBy, decidedAt, commit.tenant, id, commit.runId)
+    }
   }
 
   #append(rid: number, records: readonly StoredRecord[]): void {

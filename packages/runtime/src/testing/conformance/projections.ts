@@ -47,6 +47,22 @@ export function projectionTests({ it, on }: Suite): void {
   )
 
   it(
+    'STO-039: a commit closes requests of its own run, also one that it opened; others stay as they were',
+    on(async (store) => {
+      const [a, b] = [await claimed(store, 'run_a'), await claimed(store, 'run_b')]
+      const [one, two, three] = [sampleRequest(a, 'q1'), sampleRequest(a, 'q2'), sampleRequest(b, 'q3')]
+      await store.commit([sampleCommit(a, { requests: [one] }), sampleCommit(b, { requests: [three] })])
+      const decided = { state: 'approved' as const, decidedBy: 'user:ben', decidedAt: 40 }
+      const ids = ['q1', 'q2', 'q3', 'q9']
+      const closed = ids.map((id) => ({ id, ...decided }))
+      await store.commit([sampleCommit(await rowOf(store, a), { requests: [two], closed })])
+      const expected = [{ ...one, ...decided }, { ...two, ...decided }, three, null]
+      for (const [i, id] of ids.entries()) assert.deepEqual(await store.request('acme', id), expected[i], id)
+      assert.deepEqual(await store.requests({ tenant: 'acme', state: 'open', limit: 9 }), [three])
+    }),
+  )
+
+  it(
     'STO-036: kill switches are kept by id, oldest first, lifted ones too',
     on(async (store) => {
       await store.putKillSwitch(sampleSwitch('k2', { createdAt: 9 }))

@@ -40,7 +40,7 @@ export function sampleRun(runId: string, over: Partial<NewRun> = {}): NewRun {
 
 /** What a sample commit may choose; the rest follows the row that it starts from. */
 export interface SampleCommit
-  extends Partial<Pick<RunCommit, 'release' | 'consumed' | 'effects' | 'requests' | 'epoch' | 'expectSeq'>> {
+  extends Partial<Pick<RunCommit, 'release' | 'consumed' | 'effects' | 'requests' | 'closed' | 'epoch' | 'expectSeq'>> {
   /** How many records. Default 1. */
   readonly count?: number
   readonly row?: Partial<RunCommit['row']>
@@ -74,6 +74,7 @@ export function sampleCommit(from: RunRow, over: SampleCommit = {}): RunCommit {
     consumed: [],
     effects: [],
     requests: [],
+    closed: [],
     ...rest,
   }
 }

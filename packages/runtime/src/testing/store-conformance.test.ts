@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest'
+import type { Store } from '../contracts/store.ts'
+import { memoryUnderTest } from './conformance/places.ts'
+import { storeConformance } from './store-conformance.ts'
+
+/** Runs the suite over a broken store; gives the ids at the start of the titles of the tests that failed. */
+async function failures(breakIt: (store: Store) => Partial<Store>): Promise<string[]> {
+  const bodies: { title: string; body: () => Promise<void> }[] = []
+  storeConformance({
+    name: 'broken',
+    open: async () => {
+      const { store, remove } = await memoryUnderTest()
+      return { store: withMethods(store, breakIt(store)), another: null, remove }
+    },
+    capabilities: { durable: false, sharedBetweenProcesses: false },
+    test: { describe: (_title, body) => body(), it: (title, body) => bodies.push({ title, body }) },
+  })
+  const failed: string[] = []
+  for (const { title, body } of bodies) {
+    try {
+      await body()
+    } catch {
+      failed.push(title.slice(0, 7))
+    }
+  }
+  expect(bodies.length).toBeGreaterThan(40)
+  return failed
+}
+
+function withMethods(store: Store, over: Partial<Store>): Store {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(over, name) ?? Reflect.get(target, name)
+      // Methods of the store use private fields and must be called on the store itself.
+      return typeof method === 'function' ? method.bind(target) : method
+    },
+  })
+}
+
+const FAR = Number.MAX_SAFE_INTEGER
+
+/** Each breaks one promise, and names a behaviour whose test must fail. */
+const PLANTED: readonly [string, string, (store: Store) => Partial<Store>][] = [
+  [
+    'a fenced commit is told as committed',
+    'STO-004',
+    (store) => ({
+      commit: async (commits) =>
+        (await store.commit(commits)).map((result) => (result.status === 'fenced' ? { status: 'committed' } : result)),
+    }),
+  ],
+  [
+    'a batch fails as a whole',
+    'STO-005',
+    (store) => ({
+      commit: async (commits) => {
+        const results = await store.commit(commits)
+        return results.find((result) => result.status !== 'committed')
+          ? results.map(() => ({ status: 'fenced' }))
+          : results
+      },
+    }),
+  ],
+  [
+    'requests are lost',
+    'STO-003',
+    (store) => ({ commit: (commits) => store.commit(commits.map((each) => ({ ...each, requests: [] }))) }),
+  ],
+  [
+    'effects are not claimed',
+    'STO-030',
+    (store) => ({ commit: (commits) => store.commit(commits.map((each) => ({ ...each, effects: [] }))) }),
+  ],
+  [
+    'a release reads the inbox away',
+    'STO-013',
+    (store) => ({
+      commit: async (commits) => {
+        const all = await Promise.all(
+          commits.map(async (each) => ({
+            ...each,
+            consumed: each.release ? (await store.inbox(each.tenant, each.runId)).map((row) => row.row) : each.consumed,
+          })),
+        )
+        return store.commit(all)
+      },
+    }),
+  ],
+  [
+    'rows are never consumed',
+    'STO-012',
+    (store) => ({ commit: (commits) => store.commit(commits.map((each) => ({ ...each, consumed: [] }))) }),
+  ],
+  ['slots are not unique', 'STO-011', (store) => ({ post: (item) => store.post({ ...item, slot: null }) })],
+  [
+    'ids of rows are not unique',
+    'STO-010',
+    (store) => ({ post: (item) => store.post({ ...item, id: `${item.id}${item.body}` }) }),
+  ],
+  ['live leases are taken', 'STO-021', (store) => ({ claim: (request) => store.claim({ ...request, now: FAR }) })],
+  ['expired leases are left', 'STO-021', (store) => ({ claim: (request) => store.claim({ ...request, now: 0 }) })],
+  [
+    'signatures are ignored',
+    'STO-023',
+    (store) => ({ claim: (request) => store.claim({ ...request, signatures: null }) }),
+  ],
+  [
+    'heartbeats never tell what is lost',
+    'STO-027',
+    (store) => ({
+      heartbeat: async (...call) => {
+        await store.heartbeat(...call)
+        return []
+      },
+    }),
+  ],
+  [
+    'request ids start several runs',
+    'STO-002',
+    (store) => ({ create: (run) => store.create({ ...run, requestId: run.runId }) }),
+  ],
+  [
+    'the tenant of a list is ignored',
+    'STO-050',
+    (store) => ({
+      runs: async (filter) => [
+        ...(await store.runs({ ...filter, tenant: 'acme' })),
+        ...(await store.runs({ ...filter, tenant: 'other' })),
+      ],
+    }),
+  ],
+  [
+    'a switch of one tenant reaches another',
+    'STO-051',
+    (store) => ({ putKillSwitch: (row) => store.putKillSwitch({ ...row, tenant: 'acme' }) }),
+  ],
+  [
+    'export leaves one out',
+    'STO-040',
+    (store) => ({
+      export: async (after, limit) => (await store.export(after, limit)).filter((each) => each.position !== 4),
+    }),
+  ],
+  ['destroyed keys come back', 'STO-037', () => ({ destroyKey: async () => undefined })],
+  [
+    'a page repeats its cursor',
+    'STO-042',
+    (store) => ({
+      runs: (filter) =>
+        store.runs(
+          filter.before ? { ...filter, before: { ...filter.before, runId: `${filter.before.runId}x` } } : filter,
+        ),
+    }),
+  ],
+  [
+    'closing a request does nothing',
+    'STO-039',
+    (store) => ({ commit: (commits) => store.commit(commits.map((each) => ({ ...each, closed: [] }))) }),
+  ],
+]
+
+describe('the conformance suite', () => {
+  it('STO-046: finds nothing in an honest store, and each planted fault', async () => {
+    expect(await failures(() => ({}))).toEqual([])
+    for (const [what, id, breakIt] of PLANTED) expect(await failures(breakIt), what).toContain(id)
+  })
+})
