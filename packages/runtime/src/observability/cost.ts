@@ -174,7 +174,8 @@ function usageLines(activities: readonly ActivityView[], kind: 'model' | 'tool')
     const last = activity.outcomes.at(-1)
     const of = last?.kind ?? activity.intent?.proposal.kind
     const name = last?.name ?? activity.intent?.proposal.name
-    if (of !== kind || name === undefined) continue
+    // What an activity reads for itself is free and is not a call of its tool.
+    if (of !== kind || name === undefined || last?.ask.parent) continue
     lines.set(name, withCall(lines.get(name) ?? emptyLine(name), activity, last))
   }
   return [...lines.values()].sort((a, b) => (a.name < b.name ? -1 : 1))

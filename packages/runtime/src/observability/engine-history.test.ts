@@ -166,6 +166,13 @@ describe('histories that the engine wrote', () => {
     expect(costOf(records).spent.cost_nano_usd).toBe(row?.costNanoUsd)
     const text = renderExplanation(explain(records, { now: 0 }))
     expect(text).toContain('`pay.send` (payments.write, irreversible) succeeded')
+    expect(text).toContain("A read for the reviewer's preview of `pay.send` succeeded; nothing was changed by it.")
+    expect(text.match(/`pay\.send` \(payments\.write\) succeeded/g)).toHaveLength(1)
+    expect(costOf(records).byTool.map((line) => [line.name, line.calls])).toEqual([
+      ['pay.send', 1],
+      ['records.drop', 1],
+      ['records.get', 2],
+    ])
     expect(text).not.toMatch(/secret|fine by me/)
   })
 

@@ -217,11 +217,16 @@ function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefine
     const used = `${record.usage?.input_tokens ?? 0} tokens in, ${record.usage?.output_tokens ?? 0} out, ${dollars(record.settled.cost_nano_usd)}`
     return `Agent ${name(record.agent ?? '')} called model ${name(record.name)}, which ${ended} in ${duration(record.latency_ms)} (${used})${detail}.`
   }
+  // What an activity reads for itself has its name, and is not the activity.
+  if (record.ask.parent)
+    return `A read for ${PHASES[record.ask.parent.phase]} of ${name(record.name)} ${ended}${detail}; nothing was changed by it.`
   const verdict = record.decision ? `; ${verdictText(record.decision)}` : ''
   const resolved = record.resolved_by ? `, as ${RESOLVED[record.resolved_by]} settled` : ''
   const hash = record.effect_hash ? `; effect hash ${name(record.effect_hash)}` : ''
   return `${name(record.name)} (${record.class}) ${ended}${resolved}${verdict}${hash}${detail}.`
 }
+
+const PHASES = { facts: 'the policy facts', preview: "the reviewer's preview", reconcile: 'the look-up' } as const
 
 const RESOLVED = {
   lookup: "the tool's own look-up",
