@@ -4,8 +4,9 @@
  *   node --conditions=signalbox-source main.ts --data DIR [--port N] [--bind 127.0.0.1] [--inbox DIR] [--ledger FILE]
  *     [--with-parent] [--test-faults]
  *
- * Prints one line `{"ready":true,"port":N}` when it answers. Ends on SIGTERM and SIGINT, and with `--with-parent` also
- * when its standard input or IPC channel closes. A wrong start prints `{"ready":false,"code":…}` and exits 1.
+ * Prints one line `{"ready":true,"port":N}` when it answers. Ends on SIGTERM and SIGINT. With `--with-parent` it ends
+ * when its standard input or IPC channel closes, and leaves SIGINT, which a terminal sends to all, to its parent. A
+ * wrong start prints `{"ready":false,"code":…}` and exits 1.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -53,7 +54,7 @@ async function main(): Promise<void> {
     void world.close().then(() => process.exit(0))
   }
   process.on('SIGTERM', end)
-  process.on('SIGINT', end)
+  process.on('SIGINT', options.withParent ? () => {} : end)
   if (options.withParent) {
     if (process.connected) process.on('disconnect', end)
     else process.stdin.on('end', end).on('close', end).on('error', end).resume()

@@ -40,7 +40,7 @@ export function toolCtx(
       headers: outboundHeaders(ask),
       idempotencyKey: unsafe ? key : null,
       signal: options.signal,
-      beforeSend: () => guardSend(ask),
+      beforeSend: () => guardSend(ask, options.reading),
       onSend: () => {
         if (options.seen) options.seen.sent += 1
       },
@@ -72,13 +72,14 @@ export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
 
 /**
  * Checked right before anything is sent (ENGINE R4): the lease is held, the intent's deadline has not passed, nothing
- * new may start, and no kill switch is engaged. Throws; what it throws means that nothing was sent.
+ * new may start, and no kill switch is engaged. Throws; what it throws means that nothing was sent. The deadline is that
+ * of the effect: a look-up comes after it, so it does not bind `reading`.
  */
-export async function guardSend(ask: Ask): Promise<void> {
+export async function guardSend(ask: Ask, reading = false): Promise<void> {
   const { run } = ask
   const now = run.env.host.now()
   if (run.dead || now >= run.leaseUntil) throw new SignalboxError('FENCED', 'this worker no longer holds the run')
-  if (ask.intent && now >= timeOf(ask.intent.not_after))
+  if (!reading && ask.intent && now >= timeOf(ask.intent.not_after))
     throw new SignalboxError('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
   const switches = await run.env.store.killSwitches(run.tenant)
   const subject = { tenant: run.tenant, workflow: run.spec.name, tool: ask.name, class: ask.class }
