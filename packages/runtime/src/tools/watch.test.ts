@@ -114,6 +114,14 @@ describe('outsideWatch', () => {
     expect(calls).toHaveLength(1)
   })
 
+  it('TOL-035: the one who is told may abort the call at once', async () => {
+    stop()
+    const abort = new AbortController()
+    stop = outsideWatch(() => abort.abort(new Error('stopped')))
+    const call = runIn(at('node'), () => fetch(`http://127.0.0.1:${port}/`, { signal: abort.signal }))
+    await expect(call).rejects.toThrow('stopped')
+  })
+
   it('TOL-034: the mediated fetch is let be wherever it is used', async () => {
     await runIn(at('node'), async () => {
       await (await mediatedFetch()(`http://127.0.0.1:${port}/`)).text()

@@ -23,7 +23,7 @@ const SOCKETS: Readonly<Record<string, string>> = { 'net.client.socket': 'socket
 
 /**
  * Starts watching; the returned function stops. `onCall` is called once for each call that a place makes without being
- * mediated: at once for requests, in the same tick's microtasks for bare sockets. Loopback counts like any host.
+ * mediated, in the microtasks of the tick in which it began. Loopback counts like any host.
  */
 export function outsideWatch(onCall: (call: OutsideCall) => void): () => void {
   const seen = new WeakSet<object>()
@@ -35,7 +35,9 @@ export function outsideWatch(onCall: (call: OutsideCall) => void): () => void {
     if (!place || !isObject(request) || seen.has(request)) return
     seen.add(request)
     owed.set(place, (owed.get(place) ?? 0) + 1)
-    onCall({ place, host: hostIn(request) })
+    const host = hostIn(request)
+    // Whoever is told may abort the request, which its maker cannot take while it is still making it.
+    queueMicrotask(() => onCall({ place, host }))
   }
   const onSocket = (host: string): void => {
     const place = unmediated()
