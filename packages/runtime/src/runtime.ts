@@ -13,7 +13,7 @@ import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './e
 import { Hub } from './engine/hub.ts'
 import { createRuns } from './engine/runs.ts'
 import { Worker, type WorkerOptions } from './engine/worker.ts'
-import { type GuardedFetchOptions, guardedFetch, outsideWatch, runIn } from './tools/index.ts'
+import { type GuardedFetchOptions, guardedFetch, mediatedModels, outsideWatch, runIn } from './tools/index.ts'
 
 /** Version of this runtime, recorded with every run. */
 export const RUNTIME_VERSION = '0.1.0'
@@ -72,7 +72,7 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
     store: options.store,
     vault: options.vault,
     policy: options.policy,
-    models: options.models,
+    models: mediatedModels(options.models),
     workflows: new Map(workflows.map((spec) => [spec.signature, spec])),
     mode: options.mode ?? 'development',
     limits: { ...DEFAULT_LIMITS, ...options.limits },

@@ -23,7 +23,10 @@ let mock: LLMock
 
 beforeAll(async () => {
   mock = new LLMock({ port: 0 })
-  mock.on({ userMessage: 'pay', hasToolResult: false }, { toolCalls: [{ id: 'c1', name: 'bank_pay', arguments: '{"to":"bob"}' }] })
+  mock.on(
+    { userMessage: 'pay', hasToolResult: false },
+    { toolCalls: [{ id: 'c1', name: 'bank_pay', arguments: '{"to":"bob"}' }] },
+  )
   mock.on({ userMessage: 'pay', hasToolResult: true }, { content: '{"done":true}' })
   await mock.start()
 })
@@ -52,7 +55,14 @@ async function play(model: string, more: Partial<ModelsOptions> = {}) {
     input: z.string(),
     output: z.object({ done: z.boolean() }),
   })
-  const desk = workflow({ name: 'desk', version: '1.0.0', input: z.string(), output: z.object({ done: z.boolean() }), budget, state: {} })
+  const desk = workflow({
+    name: 'desk',
+    version: '1.0.0',
+    input: z.string(),
+    output: z.object({ done: z.boolean() }),
+    budget,
+    state: {},
+  })
     .agent('clerk', clerk, { prompt: (text) => text })
     .start('clerk')
     .output('clerk')
@@ -81,11 +91,13 @@ describe('an agent in a run', () => {
     ['openai/gpt-5', false],
     ['openai-compatible/llama3', true],
     ['openai-compatible/llama3', false],
-  ] as const)('AGT-060, TOL-034: %s, streaming %s: same output, effects and records, nothing beside the door', async (model, streaming) => {
-    const { result, paid, types } = await play(model, { streaming })
-    expect(result).toMatchObject({ status: 'completed', output: { done: true } })
-    expect(paid).toHaveLength(1)
-    expect(types).toMatchInlineSnapshot(`
+  ] as const)(
+    'AGT-060, TOL-034: %s, streaming %s: same output, effects and records, nothing beside the door',
+    async (model, streaming) => {
+      const { result, paid, types } = await play(model, { streaming })
+      expect(result).toMatchObject({ status: 'completed', output: { done: true } })
+      expect(paid).toHaveLength(1)
+      expect(types).toMatchInlineSnapshot(`
       [
         "run.started",
         "segment.started",
@@ -101,5 +113,6 @@ describe('an agent in a run', () => {
         "run.completed",
       ]
     `)
-  })
+    },
+  )
 })

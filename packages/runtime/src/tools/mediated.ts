@@ -1,6 +1,31 @@
+import type { ModelHandle, ModelPort } from '../contracts/model.ts'
 import { mediatedCall } from './place.ts'
 
-/** A fetch for adapters of our own (models): through the door wherever it is asked for, so the watch lets it be. */
-export function mediatedFetch(base: typeof fetch = globalThis.fetch): typeof fetch {
-  return (input, init) => mediatedCall(() => base(input, init))
+/**
+ * The same models, their sends told apart from user code's: a handler asks for a model call, but the door makes it, so
+ * the watch lets it be.
+ */
+export function mediatedModels(models: ModelPort): ModelPort {
+  const wrapped = new WeakMap<ModelHandle, ModelHandle>()
+  return {
+    resolve: (id) => {
+      const handle = models.resolve(id)
+      const known = wrapped.get(handle) ?? mediatedHandle(handle)
+      wrapped.set(handle, known)
+      return known
+    },
+  }
+}
+
+function mediatedHandle(handle: ModelHandle): ModelHandle {
+  return {
+    id: handle.id,
+    provider: handle.provider,
+    scripted: handle.scripted,
+    get price() {
+      return handle.price
+    },
+    inputUpperBound: (request) => handle.inputUpperBound(request),
+    call: (request, options) => mediatedCall(() => handle.call(request, options)),
+  }
 }

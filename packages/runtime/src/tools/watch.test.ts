@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import http, { createServer, type Server } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ModelHandle } from '../contracts/model.ts'
 import { guardedFetch } from './fetch.ts'
-import { mediatedFetch } from './mediated.ts'
+import { mediatedModels } from './mediated.ts'
 import { type Place, runIn } from './place.ts'
 import { type OutsideCall, outsideWatch } from './watch.ts'
 
@@ -122,13 +123,27 @@ describe('outsideWatch', () => {
     await expect(call).rejects.toThrow('stopped')
   })
 
-  it('TOL-034: the mediated fetch is let be wherever it is used', async () => {
-    await runIn(at('node'), async () => {
-      await (await mediatedFetch()(`http://127.0.0.1:${port}/`)).text()
-      expect(calls).toEqual([])
-      await byFetch()
-    })
-    expect(calls).toHaveLength(1)
+  it('TOL-034: a model call is let be wherever it is asked for', async () => {
+    const plain: ModelHandle = {
+      id: 'own/model',
+      provider: 'own',
+      scripted: false,
+      get price(): never {
+        throw new Error('no price')
+      },
+      inputUpperBound: () => 7,
+      call: async () => {
+        await byFetch()
+        throw new Error('answered')
+      },
+    }
+    const model = mediatedModels({ resolve: () => plain }).resolve('own/model')
+    const request = { messages: [], tools: [], maxOutputTokens: 1, outputSchema: null }
+    const options = { signal: new AbortController().signal, headers: {}, onDelta: () => undefined }
+    const asked = runIn(at('node'), () => model.call(request, options))
+    await expect(asked).rejects.toThrow('answered')
+    expect([calls, model.id, model.inputUpperBound(request)]).toEqual([[], 'own/model', 7])
+    expect(() => model.price).toThrow('no price')
   })
 
   it('TOL-033: after the watch stops nothing is reported', async () => {
