@@ -1,0 +1,157 @@
+import type { Client, EndpointOutput, Me, RunStatusView } from '@signalbox/protocol'
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useSession } from './session.tsx'
+
+/** Keys of everything that is read; the first word is what a change makes stale. */
+export const keys = {
+  me: ['me'] as const,
+  workflows: ['workflows'] as const,
+  runs: (statuses: readonly RunStatusView[]) => ['runs', statuses.join(',')] as const,
+  run: (id: string) => ['run', id] as const,
+  checkpoints: (id: string) => ['run', id, 'checkpoints'] as const,
+  explanation: (id: string) => ['run', id, 'explanation'] as const,
+  approvals: ['approvals'] as const,
+  approval: (id: string) => ['approvals', id] as const,
+  questions: ['questions'] as const,
+  question: (id: string) => ['questions', id] as const,
+  killSwitches: ['kill-switches'] as const,
+}
+
+/** How often lists are read again while they are on screen. */
+const LIST_MS = 2500
+const SLOW_MS = 15_000
+
+/** Who is signed in and what they may do. */
+export function useMe() {
+  const { client } = useSession()
+  return useQuery({ queryKey: keys.me, queryFn: () => client.me(), staleTime: 60_000 })
+}
+
+/** Who is signed in, below the shell that waits for it. */
+export function useSignedIn(): Me {
+  const { data } = useMe()
+  if (!data) throw new Error('useSignedIn needs the shell')
+  return data
+}
+
+/** Workflows with their models; tells which models answer from a script. */
+export function useWorkflows() {
+  const { client } = useSession()
+  return useQuery({ queryKey: keys.workflows, queryFn: () => client.workflows(), staleTime: 60_000 })
+}
+
+/** Whether a model's answers come from a script. False while it is not known. */
+export function useScripted(): (model: string) => boolean {
+  const { data } = useWorkflows()
+  const scripted = new Set(data?.workflows.flatMap((each) => each.models.filter((m) => m.scripted).map((m) => m.id)))
+  return (model) => scripted.has(model)
+}
+
+/** Runs, newest first, by page; the first pages are read again as they grow old. */
+export function useRuns(statuses: readonly RunStatusView[]) {
+  const { client } = useSession()
+  return useInfiniteQuery({
+    queryKey: keys.runs(statuses),
+    queryFn: ({ pageParam }) =>
+      client.listRuns({
+        query: { limit: 50, status: statuses.length > 0 ? statuses.join(',') : undefined, before: pageParam },
+      }),
+    initialPageParam: undefined as string | undefined, // the first page has no cursor
+    getNextPageParam: (page) => page.next ?? undefined,
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** One run with its timeline. The live stream makes it stale; the interval catches what the stream missed. */
+export function useRun(id: string) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.run(id),
+    queryFn: () => client.run({ params: { id } }),
+    refetchInterval: SLOW_MS,
+  })
+}
+
+/** Restore points of a run, newest first. */
+export function useCheckpoints(id: string, enabled: boolean) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.checkpoints(id),
+    queryFn: () => client.checkpoints({ params: { id } }),
+    enabled,
+  })
+}
+
+/** A run told in plain language. */
+export function useExplanation(id: string, enabled: boolean) {
+  const { client } = useSession()
+  return useQuery({ queryKey: keys.explanation(id), queryFn: () => client.explain({ params: { id } }), enabled })
+}
+
+/** All approvals of the tenant, open and decided, oldest first. */
+export function useApprovals() {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.approvals,
+    queryFn: () => client.approvals({ query: { limit: 500 } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** One approval with its packet. */
+export function useApproval(id: string) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.approval(id),
+    queryFn: () => client.approval({ params: { id } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** All questions about effects, oldest first. */
+export function useQuestions() {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.questions,
+    queryFn: () => client.questions({ query: { limit: 500 } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** One question with its packet. */
+export function useQuestion(id: string) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.question(id),
+    queryFn: () => client.question({ params: { id } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** Kill switches, newest first. */
+export function useKillSwitches() {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.killSwitches,
+    queryFn: () => client.killSwitches(),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** Something that a person changes. Whatever may show it is read again afterwards, after a refusal too. */
+export function useChange<V>(change: (client: Client, input: V) => Promise<unknown>) {
+  const { client } = useSession()
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (input: V) => change(client, input),
+    onSettled: () =>
+      Promise.all(
+        ['runs', 'run', 'approvals', 'questions', 'kill-switches'].map((first) =>
+          queries.invalidateQueries({ queryKey: [first] }),
+        ),
+      ),
+  })
+}
+
+/** One page of runs. */
+export type RunPage = EndpointOutput<'listRuns'>

@@ -1,0 +1,55 @@
+import { ENDED, type Me, type RunSummary } from '@signalbox/protocol'
+
+/** Why an action is not possible now, as a sentence for the person; null when it is possible. */
+export type Blocked = string | null
+
+const READABLE = 'your role only reads'
+
+/** Whether this person may cancel this run. */
+export function cancelBlocked(me: Me, run: RunSummary): Blocked {
+  if (ENDED.includes(run.status)) return `The run is over: it is ${run.status}.`
+  if (run.status === 'stopping') return 'The run is stopping already.'
+  if (me.permissions.includes('runs.cancel')) return null
+  if (!me.permissions.includes('runs.cancel_own')) return `Cancelling needs the operator or the requester: ${READABLE}.`
+  return run.principal === me.principal.id ? null : 'You can cancel your own runs only; an operator can cancel any.'
+}
+
+/** Whether this person may resume this run. */
+export function resumeBlocked(me: Me, run: RunSummary): Blocked {
+  if (run.status !== 'parked') return `Only a parked run can be resumed; this one is ${run.status}.`
+  return operateBlocked(me, 'Resuming')
+}
+
+/** Whether this person may restore this run. */
+export function restoreBlocked(me: Me, run: RunSummary): Blocked {
+  if (run.status === 'terminated') return 'A terminated run cannot be restored.'
+  return operateBlocked(me, 'Restoring')
+}
+
+/** Whether this person may engage or lift kill switches. */
+export function killSwitchBlocked(me: Me): Blocked {
+  return me.permissions.includes('kill_switches.write') ? null : 'Kill switches need the operator role.'
+}
+
+function operateBlocked(me: Me, verb: string): Blocked {
+  return me.permissions.includes('runs.operate') ? null : `${verb} needs the operator role.`
+}
+
+const DECIDE_CODES: Readonly<Record<string, string>> = {
+  APPROVAL_SELF: 'You requested this run: the requester cannot decide.',
+  APPROVAL_NOT_ALLOWED: 'You lack a role that the policy asks for.',
+  APPROVAL_DECIDED: 'Someone has decided already.',
+  APPROVAL_EXPIRED: 'The deadline has passed: silence denied it.',
+  APPROVAL_VOID: 'What was to be approved has changed since.',
+  CONTENT_ERASED: 'The content was erased: there is nothing to review.',
+  FORBIDDEN: 'Your role does not decide approvals.',
+  RUN_ENDED: 'The run is over.',
+}
+
+/** Why an approval or question cannot be answered, from the server's closed code. */
+export function decideBlocked(item: { can_decide: boolean; cannot_decide_code: string | null }): Blocked {
+  if (item.can_decide) return null
+  const code = item.cannot_decide_code
+  if (code === null) return 'You cannot answer this one.'
+  return DECIDE_CODES[code] ?? `You cannot answer this one (${code}).`
+}

@@ -1,0 +1,99 @@
+import type { RequestSummary } from '@signalbox/protocol'
+import { useMemo } from 'react'
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router'
+import { useApprovals, useQuestions } from '../../api/queries.ts'
+import { useKeys, useTitle } from '../../lib/hooks.ts'
+import { itemPath, paths } from '../../paths.ts'
+import { Icon } from '../../ui/icon.tsx'
+import { Empty, Loaded } from '../../ui/states.tsx'
+import { ApprovalDetailView } from './approval.tsx'
+import { InboxList } from './list.tsx'
+import { QuestionDetailView } from './question.tsx'
+
+/** Everything that waits for a person, and what was decided: a list beside the item that is open. */
+export function InboxPage({ kind }: { kind: 'approval' | 'question' }) {
+  useTitle('Approvals')
+  const { id } = useParams()
+  const [params] = useSearchParams()
+  const decided = params.get('show') === 'decided'
+  const approvals = useApprovals()
+  const items = useItems(decided)
+  useInboxKeys(items, id, decided)
+  return (
+    <>
+      <div className="mb-4 flex flex-wrap items-center justify-between gap-3">
+        <h1 className="text-xl font-semibold tracking-tight">Approvals and questions</h1>
+        <nav aria-label="Which items" className="flex gap-1.5">
+          <Which to={paths.inbox()} current={!decided}>
+            Open
+          </Which>
+          <Which to={paths.decided()} current={decided}>
+            Decided
+          </Which>
+        </nav>
+      </div>
+      <div className="grid items-start gap-4 lg:grid-cols-[22rem_minmax(0,1fr)]">
+        <section aria-label={decided ? 'Decided items' : 'Open items'} className={`card ${id ? 'hidden lg:block' : ''}`}>
+          <Loaded query={approvals} what="approvals">
+            {() => <InboxList items={items} selected={id} decided={decided} />}
+          </Loaded>
+        </section>
+        {id ? (
+          <div className="min-w-0">
+            <Link
+              to={decided ? paths.decided() : paths.inbox()}
+              className="link mb-3 inline-flex items-center gap-1 text-sm lg:hidden"
+            >
+              <Icon name="back" /> All items
+            </Link>
+            {kind === 'question' ? <QuestionDetailView key={id} id={id} /> : <ApprovalDetailView key={id} id={id} />}
+          </div>
+        ) : (
+          <div className="card hidden lg:block">
+            <Empty title="Choose an item" icon="keyboard">
+              <kbd>j</kbd> and <kbd>k</kbd> move through the list, <kbd>a</kbd> approves, <kbd>r</kbd> rejects,{' '}
+              <kbd>?</kbd> shows all keys.
+            </Empty>
+          </div>
+        )}
+      </div>
+    </>
+  )
+}
+
+function Which({ to, current, children }: { to: string; current: boolean; children: string }) {
+  return (
+    <Link
+      to={to}
+      aria-current={current ? 'page' : undefined}
+      className={`rounded-full border px-3 py-0.5 text-sm font-medium ${current ? 'border-accent bg-accent-soft text-accent' : 'border-line bg-surface text-muted hover:text-ink'}`}
+    >
+      {children}
+    </Link>
+  )
+}
+
+/** Approvals and questions in one list: open ones by deadline, decided ones newest first. */
+function useItems(decided: boolean): readonly RequestSummary[] {
+  const approvals = useApprovals().data?.approvals
+  const questions = useQuestions().data?.questions
+  return useMemo(() => {
+    const all = [...(approvals ?? []), ...(questions ?? [])].filter((each) => (each.state === 'open') !== decided)
+    const order = (each: RequestSummary) =>
+      decided ? -Date.parse(each.decided_at ?? each.deadline) : Date.parse(each.deadline)
+    return all.sort((a, b) => order(a) - order(b))
+  }, [approvals, questions, decided])
+}
+
+
+function useInboxKeys(items: readonly RequestSummary[], selected: string | undefined, decided: boolean): void {
+  const navigate = useNavigate()
+  const move = (by: number) => {
+    const at = items.findIndex((item) => item.id === selected)
+    const next = items[at < 0 ? (by > 0 ? 0 : items.length - 1) : Math.min(items.length - 1, Math.max(0, at + by))]
+    if (!next) return
+    navigate(itemPath(next, decided), { replace: selected !== undefined })
+    document.getElementById(`item-${next.id}`)?.focus()
+  }
+  useKeys({ j: () => move(1), k: () => move(-1) })
+}

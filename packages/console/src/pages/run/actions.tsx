@@ -1,0 +1,98 @@
+import type { RunDetail } from '@signalbox/protocol'
+import { useState } from 'react'
+import { useNavigate } from 'react-router'
+import { useChange, useSignedIn } from '../../api/queries.ts'
+import { cancelBlocked, resumeBlocked, restoreBlocked } from '../../lib/permissions.ts'
+import { paths } from '../../paths.ts'
+import { GuardedButton } from '../../ui/basics.tsx'
+import { ConfirmDialog } from '../../ui/dialog.tsx'
+
+/** Resume, restore and cancel. What is not possible stays visible and says why. */
+export function RunActions({ detail }: { detail: RunDetail }) {
+  const me = useSignedIn()
+  const navigate = useNavigate()
+  const [open, setOpen] = useState<'resume' | 'cancel' | null>(null)
+  const { run } = detail
+  const close = () => setOpen(null)
+  const reasons = [
+    ['Resume', resumeBlocked(me, run)],
+    ['Restore', restoreBlocked(me, run)],
+    ['Cancel', cancelBlocked(me, run)],
+  ] as const
+  return (
+    <div className="flex max-w-full flex-col gap-1.5 sm:items-end">
+      <div className="flex flex-wrap gap-2">
+        <GuardedButton showWhy={false} kind="primary" blocked={reasons[0][1]} onClick={() => setOpen('resume')}>
+          Resume
+        </GuardedButton>
+        <GuardedButton
+          showWhy={false}
+          blocked={reasons[1][1]}
+          onClick={() => navigate(paths.run(run.run_id, 'checkpoints'), { replace: true })}
+        >
+          Restore…
+        </GuardedButton>
+        <GuardedButton showWhy={false} kind="danger" blocked={reasons[2][1]} onClick={() => setOpen('cancel')}>
+          Cancel run
+        </GuardedButton>
+      </div>
+      <ul aria-hidden="true" className="text-xs text-muted sm:text-right">
+        {reasons.map(([name, why]) => (why === null ? null : <li key={name}>{`${name}: ${lowerFirst(why)}`}</li>))}
+      </ul>
+      {open === 'resume' ? <ResumeDialog id={run.run_id} onClose={close} /> : null}
+      {open === 'cancel' ? <CancelDialog id={run.run_id} onClose={close} /> : null}
+    </div>
+  )
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}
+
+function ResumeDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const resume = useChange<string>((client, reason) => client.resume({ params: { id }, body: { reason } }))
+  return (
+    <ConfirmDialog
+      title="Resume this run"
+      action="Resume"
+      pending={resume.isPending}
+      error={resume.error}
+      onClose={onClose}
+      onConfirm={(reason) => resume.mutate(reason, { onSuccess: onClose })}
+    >
+      <p>The run goes on from its head. Finished activities are answered from the journal; nothing is sent twice.</p>
+    </ConfirmDialog>
+  )
+}
+
+function CancelDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const [terminate, setTerminate] = useState(false)
+  const cancel = useChange<string>((client, reason) =>
+    client.cancel({ params: { id }, body: { reason, ...(terminate ? { terminate } : {}) } }),
+  )
+  return (
+    <ConfirmDialog
+      title="Cancel this run"
+      action={terminate ? 'Terminate run' : 'Cancel run'}
+      kind="danger"
+      {...(terminate ? { word: 'terminate' } : {})}
+      pending={cancel.isPending}
+      error={cancel.error}
+      onClose={onClose}
+      onConfirm={(reason) => cancel.mutate(reason, { onSuccess: onClose })}
+    >
+      <p>Open approvals are cancelled. The run ends when what was sent is settled; it is then over for good.</p>
+      <label className="flex items-start gap-2">
+        <input
+          type="checkbox"
+          className="mt-1 size-4 accent-accent"
+          checked={terminate}
+          onChange={(event) => setTerminate(event.target.checked)}
+        />
+        <span>
+          Terminate: do not wait for the step that runs now. Effects that were sent may stay without a known outcome.
+        </span>
+      </label>
+    </ConfirmDialog>
+  )
+}

@@ -1,0 +1,93 @@
+import type { RunDetail } from '@signalbox/protocol'
+import { Link } from 'react-router'
+import type { Live } from '../../api/live.ts'
+import { useScripted } from '../../api/queries.ts'
+import { count, RUN_STATUS } from '../../lib/words.ts'
+import { paths } from '../../paths.ts'
+import { Badge, ScriptedTag } from '../../ui/basics.tsx'
+import { Icon } from '../../ui/icon.tsx'
+import { Countdown } from '../../ui/time.tsx'
+import { RunActions } from './actions.tsx'
+
+/** Status in words, why, what it waits for, and what can be done about it. */
+export function RunHeader({ detail, live }: { detail: RunDetail; live: Live }) {
+  const { run } = detail
+  const scripted = useScripted()
+  const usesScript = detail.timeline.some((step) => step.activities.some((a) => a.kind === 'model' && scripted(a.name)))
+  return (
+    <header className="card px-4 py-4 sm:px-5">
+      <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
+        <div className="min-w-0">
+          <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5">
+            <h1 className="text-xl font-semibold tracking-tight breakable">
+              {run.workflow} <span className="font-normal text-muted">{run.version}</span>
+            </h1>
+            <Badge phrase={RUN_STATUS[run.status]} />
+            <LiveState live={live} />
+            {usesScript ? <ScriptedTag /> : null}
+          </div>
+          <p className="mt-0.5 font-mono text-xs text-muted breakable">{run.run_id}</p>
+        </div>
+        <RunActions detail={detail} />
+      </div>
+      <p className="untrusted mt-3 max-w-prose text-base">{detail.why}</p>
+      {detail.open.length > 0 ? <OpenRequests detail={detail} /> : null}
+      {detail.undone.length > 0 ? (
+        <p className="mt-2 text-sm text-bad">
+          <strong>{count(detail.undone.length, 'step')} left undone:</strong>{' '}
+          <span className="breakable">{detail.undone.join(', ')}</span>
+        </p>
+      ) : null}
+    </header>
+  )
+}
+
+function OpenRequests({ detail }: { detail: RunDetail }) {
+  return (
+    <ul className="mt-3 flex flex-col gap-1.5" aria-label="Waits for a person">
+      {detail.open.map((each) => (
+        <li key={each.id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md bg-warn-soft px-3 py-1.5 text-sm">
+          <Icon name={each.kind === 'question' ? 'question' : 'person'} className="text-warn" />
+          {each.kind === 'request' ? (
+            <span className="font-semibold">Input for {each.tool}</span>
+          ) : (
+            <Link
+              className="link font-semibold"
+              to={each.kind === 'question' ? paths.question(each.id) : paths.approval(each.id)}
+            >
+              {each.kind === 'question' ? `Did ${each.tool} happen?` : `Approval of ${each.tool}`}
+            </Link>
+          )}
+          <span className="text-muted">{each.class}</span>
+          <span className="ml-auto">
+            <Countdown deadline={each.deadline} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+const LIVE_WORDS: Record<Live['state'], string> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  lost: 'Live view lost, reading every 15 s',
+  ended: '',
+}
+
+function LiveState({ live }: { live: Live }) {
+  const words = LIVE_WORDS[live.state]
+  return (
+    <span role="status" className="inline-flex items-center gap-1.5 text-xs text-muted">
+      {words ? (
+        <>
+          <span
+            aria-hidden="true"
+            className={`size-1.5 rounded-full ${live.state === 'live' ? 'pulse bg-ok' : 'bg-line-strong'}`}
+          />
+          {words}
+        </>
+      ) : null}
+    </span>
+  )
+}

@@ -1,0 +1,26 @@
+/** Every address of the console, built in one place. */
+export const paths = {
+  signIn: () => '/sign-in',
+  runs: () => '/runs',
+  run: (id: string, view?: RunView) => `/runs/${encodeURIComponent(id)}${view && view !== 'timeline' ? `/${view}` : ''}`,
+  inbox: () => '/approvals',
+  decided: () => '/approvals?show=decided',
+  approval: (id: string, decided = false) => `/approvals/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
+  question: (id: string, decided = false) => `/questions/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
+  killSwitches: () => '/kill-switches',
+} as const
+
+/** The views of one run, in the order of their tabs. */
+export const RUN_VIEWS = ['timeline', 'checkpoints', 'decisions', 'cost', 'explanation', 'content'] as const
+/** One view of a run. */
+export type RunView = (typeof RUN_VIEWS)[number]
+
+/** The view that a part of the address names; the timeline for any other text. */
+export function runViewOf(text: string | undefined): RunView {
+  return RUN_VIEWS.find((view) => view === text) ?? 'timeline'
+}
+
+/** The address of an approval or a question in the inbox. */
+export function itemPath(item: { readonly id: string; readonly kind: string }, decided: boolean): string {
+  return item.kind === 'question' ? paths.question(item.id, decided) : paths.approval(item.id, decided)
+}

@@ -1,0 +1,169 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useState } from 'react'
+import { NavLink, Outlet, useLocation, useNavigate } from 'react-router'
+import { markAway, useAway } from '../api/away.ts'
+import { isAway } from '../api/problem.ts'
+import { useApprovals, useKillSwitches, useMe, useQuestions } from '../api/queries.ts'
+import { useSession } from '../api/session.tsx'
+import { useKeys } from '../lib/hooks.ts'
+import { count } from '../lib/words.ts'
+import { paths } from '../paths.ts'
+import { HelpDialog } from './help.tsx'
+import { Icon, Mark } from './icon.tsx'
+import { Loaded } from './states.tsx'
+import { UserMenu } from './user-menu.tsx'
+
+/** The frame of every signed-in page: navigation, who is signed in, banners, help. */
+export function Shell() {
+  const me = useMe()
+  const [help, setHelp] = useState(false)
+  const navigate = useNavigate()
+  useKeys({
+    '?': () => setHelp(true),
+    '1': () => navigate(paths.runs()),
+    '2': () => navigate(paths.inbox()),
+    '3': () => navigate(paths.killSwitches()),
+  })
+  useFocusOnNavigation()
+  return (
+    <div className="flex min-h-dvh flex-col">
+      <a
+        href="#main"
+        className="sr-only focus:not-sr-only focus:absolute focus:z-20 focus:m-2 focus:rounded focus:bg-surface focus:px-3 focus:py-2"
+      >
+        Skip to the content
+      </a>
+      <header className="border-b border-line bg-surface">
+        <div className="mx-auto flex max-w-[90rem] flex-wrap items-center gap-x-6 px-4 sm:px-6">
+          <NavLink to={paths.runs()} className="flex items-center gap-2 py-2.5 text-lg font-semibold tracking-tight">
+            <Mark /> Signalbox
+          </NavLink>
+          <Navigation />
+          <div className="ml-auto flex items-center gap-1 py-1.5">
+            <button
+              type="button"
+              onClick={() => setHelp(true)}
+              aria-label="Keyboard help"
+              className="hidden rounded-md p-2 text-muted hover:bg-sunken sm:block"
+            >
+              <Icon name="keyboard" className="size-4.5" />
+            </button>
+            {me.data ? <UserMenu me={me.data} /> : null}
+          </div>
+        </div>
+      </header>
+      <AwayBanner />
+      <KillSwitchBanner />
+      <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[90rem] grow px-4 py-5 sm:px-6">
+        <Loaded query={me} what="who you are">
+          {() => <Outlet />}
+        </Loaded>
+      </main>
+      {help ? <HelpDialog onClose={() => setHelp(false)} /> : null}
+    </div>
+  )
+}
+
+/** A new page starts at its top, for the eye and for the keyboard; a change inside a page keeps the place. */
+function useFocusOnNavigation(): void {
+  const page = useLocation().pathname.split('/')[1]
+  const [last, setLast] = useState(page)
+  useEffect(() => {
+    if (page === last) return
+    setLast(page)
+    scrollTo(0, 0)
+    document.getElementById('main')?.focus({ preventScroll: true })
+  }, [page, last])
+}
+
+function Navigation() {
+  const approvals = useApprovals().data?.approvals.filter((each) => each.state === 'open').length ?? 0
+  const questions = useQuestions().data?.questions.filter((each) => each.state === 'open').length ?? 0
+  const { pathname } = useLocation()
+  const waiting = approvals + questions
+  return (
+    <nav aria-label="Main" className="order-last -mx-2 flex w-full gap-1 sm:order-none sm:mx-0 sm:w-auto">
+      <Tab to={paths.runs()} current={pathname.startsWith('/runs')}>
+        Runs
+      </Tab>
+      <Tab to={paths.inbox()} current={/^\/(approvals|questions)/.test(pathname)}>
+        Approvals
+        {waiting > 0 ? (
+          <span className="rounded-full bg-warn-soft px-1.5 text-xs font-semibold text-warn tabular-nums">
+            {waiting}
+            <span className="sr-only"> waiting for a person</span>
+          </span>
+        ) : null}
+      </Tab>
+      <Tab to={paths.killSwitches()} current={pathname.startsWith('/kill-switches')}>
+        Kill switches
+      </Tab>
+    </nav>
+  )
+}
+
+function Tab({ to, current, children }: { to: string; current: boolean; children: ReactNode }) {
+  return (
+    <NavLink
+      to={to}
+      aria-current={current ? 'page' : undefined}
+      className={`flex items-center gap-1.5 border-b-2 px-2.5 py-3 text-sm font-semibold ${current ? 'border-accent text-ink' : 'border-transparent text-muted hover:text-ink'}`}
+    >
+      {children}
+    </NavLink>
+  )
+}
+
+const PROBE_MS = 2000
+
+/** Says that the server is away, looks for it, and reads everything again when it is back. */
+function AwayBanner() {
+  const away = useAway()
+  const { client } = useSession()
+  const queries = useQueryClient()
+  useEffect(() => {
+    if (!away) return
+    const probe = async () => {
+      try {
+        await client.health()
+      } catch (error) {
+        if (isAway(error)) return
+      }
+      markAway(false)
+      await queries.invalidateQueries()
+    }
+    const timer = setInterval(() => void probe(), PROBE_MS)
+    return () => clearInterval(timer)
+  }, [away, client, queries])
+  if (!away) return null
+  return (
+    <div role="status" className="border-b border-line bg-bad-soft text-bad">
+      <p className="mx-auto flex max-w-[90rem] items-center gap-2 px-4 py-2 text-sm font-semibold sm:px-6">
+        <Icon name="warning" />
+        <span>
+          The server does not answer. Trying again by itself; what you see may be old.
+          <span className="font-normal text-ink"> Start it with `signalbox dev`.</span>
+        </span>
+      </p>
+    </div>
+  )
+}
+
+function KillSwitchBanner() {
+  const engaged = useKillSwitches().data?.kill_switches.filter((each) => each.engaged) ?? []
+  if (engaged.length === 0) return null
+  return (
+    <div role="status" className="border-b border-line bg-warn-soft text-warn">
+      <p className="mx-auto flex max-w-[90rem] items-center gap-2 px-4 py-2 text-sm sm:px-6">
+        <Icon name="stop" />
+        <span className="breakable">
+          <strong>{count(engaged.length, 'kill switch is', 'kill switches are')} engaged:</strong>{' '}
+          {engaged.map((each) => (each.scope === 'tenant' ? 'everything' : `${each.scope} ${each.target}`)).join(', ')}.{' '}
+          <NavLink to={paths.killSwitches()} className="font-semibold underline underline-offset-2">
+            Look
+          </NavLink>
+        </span>
+      </p>
+    </div>
+  )
+}
