@@ -2,7 +2,8 @@
 export const paths = {
   signIn: () => '/sign-in',
   runs: () => '/runs',
-  run: (id: string, view?: RunView) => `/runs/${encodeURIComponent(id)}${view && view !== 'timeline' ? `/${view}` : ''}`,
+  run: (id: string, view?: RunView) =>
+    `/runs/${encodeURIComponent(id)}${view && view !== 'timeline' ? `/${view}` : ''}`,
   inbox: () => '/approvals',
   decided: () => '/approvals?show=decided',
   approval: (id: string, decided = false) => `/approvals/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,

@@ -23,9 +23,7 @@ export function money(minor: number, currency: string): string {
 
 function minorDigits(currency: string): number {
   try {
-    return (
-      new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
-    )
+    return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
   } catch {
     return 2
   }
@@ -94,6 +92,12 @@ export function prettyJson(text: string): string {
   } catch {
     return text
   }
+}
+
+/** A sentence that starts with a capital letter, unless its first word is a name such as `user:rita` or `orders.get`. */
+export function capital(text: string): string {
+  if (/^\S*[:.`_/]\S/.test(text)) return text
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 /** The last part of a long id, so that rows stay narrow; the whole id goes into a title. */

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { readLocal, writeLocal } from './theme.ts'
 
 /** The present time in milliseconds, renewed every `everyMs`; stands still while the page is hidden. */
@@ -37,7 +37,8 @@ export function setShortcuts(on: boolean): void {
 export function useKeys(keys: Readonly<Record<string, () => void>>): void {
   const latest = useRef(keys)
   latest.current = keys
-  useEffect(() => {
+  // Before the paint: what can be seen can be used.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return
       if (!shortcutsOn() || isTyping(event.target) || document.querySelector('dialog[open]')) return

@@ -184,6 +184,7 @@ function runColumns(waits: ReadonlyMap<string, readonly RequestSummary[]>): read
         </span>
       ),
     },
+    { name: 'Request', cell: (run) => <span className="text-muted breakable">{run.request_id}</span> },
     { name: 'For', cell: (run) => <span className="breakable">{run.principal}</span> },
     { name: 'Waits for', cell: (run) => <WaitsFor run={run} waits={waits.get(run.run_id) ?? []} /> },
     { name: 'Step', num: true, cell: (run) => run.superstep },

@@ -40,7 +40,7 @@ export function SignInPage() {
               className="field font-mono"
               autoComplete="off"
               spellCheck={false}
-              aria-required="true"
+              required
               value={form.token}
               onChange={(event) => form.setToken(event.target.value)}
             />

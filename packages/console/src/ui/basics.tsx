@@ -80,7 +80,7 @@ export function Button({ kind = 'plain', className = '', ...rest }: ComponentPro
 
 function buttonClass(kind: ButtonKind, off = false): string {
   const look = off ? 'bg-sunken text-muted border-line cursor-not-allowed' : KINDS[kind]
-  return `inline-flex min-h-8 items-center justify-center gap-1.5 rounded-md border px-3 py-1 text-sm font-semibold whitespace-nowrap transition-colors ${look}`
+  return `inline-flex min-h-8 items-center justify-center gap-1.5 rounded-md border px-3 py-1 text-sm font-semibold whitespace-nowrap motion-safe:transition-colors ${look}`
 }
 
 /**
@@ -112,7 +112,14 @@ export function GuardedButton({
   }
   return (
     <span className="inline-flex flex-wrap items-center gap-x-2 gap-y-1">
-      <button type="button" aria-disabled="true" aria-describedby={why} title={blocked} className={buttonClass(kind, true)} {...rest}>
+      <button
+        type="button"
+        aria-disabled="true"
+        aria-describedby={why}
+        title={blocked}
+        className={buttonClass(kind, true)}
+        {...rest}
+      >
         {children}
       </button>
       <span id={why} className={showWhy ? 'text-xs text-muted' : 'sr-only'}>
@@ -149,7 +156,13 @@ export function Card({
 }
 
 /** Names and values, one pair a row. */
-export function Facts({ rows, className = '' }: { rows: readonly (readonly [string, ReactNode])[]; className?: string }) {
+export function Facts({
+  rows,
+  className = '',
+}: {
+  rows: readonly (readonly [string, ReactNode])[]
+  className?: string
+}) {
   return (
     <dl className={`grid grid-cols-[minmax(6.5rem,auto)_minmax(0,1fr)] gap-x-4 gap-y-1 text-sm ${className}`}>
       {rows.map(([name, value]) => (
@@ -165,9 +178,14 @@ export function Facts({ rows, className = '' }: { rows: readonly (readonly [stri
 /** Text that came from outside, shown as text alone. Long text scrolls inside, by keyboard too. */
 export function CodeBlock({ text, label }: { text: string; label: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
     // biome-ignore lint/a11y/useSemanticElements: a labelled scrolling region, not a section of the page
-    <pre tabIndex={0} role="group" aria-label={label} className="untrusted max-h-72 overflow-auto rounded-md border border-line bg-sunken px-3 py-2 text-xs leading-5">
+    <pre
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+      tabIndex={0}
+      role="group"
+      aria-label={label}
+      className="untrusted max-h-72 overflow-auto rounded-md border border-line bg-sunken px-3 py-2 text-xs leading-5"
+    >
       {text}
     </pre>
   )

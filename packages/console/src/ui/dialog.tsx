@@ -43,8 +43,10 @@ export interface ConfirmProps {
   readonly action: string
   readonly kind?: ButtonKind
   readonly reasonLabel?: string
-  /** A word that must be typed, for what cannot be undone. */
+  /** A word that must be typed, for what reaches far. */
   readonly word?: string
+  /** Why the word is asked for. */
+  readonly wordWhy?: string
   readonly pending: boolean
   readonly error: unknown
   readonly onConfirm: (reason: string) => void
@@ -69,7 +71,7 @@ export function ConfirmDialog(props: ConfirmProps) {
       <form onSubmit={submit} noValidate className="flex flex-col gap-3">
         <div className="flex flex-col gap-2 text-sm">{props.children}</div>
         <ReasonField label={props.reasonLabel ?? 'Reason'} value={reason} onChange={setReason} />
-        {props.word ? <WordField word={props.word} value={typed} onChange={setTyped} /> : null}
+        {props.word ? <WordField word={props.word} why={props.wordWhy} value={typed} onChange={setTyped} /> : null}
         {missing ? (
           <p role="alert" className="text-sm font-semibold text-bad">
             {missing}
@@ -108,23 +110,30 @@ function ReasonField({ label, value, onChange }: { label: string; value: string;
         value={value}
         maxLength={1000}
         autoComplete="off"
-        aria-required="true"
+        required
         aria-describedby={`${id}-help`}
         onChange={(event) => onChange(event.target.value)}
       />
       <p id={`${id}-help`} className="mt-1 text-xs text-muted">
-        Stored with your name in the history of the run.
+        Stored with your name.
       </p>
     </div>
   )
 }
 
-function WordField({ word, value, onChange }: { word: string; value: string; onChange: (text: string) => void }) {
+interface WordFieldProps {
+  readonly word: string
+  readonly why: string | undefined
+  readonly value: string
+  readonly onChange: (text: string) => void
+}
+
+function WordField({ word, why, value, onChange }: WordFieldProps) {
   const id = useId()
   return (
     <div>
       <label htmlFor={id} className="label">
-        This cannot be undone. Type <span className="font-mono">{word}</span> to confirm
+        {why ? `${why} ` : ''}Type <span className="font-mono">{word}</span> to confirm
       </label>
       <input
         id={id}
@@ -133,7 +142,7 @@ function WordField({ word, value, onChange }: { word: string; value: string; onC
         autoComplete="off"
         autoCapitalize="off"
         spellCheck={false}
-        aria-required="true"
+        required
         onChange={(event) => onChange(event.target.value)}
       />
     </div>

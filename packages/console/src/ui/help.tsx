@@ -22,7 +22,9 @@ export function HelpDialog({ onClose }: { onClose: () => void }) {
         {KEYS.map(([key, what]) => (
           <div key={key} className="col-span-2 grid grid-cols-subgrid items-center">
             <dt>
-              <kbd className="rounded border border-line-strong bg-sunken px-1.5 py-0.5 text-xs whitespace-pre">{key}</kbd>
+              <kbd className="rounded border border-line-strong bg-sunken px-1.5 py-0.5 text-xs whitespace-pre">
+                {key}
+              </kbd>
             </dt>
             <dd>{what}</dd>
           </div>

@@ -44,8 +44,13 @@ export function Table<T>({
           // biome-ignore lint/a11y/noRedundantRoles: as above
           <tr key={rowKey(row)} role="row">
             {columns.map((column) => (
-              // biome-ignore lint/a11y/noRedundantRoles: as above
-              <td key={column.name} role="cell" data-label={column.name} className={`${column.num ? 'num' : ''} ${column.wide ? 'wide' : ''}`}>
+              <td
+                key={column.name}
+                // biome-ignore lint/a11y/noRedundantRoles: as above
+                role="cell"
+                data-label={column.name}
+                className={`${column.num ? 'num' : ''} ${column.wide ? 'wide' : ''}`}
+              >
                 {column.cell(row)}
               </td>
             ))}

@@ -28,7 +28,11 @@ export function Countdown({ deadline }: { deadline: string }) {
   const now = useNow()
   const soon = Date.parse(deadline) - now < SOON_MS
   return (
-    <time dateTime={deadline} title={new Date(deadline).toLocaleString('en-GB')} className={soon ? 'font-semibold text-bad' : ''}>
+    <time
+      dateTime={deadline}
+      title={new Date(deadline).toLocaleString('en-GB')}
+      className={soon ? 'font-semibold text-bad' : ''}
+    >
       {timeLeft(deadline, now)}
     </time>
   )

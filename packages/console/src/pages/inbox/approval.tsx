@@ -84,9 +84,12 @@ function Answers({ blocked, ask }: { blocked: string | null; ask: (answer: Answe
 
 function Key({ name }: { name: string }) {
   return (
-    <kbd aria-hidden="true" className="hidden rounded border border-current px-1 text-2xs font-normal sm:inline">
+    <span
+      aria-hidden="true"
+      className="hidden rounded border border-current px-1 font-mono text-2xs font-normal sm:inline"
+    >
       {name}
-    </kbd>
+    </span>
   )
 }
 
@@ -109,7 +112,7 @@ function DecideDialog({ answer, seen, onClose, onDone, onConflict }: DecideDialo
       title={approve ? 'Approve this action' : 'Reject this action'}
       action={approve ? 'Approve' : 'Reject'}
       kind={approve ? 'primary' : 'danger'}
-      {...(irreversible ? { word: 'approve' } : {})}
+      {...(irreversible ? { word: 'approve', wordWhy: 'This cannot be undone.' } : {})}
       pending={decide.isPending}
       error={hasCode(decide.error, 'APPROVAL_DECIDED') ? null : decide.error}
       onClose={onClose}

@@ -29,7 +29,7 @@ export function ItemFrame({ item, title, children }: { item: Item; title: string
           <span className="sm:ml-auto">
             {item.workflow} ·{' '}
             <Link className="link font-mono" to={paths.run(item.run_id)} title={item.run_id}>
-              run {shortId(item.run_id)}
+              {shortId(item.run_id)}
             </Link>
           </span>
         </div>
@@ -87,7 +87,10 @@ const SENT = {
 /** Said after an answer until the run's worker has taken it up. */
 export function Sent({ word }: { word: keyof typeof SENT }) {
   return (
-    <p role="status" className="flex items-center gap-2 border-b border-line bg-ok-soft px-4 py-2.5 text-sm font-semibold text-ok">
+    <p
+      role="status"
+      className="flex items-center gap-2 border-b border-line bg-ok-soft px-4 py-2.5 text-sm font-semibold text-ok"
+    >
       <Icon name="check" /> {SENT[word]}
     </p>
   )

@@ -49,7 +49,7 @@ function Item({ item }: { item: RequestSummary }) {
     <span className="flex flex-col gap-0.5">
       <span className="flex items-start justify-between gap-2">
         <span className="untrusted line-clamp-2 text-sm font-semibold">
-          {item.summary ?? (question ? `Did ${item.tool} happen?` : item.tool)}
+          {question ? `Did ${item.tool} happen?` : (item.summary ?? item.tool)}
         </span>
         {item.impact?.money ? (
           <span className="shrink-0 text-sm font-semibold tabular-nums">

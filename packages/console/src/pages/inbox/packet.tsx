@@ -9,7 +9,8 @@ import { Clock } from '../../ui/time.tsx'
 /** The four parts that a reviewer decides on, then the arguments and who asks under which rule. All of it is text only. */
 export function ApprovalPacket({ approval }: { approval: ApprovalDetail }) {
   const { packet } = approval
-  if (!packet) return <p className="px-4 py-6 text-sm text-muted">The content was erased; only the facts around it are kept.</p>
+  if (!packet)
+    return <p className="px-4 py-6 text-sm text-muted">The content was erased; only the facts around it are kept.</p>
   return (
     <>
       <dl className="grid gap-px border-b border-line bg-line sm:grid-cols-2">
@@ -84,16 +85,33 @@ function factRows(
   packet: NonNullable<ApprovalDetail['packet']>,
 ): (readonly [string, ReactNode])[] {
   return [
-    ['Tool', <span key="t" className="inline-flex flex-wrap items-center gap-x-2"><code className="text-xs">{packet.tool}</code><Tag mono>{packet.class}</Tag></span>],
+    [
+      'Tool',
+      <span key="t" className="inline-flex flex-wrap items-center gap-x-2">
+        <code className="text-xs">{packet.tool}</code>
+        <Tag mono>{packet.class}</Tag>
+      </span>,
+    ],
     ['Requested by', packet.requested_by],
     ['May decide', approversText(approval.approvers)],
     ['Deadline', <Clock key="d" at={approval.deadline} />],
     ['Data labels', labelsText(packet.labels)],
-    ['Packet hash', <code key="h" className="text-xs">{approval.packet_hash}</code>],
+    [
+      'Packet hash',
+      <code key="h" className="text-xs">
+        {approval.packet_hash}
+      </code>,
+    ],
   ]
 }
 
+const TRUST = [
+  'from outside, untrusted',
+  'from a partner',
+  'from an internal system',
+  'from a user or operator',
+] as const
+
 function labelsText(labels: { integrity: number; marks: readonly string[] }): string {
-  const marks = labels.marks.length > 0 ? labels.marks.join(', ') : 'no marks'
-  return `integrity ${labels.integrity} of 3, ${marks}`
+  return [TRUST[labels.integrity] ?? TRUST[0], ...labels.marks].join('; ')
 }

@@ -33,7 +33,10 @@ export function InboxPage({ kind }: { kind: 'approval' | 'question' }) {
         </nav>
       </div>
       <div className="grid items-start gap-4 lg:grid-cols-[22rem_minmax(0,1fr)]">
-        <section aria-label={decided ? 'Decided items' : 'Open items'} className={`card ${id ? 'hidden lg:block' : ''}`}>
+        <section
+          aria-label={decided ? 'Decided items' : 'Open items'}
+          className={`card ${id ? 'hidden lg:block' : ''}`}
+        >
           <Loaded query={approvals} what="approvals">
             {() => <InboxList items={items} selected={id} decided={decided} />}
           </Loaded>
@@ -84,7 +87,6 @@ function useItems(decided: boolean): readonly RequestSummary[] {
     return all.sort((a, b) => order(a) - order(b))
   }, [approvals, questions, decided])
 }
-
 
 function useInboxKeys(items: readonly RequestSummary[], selected: string | undefined, decided: boolean): void {
   const navigate = useNavigate()

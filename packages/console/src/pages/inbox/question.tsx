@@ -16,7 +16,7 @@ type Answer = 'happened' | 'did_not' | 'stop'
 interface Choice {
   readonly answer: Answer
   readonly label: string
-  readonly then: string
+  readonly consequence: string
   readonly kind: ButtonKind
 }
 
@@ -24,19 +24,19 @@ const CHOICES: readonly Choice[] = [
   {
     answer: 'happened',
     label: 'It happened',
-    then: 'The effect is recorded as done, told by you. It is not sent again.',
+    consequence: 'The effect is recorded as done, told by you. It is not sent again.',
     kind: 'plain',
   },
   {
     answer: 'did_not',
     label: 'It did not happen',
-    then: 'The run may send it again. If it did happen, it then happens twice: look in the target system first.',
+    consequence: 'The run may send it again. If it did happen, it then happens twice: look in the target system first.',
     kind: 'plain',
   },
   {
     answer: 'stop',
     label: 'Stop the run',
-    then: 'The run ends and the effect stays recorded as unknown.',
+    consequence: 'The run ends and the effect stays recorded as unknown.',
     kind: 'danger',
   },
 ]
@@ -59,10 +59,19 @@ function Question({ question }: { question: QuestionDetail }) {
   const [conflict, setConflict] = useState(false)
   const open = question.state === 'open'
   return (
-    <ItemFrame item={question} title={`Did ${question.tool} happen?`}>
+    <ItemFrame
+      item={question}
+      title={
+        question.packet?.earlier
+          ? `${question.tool} was asked again with other arguments`
+          : `Did ${question.tool} happen?`
+      }
+    >
       {conflict ? <SomeoneElse item={question} /> : null}
       {open && sent ? <Sent word="answered" /> : null}
-      {open && !sent ? <Choices blocked={decideBlocked(question)} onAsk={setAsked} /> : null}
+      {open && !sent ? (
+        <Choices again={Boolean(question.packet?.earlier)} blocked={decideBlocked(question)} onAsk={setAsked} />
+      ) : null}
       <Packet question={question} />
       {asked ? (
         <AnswerDialog
@@ -83,11 +92,20 @@ function Question({ question }: { question: QuestionDetail }) {
   )
 }
 
-function Choices({ blocked, onAsk }: { blocked: string | null; onAsk: (choice: Choice) => void }) {
+interface ChoicesProps {
+  /** The same effect was asked again with other arguments. */
+  readonly again: boolean
+  readonly blocked: string | null
+  readonly onAsk: (choice: Choice) => void
+}
+
+function Choices({ again, blocked, onAsk }: ChoicesProps) {
   return (
     <div className="border-b border-line px-4 py-3">
       <p className="mb-2 max-w-prose text-sm">
-        The call was sent and its answer was lost. Look in the target system, then say what is true there.
+        {again
+          ? 'The ledger holds this effect with other arguments. Look in the target system, then say what is true there.'
+          : 'The call was sent and its answer was lost. Look in the target system, then say what is true there.'}
       </p>
       <div className="flex flex-wrap items-center gap-2">
         {CHOICES.map((choice, at) =>
@@ -117,9 +135,20 @@ function Packet({ question }: { question: QuestionDetail }) {
     <div className="flex flex-col gap-4 px-4 py-4">
       <Facts
         rows={[
-          ['Tool', <span key="t" className="inline-flex flex-wrap items-center gap-x-2"><code className="text-xs">{question.tool}</code><Tag mono>{question.class}</Tag></span>],
+          [
+            'Tool',
+            <span key="t" className="inline-flex flex-wrap items-center gap-x-2">
+              <code className="text-xs">{question.tool}</code>
+              <Tag mono>{question.class}</Tag>
+            </span>,
+          ],
           ['Sent', packet ? <Clock key="s" at={packet.sent_at} /> : 'not known: the content was erased'],
-          ['Search for key', <code key="k" className="text-xs">{packet?.idempotency_key ?? 'erased'}</code>],
+          [
+            'Search for key',
+            <code key="k" className="text-xs">
+              {packet?.idempotency_key ?? 'erased'}
+            </code>,
+          ],
           ['Requested by', question.requester],
           ['May answer', approversText(question.approvers) || 'an operator or approver'],
           ['Deadline', <Clock key="d" at={question.deadline} />],
@@ -179,7 +208,7 @@ function AnswerDialog({ id, choice, onClose, onDone, onConflict }: AnswerDialogP
         answer.mutate(reason, { onSuccess: onDone, onError: (error) => (taken(error) ? onConflict() : undefined) })
       }
     >
-      <p>{choice.then}</p>
+      <p>{choice.consequence}</p>
     </ConfirmDialog>
   )
 }

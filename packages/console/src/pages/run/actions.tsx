@@ -75,7 +75,7 @@ function CancelDialog({ id, onClose }: { id: string; onClose: () => void }) {
       title="Cancel this run"
       action={terminate ? 'Terminate run' : 'Cancel run'}
       kind="danger"
-      {...(terminate ? { word: 'terminate' } : {})}
+      {...(terminate ? { word: 'terminate', wordWhy: 'This cannot be undone.' } : {})}
       pending={cancel.isPending}
       error={cancel.error}
       onClose={onClose}

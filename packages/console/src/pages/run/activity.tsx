@@ -21,7 +21,10 @@ export function ActivityRow({ activity, reads }: { activity: Activity; reads: re
     <li className="border-b border-line last:border-b-0">
       <details className="group">
         <summary className="grid grid-cols-[auto_minmax(0,1fr)] items-start gap-x-2 px-4 py-2.5 hover:bg-sunken md:grid-cols-[auto_minmax(0,1fr)_auto]">
-          <Icon name="chevron" className="mt-1 size-3 text-muted transition-transform group-open:rotate-90" />
+          <Icon
+            name="chevron"
+            className="mt-1 size-3 text-muted motion-safe:transition-transform group-open:rotate-90"
+          />
           <span className="flex min-w-0 flex-col gap-0.5">
             <span className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
               <span className="font-mono text-sm font-semibold breakable">{activity.name}</span>
@@ -46,7 +49,9 @@ export function ActivityRow({ activity, reads }: { activity: Activity; reads: re
 
 function EffectTag({ effect }: { effect: Activity['effect'] }) {
   const tone = effect === 'irreversible' ? 'border-bad text-bad' : 'border-warn text-warn'
-  return <span className={`rounded border px-1.5 text-2xs font-semibold whitespace-nowrap ${tone}`}>{EFFECT[effect]}</span>
+  return (
+    <span className={`rounded border px-1.5 text-2xs font-semibold whitespace-nowrap ${tone}`}>{EFFECT[effect]}</span>
+  )
 }
 
 function Numbers({ activity }: { activity: Activity }) {
@@ -68,10 +73,10 @@ function Verdicts({ activity }: { activity: Activity }) {
           {VERDICT[decision.verdict].word} <code className="breakable">{decision.reason_code}</code>
         </span>
       ) : null}
-      {approval ? (
+      {approval && approval.answer !== 'open' ? (
         <span>
           {REQUEST_STATE[approval.answer].word}
-          {approval.by ? ` by ${approval.by}` : ' approval'}
+          {approval.by ? ` by ${approval.by}` : ''}
         </span>
       ) : null}
       {code && code !== decision?.reason_code ? <code className="text-bad breakable">{code}</code> : null}
@@ -136,7 +141,13 @@ function decisionRows(activity: Activity): (readonly [string, ReactNode])[] {
       </span>,
     ])
     if (approval.by) rows.push(['Answered by', approval.by])
-    if (approval.reason) rows.push(['Their reason', <span key="r" className="untrusted">{approval.reason}</span>])
+    if (approval.reason)
+      rows.push([
+        'Their reason',
+        <span key="r" className="untrusted">
+          {approval.reason}
+        </span>,
+      ])
   }
   return rows
 }
@@ -147,7 +158,10 @@ function RecordFacts({ activity }: { activity: Activity }) {
   const rows: (readonly [string, ReactNode])[] = [
     ['Node', `${activity.node}${activity.agent ? `, agent ${activity.agent}` : ''}`],
     ['Started', clock(activity.started_at, now)],
-    ['Records', `#${activity.seq}${activity.outcome_seq === null ? ', no outcome yet' : ` to #${activity.outcome_seq}`}`],
+    [
+      'Records',
+      `#${activity.seq}${activity.outcome_seq === null ? ', no outcome yet' : ` to #${activity.outcome_seq}`}`,
+    ],
     ['Key', mono(activity.key)],
   ]
   if (activity.idempotency_key) rows.push(['Idempotency key', mono(activity.idempotency_key)])

@@ -43,7 +43,12 @@ export function CostView({ detail }: { detail: RunDetail }) {
   ]
   return (
     <div className="card">
-      <Table label="Cost by model and tool" columns={columns} rows={lines} rowKey={(line) => `${line.kind} ${line.name}`} />
+      <Table
+        label="Cost by model and tool"
+        columns={columns}
+        rows={lines}
+        rowKey={(line) => `${line.kind} ${line.name}`}
+      />
       <p className="border-t border-line px-4 py-2.5 text-right text-sm">
         Total <strong className="ml-2 tabular-nums">{dollars(detail.cost_nano_usd)}</strong>
       </p>

@@ -42,7 +42,7 @@ function Part({ title, sentences, none }: { title: string; sentences: Explanatio
               {sentence.seq === null ? null : `#${sentence.seq}`}
               {sentence.at === null ? null : (
                 <>
-                  {' · '}
+                  {sentence.seq === null ? null : ' · '}
                   <Clock at={sentence.at} />
                 </>
               )}

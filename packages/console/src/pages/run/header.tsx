@@ -2,6 +2,7 @@ import type { RunDetail } from '@signalbox/protocol'
 import { Link } from 'react-router'
 import type { Live } from '../../api/live.ts'
 import { useScripted } from '../../api/queries.ts'
+import { capital } from '../../lib/format.ts'
 import { count, RUN_STATUS } from '../../lib/words.ts'
 import { paths } from '../../paths.ts'
 import { Badge, ScriptedTag } from '../../ui/basics.tsx'
@@ -30,7 +31,7 @@ export function RunHeader({ detail, live }: { detail: RunDetail; live: Live }) {
         </div>
         <RunActions detail={detail} />
       </div>
-      <p className="untrusted mt-3 max-w-prose text-base">{detail.why}</p>
+      <p className="untrusted mt-3 max-w-prose text-base">{capital(detail.why)}</p>
       {detail.open.length > 0 ? <OpenRequests detail={detail} /> : null}
       {detail.undone.length > 0 ? (
         <p className="mt-2 text-sm text-bad">
@@ -46,7 +47,10 @@ function OpenRequests({ detail }: { detail: RunDetail }) {
   return (
     <ul className="mt-3 flex flex-col gap-1.5" aria-label="Waits for a person">
       {detail.open.map((each) => (
-        <li key={each.id} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md bg-warn-soft px-3 py-1.5 text-sm">
+        <li
+          key={each.id}
+          className="flex flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md bg-warn-soft px-3 py-1.5 text-sm"
+        >
           <Icon name={each.kind === 'question' ? 'question' : 'person'} className="text-warn" />
           {each.kind === 'request' ? (
             <span className="font-semibold">Input for {each.tool}</span>
@@ -78,7 +82,7 @@ const LIVE_WORDS: Record<Live['state'], string> = {
 function LiveState({ live }: { live: Live }) {
   const words = LIVE_WORDS[live.state]
   return (
-    <span role="status" className="inline-flex items-center gap-1.5 text-xs text-muted">
+    <span role="status" className={words ? 'inline-flex items-center gap-1.5 text-xs text-muted' : 'sr-only'}>
       {words ? (
         <>
           <span

@@ -69,7 +69,7 @@ function Run({ detail, live, view }: { detail: RunDetail; live: Live; view: RunV
   return (
     <>
       <RunHeader detail={detail} live={live} />
-      <div className="mt-4 grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
+      <div className="mt-4 grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_20rem]">
         <Tabs.Root
           value={view}
           onValueChange={(next) => navigate(paths.run(id, runViewOf(next)), { replace: true })}

@@ -8,7 +8,10 @@ import { Age, Clock } from '../../ui/time.tsx'
 export function RunSide({ detail }: { detail: RunDetail }) {
   return (
     <aside aria-label="About the run" className="flex min-w-0 flex-col gap-4">
-      <Card title="Budgets" extra={<span className="text-xs text-muted">cost so far {dollars(detail.cost_nano_usd)}</span>}>
+      <Card
+        title="Budgets"
+        extra={<span className="text-xs text-muted">cost so far {dollars(detail.cost_nano_usd)}</span>}
+      >
         <ul className="flex flex-col gap-3">
           {detail.budget.map((bar) => (
             <Budget key={bar.name} bar={bar} />
@@ -39,6 +42,7 @@ function Budget({ bar }: { bar: BudgetBar }) {
           {bar.fraction >= NEAR && bar.fraction < 1 ? <strong className="text-warn"> nearly used</strong> : null}
         </span>
       </div>
+      {/* biome-ignore lint/a11y/useSemanticElements: two bars in one, which `meter` cannot draw */}
       <div
         role="meter"
         aria-label={BUDGET[bar.name]}
@@ -48,10 +52,15 @@ function Budget({ bar }: { bar: BudgetBar }) {
         aria-valuetext={held ? `${text}, ${amount(bar.held, bar.unit)} reserved` : text}
         className="relative h-1.5 overflow-hidden rounded-full bg-sunken ring-1 ring-line ring-inset"
       >
-        <div className={`absolute inset-y-0 left-0 rounded-full opacity-40 ${tone}`} style={{ width: `${share * 100}%` }} />
+        <div
+          className={`absolute inset-y-0 left-0 rounded-full opacity-40 ${tone}`}
+          style={{ width: `${share * 100}%` }}
+        />
         <div className={`absolute inset-y-0 left-0 rounded-full ${tone}`} style={{ width: `${spent * 100}%` }} />
       </div>
-      {held ? <p className="mt-0.5 text-xs text-muted">{amount(bar.held, bar.unit)} reserved for calls under way</p> : null}
+      {held ? (
+        <p className="mt-0.5 text-xs text-muted">{amount(bar.held, bar.unit)} reserved for calls under way</p>
+      ) : null}
     </li>
   )
 }

@@ -1,6 +1,6 @@
 import type { RunDetail, Superstep } from '@signalbox/protocol'
 import type { Live } from '../../api/live.ts'
-import { dollars, duration } from '../../lib/format.ts'
+import { capital, dollars, duration } from '../../lib/format.ts'
 import { count } from '../../lib/words.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Empty } from '../../ui/states.tsx'
@@ -51,7 +51,7 @@ function MilestoneLine({ milestone }: { milestone: Milestone }) {
   return (
     <div className="flex items-start gap-2 px-4 text-sm text-muted">
       <Icon name="flag" className="mt-1" />
-      <span className="untrusted grow">{milestone.text}</span>
+      <span className="untrusted grow">{capital(milestone.text)}</span>
       <span className="shrink-0 text-xs">
         #{milestone.seq} · <Clock at={milestone.at} />
       </span>
@@ -79,7 +79,9 @@ function StepCard({ step }: { step: Superstep }) {
           {cost > 0n ? <span>{dollars(cost.toString())}</span> : null}
           <span>{step.checkpoint_seq === null ? 'no checkpoint yet' : `checkpoint #${step.checkpoint_seq}`}</span>
           {step.save_points.length > 0 ? (
-            <span title={step.save_points.map((point) => `${point.node} turn ${point.position}: #${point.seq}`).join('\n')}>
+            <span
+              title={step.save_points.map((point) => `${point.node} turn ${point.position}: #${point.seq}`).join('\n')}
+            >
               {count(step.save_points.length, 'save point')}
             </span>
           ) : null}

@@ -126,7 +126,7 @@ function TargetField({ scope, value, onChange }: TargetFieldProps) {
         value={value}
         autoComplete="off"
         spellCheck={false}
-        aria-required="true"
+        required
         placeholder={EXAMPLES[scope]}
         list={scope === 'workflow' ? `${id}-names` : undefined}
         onChange={(event) => onChange(event.target.value)}

@@ -111,7 +111,9 @@ function Ends({ row }: { row: KillSwitchView }) {
 }
 
 function LiftDialog({ row, onClose }: { row: KillSwitchView; onClose: () => void }) {
-  const lift = useChange<string>((client, reason) => client.liftKillSwitch({ params: { id: row.id }, body: { reason } }))
+  const lift = useChange<string>((client, reason) =>
+    client.liftKillSwitch({ params: { id: row.id }, body: { reason } }),
+  )
   return (
     <ConfirmDialog
       title="Lift this kill switch"

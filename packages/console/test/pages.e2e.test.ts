@@ -1,0 +1,108 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ASK, RUN } from './mock/runs.ts'
+import { type Built, buildConsole, checkPage, openStage, type Stage } from './stage.ts'
+
+let stage: Stage
+let built: Built
+
+beforeAll(async () => {
+  built = await buildConsole('pages')
+  stage = await openStage(built.dir)
+})
+
+afterEach(async () => {
+  await stage.closePages()
+})
+
+afterAll(async () => {
+  await stage?.close()
+})
+
+describe('every page, light and dark, wide and narrow', () => {
+  it('CON-001: the console builds within 20 seconds', () => {
+    expect(built.seconds).toBeLessThan(20)
+  })
+
+  it('CON-002: sign in', async () => {
+    const page = await stage.visit('/')
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    await checkPage(page, 'sign-in')
+  })
+
+  it('CON-002: runs', async () => {
+    const page = await stage.open('paul', '/runs')
+    await page.getByRole('table', { name: 'Runs' }).waitFor()
+    await checkPage(page, 'runs')
+  })
+
+  for (const view of ['timeline', 'checkpoints', 'decisions', 'cost', 'explanation', 'content']) {
+    it(`CON-002: a completed run, ${view}`, async () => {
+      const page = await stage.open('olga', `/runs/${RUN.completed}/${view}`)
+      await page.getByRole('tabpanel').locator('ol, table, section').first().waitFor()
+      await checkPage(page, `run-${view}`)
+    })
+  }
+
+  for (const name of ['waiting', 'question', 'parked', 'running', 'restored', 'denied'] as const) {
+    it(`CON-002: a run, ${name}`, async () => {
+      const page = await stage.open(name === 'parked' ? 'vera' : 'olga', `/runs/${RUN[name]}`)
+      await page.getByRole('list', { name: 'Timeline' }).waitFor()
+      await page.locator('details').last().locator('summary').click()
+      await checkPage(page, `run-${name}`)
+    })
+  }
+
+  it('CON-002: approvals, nothing chosen', async () => {
+    const page = await stage.open('paul', '/approvals')
+    await page.getByText('Pay invoice INV-2026-0042').first().waitFor()
+    await checkPage(page, 'inbox')
+  })
+
+  it('CON-002: an approval, its dialog, one that the viewer cannot decide, a decided one', async () => {
+    const page = await stage.open('paul', `/approvals/${ASK.payment}`)
+    await page.getByRole('button', { name: 'Approve', exact: true }).waitFor()
+    await checkPage(page, 'approval')
+    await page.keyboard.press('a')
+    await page.getByRole('dialog').waitFor()
+    await checkPage(page, 'approval-dialog')
+    const blocked = await stage.open('rita', `/approvals/${ASK.notice}`)
+    await blocked.getByRole('article').waitFor()
+    await checkPage(blocked, 'approval-blocked')
+    const decided = await stage.open('vera', '/approvals/apr_01kbrejected000000000004?show=decided')
+    await decided.getByRole('article').waitFor()
+    await checkPage(decided, 'approval-decided')
+  })
+
+  it('CON-002: a question', async () => {
+    const page = await stage.open('olga', `/questions/${ASK.unknown}`)
+    await page.getByRole('button', { name: 'It happened' }).waitFor()
+    await checkPage(page, 'question')
+  })
+
+  it('CON-002: kill switches and the form that engages one', async () => {
+    const page = await stage.open('olga', '/kill-switches')
+    await page.getByRole('table', { name: 'Kill switches' }).waitFor()
+    await checkPage(page, 'kill-switches')
+    await page.getByRole('button', { name: 'Engage a kill switch…' }).click()
+    await page.getByRole('dialog').waitFor()
+    await checkPage(page, 'kill-switch-dialog')
+  })
+
+  it('CON-002: the menu, the help, an address that is not there', async () => {
+    const page = await stage.open('olga', '/nowhere')
+    await page.getByText('There is no such page').waitFor()
+    await checkPage(page, 'not-found')
+    await page.getByRole('button', { name: /user:olga/ }).click()
+    await page.getByRole('menu').waitFor()
+    await checkPage(page, 'menu')
+    await page.keyboard.press('Escape')
+    await page.getByRole('menu').waitFor({ state: 'detached' })
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+    await checkPage(page, 'help')
+  })
+
+  it('CON-003: no page reports an error or breaks the content security policy', () => {
+    expect(stage.faults).toEqual([])
+  })
+})
