@@ -106,12 +106,15 @@ export class Committer {
 function deliver(run: Committing, commit: RunCommit, result: CommitResult): void {
   switch (result.status) {
     case 'committed':
-      return run.onCommitted(commit)
+      run.onCommitted(commit)
+      return
     case 'inbox_not_empty':
-      return run.onInboxNotEmpty(commit)
+      run.onInboxNotEmpty(commit)
+      return
     case 'fenced':
     case 'effect_claimed':
-      return run.onLost(result.status)
+      run.onLost(result.status)
+      return
     default:
       result satisfies never
   }

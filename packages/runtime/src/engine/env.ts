@@ -46,7 +46,7 @@ export interface EngineLimits {
   readonly streamBuffer: number
 }
 
-/** Default limits. */
+/** Limits when none are given: a day for an approval, two minutes for a model call. */
 export const DEFAULT_LIMITS: EngineLimits = { approvalSeconds: 86_400, modelTimeoutSeconds: 120, streamBuffer: 1_000 }
 
 /** Everything that the engine waits on, behind ports; one value per process. */

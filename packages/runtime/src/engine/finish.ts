@@ -17,8 +17,8 @@ function isOpenEffect(entry: AskJournal): boolean {
 /** The run reached its output. */
 export function complete(run: LiveRun): void {
   const output = lastOutput(run)
-  if (!output)
-    return stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
+  if (!output) stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
+  return
   run.append({ type: 'run.completed' as const, output, decision: null })
 }
 

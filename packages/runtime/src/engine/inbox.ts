@@ -23,15 +23,17 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
   const body = bodyOf(item)
   switch (item.kind) {
     case 'decide':
-      return applyDecision(
+      applyDecision(
         run,
         item,
         text(body, 'approval_id'),
         text(body, 'answer') === 'approved' ? 'approved' : 'rejected',
         text(body, 'seen'),
       )
+      return
     case 'answer':
-      return applyAnswer(run, item, text(body, 'question_id'), text(body, 'answer'))
+      applyAnswer(run, item, text(body, 'question_id'), text(body, 'answer'))
+      return
     case 'respond':
       run.responses.push({
         row: item.row,
@@ -42,9 +44,11 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
       return
     case 'cancel':
     case 'terminate':
-      return applyStop(run, item)
+      applyStop(run, item)
+      return
     case 'resume':
-      return applyResume(run, item)
+      applyResume(run, item)
+      return
     case 'restore':
       // A restore claims the run itself; no row of this kind is written.
       return

@@ -21,7 +21,6 @@ import { isCheckpoint, type Range } from '../reliability/timeline.ts'
 import type { Committing } from './committer.ts'
 import type { Contents } from './contents.ts'
 import type { Env } from './env.ts'
-import type { PendingResponse } from './responses.ts'
 import { Waits } from './waits.ts'
 
 /** Puts a value into the record that is being made and gives its reference. */
@@ -41,6 +40,15 @@ export type Halt =
       readonly reason: StopReason
       readonly by: Principal | null
     }
+
+/** A port's answer that waits for the next point between supersteps. */
+export interface PendingResponse {
+  readonly row: number
+  readonly requestId: string
+  readonly by: Principal
+  /** JSON text. */
+  readonly text: string
+}
 
 interface Waiter {
   readonly seq: number

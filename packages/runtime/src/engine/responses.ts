@@ -4,16 +4,7 @@ import { isoTime, timeOf } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import { inDeliveryOrder, route } from '../orchestration/index.ts'
-import type { LiveRun } from './live-run.ts'
-
-/** A port's answer that waits for the next point between supersteps. */
-export interface PendingResponse {
-  readonly row: number
-  readonly requestId: string
-  readonly by: Principal
-  /** JSON text. */
-  readonly text: string
-}
+import type { LiveRun, PendingResponse } from './live-run.ts'
 
 /** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
 export function takeResponses(run: LiveRun): boolean {

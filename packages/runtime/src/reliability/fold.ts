@@ -102,7 +102,8 @@ export function foldRecord(fold: RunFold, record: RunRecord): void {
   fold.lastSeq = record.seq
   fold.lastAt = record.at
   if (isCheckpoint(record) && record.type !== 'run.started')
-    return foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
+    foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
+  return
   foldLife(fold, record)
   foldWork(fold, record)
 }
@@ -160,29 +161,35 @@ function foldLife(fold: RunFold, record: RunRecord): void {
 function foldWork(fold: RunFold, record: RunRecord): void {
   switch (record.type) {
     case 'activity.intent':
-      return foldIntent(fold, record)
+      foldIntent(fold, record)
+      return
     case 'activity.outcome':
-      return foldOutcome(fold, record)
+      foldOutcome(fold, record)
+      return
     case 'approval.requested':
       journal(fold, record.ask).approval = { requested: record, decided: null }
       return
     case 'approval.decided':
-      return foldDecided(fold, record)
+      foldDecided(fold, record)
+      return
     case 'question.asked':
       journal(fold, record.ask).questions.push({ asked: record, answered: null })
       return
     case 'question.answered':
-      return foldAnswered(fold, record)
+      foldAnswered(fold, record)
+      return
     case 'request.opened':
       fold.opened.push(record.request)
       return
     case 'position.saved':
-      return foldPosition(activation(fold, record.activation), record)
+      foldPosition(activation(fold, record.activation), record)
+      return
     case 'activation.completed':
       activation(fold, record.result.activation).result = record.result
       return
     case 'activation.failed':
-      return foldFailed(activation(fold, record.activation), record)
+      foldFailed(activation(fold, record.activation), record)
+      return
     default:
   }
 }

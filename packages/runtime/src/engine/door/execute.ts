@@ -95,7 +95,7 @@ async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
     }
   } catch (thrown) {
     const error = toSignalboxError(thrown, 'MODEL_FAILED')
-    const free = error.details['charged'] === false
+    const free = error.details.charged === false
     const settled: Amounts = free ? { ...ask.worst, tokens: 0, cost_nano_usd: '0' } : ask.worst
     return {
       status: 'failed',

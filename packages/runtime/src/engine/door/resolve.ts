@@ -34,9 +34,9 @@ export async function resolveUnknown(ask: Ask, why: 'crashed' | 'lost_answer'): 
     })
   await waitUntilSettled(ask, intent)
   for (;;) {
-    const resolution = (await lookUp(ask)) ?? repeatBySameKey(ask) ?? (await decideByPerson(ask))
+    const resolution: Resolution = (await lookUp(ask)) ?? repeatBySameKey(ask) ?? (await decideByPerson(ask))
     if (resolution.kind === 'ended') return resolution.end
-    const end = await repeat(ask, resolution.by)
+    const end = await repeat(ask)
     // The first intent was charged when the repeat's intent took its place; the repeat itself costs nothing more.
     if (end.status !== 'unknown') return { ...end, settled: NO_AMOUNTS, resolvedBy: resolution.by }
     await recordOutcome(ask, { ...end, settled: NO_AMOUNTS })
@@ -51,7 +51,7 @@ function lastIntent(ask: Ask): ActivityIntent {
 }
 
 /** The identity as it was claimed; its key is the one that the target has seen. */
-function identityOf(ask: Ask, intent: ActivityIntent): EffectIdentity {
+function identityOf(_ask: Ask, intent: ActivityIntent): EffectIdentity {
   return { effectId: intent.effect_id ?? '', scope: '', identity: '', idempotencyKey: intent.idempotency_key }
 }
 
@@ -68,8 +68,8 @@ async function lookUp(ask: Ask): Promise<Resolution | null> {
   const read = await freshRead(ask, 'reconcile', (ctx) => reconcile(ask.args, ctx))
   if ('failed' in read) return null
   const found = asObject(read.value)
-  if (found?.['answer'] === 'happened') {
-    const result = parsed(ask, found['output'] ?? null)
+  if (found?.answer === 'happened') {
+    const result = parsed(ask, found.output ?? null)
     if (result === undefined) return null
     return {
       kind: 'ended',
@@ -83,7 +83,7 @@ async function lookUp(ask: Ask): Promise<Resolution | null> {
       },
     }
   }
-  if (found?.['answer'] === 'did_not' && ask.tool?.lookup === 'authoritative') return { kind: 'repeat', by: 'lookup' }
+  if (found?.answer === 'did_not' && ask.tool?.lookup === 'authoritative') return { kind: 'repeat', by: 'lookup' }
   return null
 }
 
@@ -134,14 +134,14 @@ async function decideByPerson(ask: Ask): Promise<Resolution> {
   // It did not happen: repeated on the person's order, under a key of its own (ENGINE R5).
   const key = idempotencyKey(ask.run.rootRun, ask.ref.key, id)
   if (ask.identity) ask.identity = { ...ask.identity, idempotencyKey: key }
-  const end = await repeat(ask, 'lookup')
+  const end = await repeat(ask)
   return end.status === 'unknown'
     ? decideByPerson(ask)
     : { kind: 'ended', end: { ...end, settled: NO_AMOUNTS, resolvedBy: 'person' } }
 }
 
 /** Sends the effect again: a new intent for the same identity, which costs nothing more. */
-async function repeat(ask: Ask, _by: 'same_key' | 'lookup'): Promise<Ended> {
+async function repeat(ask: Ask): Promise<Ended> {
   const { run } = ask
   const before = lastIntent(ask)
   const seconds = ask.tool?.timeoutSeconds ?? 30
