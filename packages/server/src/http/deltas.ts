@@ -8,8 +8,6 @@ export interface DeltaHub {
   publish(item: DeltaItem): void
   /** Calls `listener` for each delta of the run; the returned function ends it. The listener must not wait. */
   subscribe(runId: string, listener: (item: DeltaItem) => void): () => void
-  /** Called when the first watcher of a run comes and when the last one leaves. */
-  onInterest(listener: (runId: string, watched: boolean) => void): void
   /** Runs that somebody watches now. */
   watched(): readonly string[]
 }
@@ -17,7 +15,6 @@ export interface DeltaHub {
 /** Makes a hub within this process. */
 export function createDeltaHub(): DeltaHub {
   const byRun = new Map<string, Set<(item: DeltaItem) => void>>()
-  const interested: ((runId: string, watched: boolean) => void)[] = []
   return {
     publish: (item) => {
       for (const listener of byRun.get(item.runId) ?? []) listener(item)
@@ -26,14 +23,11 @@ export function createDeltaHub(): DeltaHub {
       const listeners = byRun.get(runId) ?? new Set()
       byRun.set(runId, listeners)
       listeners.add(listener)
-      if (listeners.size === 1) for (const tell of interested) tell(runId, true)
       return () => {
         if (!listeners.delete(listener) || listeners.size > 0) return
         byRun.delete(runId)
-        for (const tell of interested) tell(runId, false)
       }
     },
-    onInterest: (listener) => interested.push(listener),
     watched: () => [...byRun.keys()],
   }
 }

@@ -30,7 +30,7 @@ export function workflowView(spec: WorkflowSpec, diagram: string, models: ModelP
     budget: { ...spec.budget },
     max_supersteps: spec.maxSupersteps,
     input_schema: spec.input.json,
-    models: modelsOf(spec).map((id) => ({ id, scripted: isScripted(models, id) })),
+    models: [...modelsOf([spec], models)],
   }
 }
 
@@ -45,8 +45,14 @@ function contractOf({ contract }: WorkflowSpec): Workflow['contract'] {
   }
 }
 
-function modelsOf(spec: WorkflowSpec): string[] {
-  return [...new Set([...spec.nodes.values()].flatMap((node) => (node.agent ? [node.agent.model] : [])))].sort()
+/** Models that workflows use, each once, and whether a script answers for them. */
+export function modelsOf(
+  specs: readonly WorkflowSpec[],
+  models: ModelPort,
+): readonly { readonly id: string; readonly scripted: boolean }[] {
+  const nodes = specs.flatMap((spec) => [...spec.nodes.values()])
+  const ids = [...new Set(nodes.flatMap((node) => (node.agent ? [node.agent.model] : [])))].sort()
+  return ids.map((id) => ({ id, scripted: isScripted(models, id) }))
 }
 
 function isScripted(models: ModelPort, id: string): boolean {

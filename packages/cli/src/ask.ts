@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { SignalboxError } from 'signalbox/errors'
+
+/** JSON given as text, or as `@file`. Throws USAGE naming the option. */
+export function jsonOption(text: string, option: string): unknown {
+  const source = text.startsWith('@') ? readText(text.slice(1), option) : text
+  try {
+    return JSON.parse(source)
+  } catch (cause) {
+    const what = text.startsWith('@') ? `the file of \`${option}\`` : `\`${option}\``
+    throw new SignalboxError('USAGE', `${what} is not valid JSON: quote it, or write it to a file and give @file`, {
+      cause,
+    })
+  }
+}
+
+function readText(path: string, option: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new SignalboxError('USAGE', `\`${path}\` of \`${option}\` cannot be read: check the path`, { cause })
+  }
+}
+
+/** A whole number option. Throws USAGE naming the option and its range. */
+export function intOption(option: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value
+    throw new SignalboxError('USAGE', `\`${option}\` must be a whole number from ${least} to ${most}, not \`${text}\``)
+  }
+}

@@ -1,0 +1,110 @@
+import { fileURLToPath } from 'node:url'
+import { type DevServer, defaultConfigPath, startDev, VERSION } from '@signalbox/server'
+import type { Command } from 'commander'
+import { keepAlive, SignalboxError } from 'signalbox'
+import { intOption } from './ask.ts'
+import type { Shell } from './context.ts'
+import { type Output, outputOf } from './output.ts'
+
+/** The port of the console when nothing else is said. */
+const DEFAULT_PORT = 4750
+
+interface DevCommandOptions {
+  readonly data: string
+  readonly config?: string
+  readonly port: number
+  readonly workers: number
+  readonly json?: boolean
+}
+
+/** Adds `dev`: server and workers on one data folder, until a signal ends them. */
+export function addDevCommand(program: Command, shell: Shell): void {
+  program
+    .command('dev')
+    .description('start server, console and workers on one data folder')
+    .option('--data <folder>', 'data folder', './.signalbox')
+    .option('--config <file>', 'project file; default ./signalbox.config.ts')
+    .option(
+      '--port <port>',
+      'port of API and console; 0 takes a free one',
+      intOption('--port', 0, 65_535),
+      DEFAULT_PORT,
+    )
+    .option('--workers <n>', 'worker processes', intOption('--workers', 0, 64), 2)
+    .option('--json', 'write one JSON line to stdout when everything is up')
+    .action(async (options: DevCommandOptions) => {
+      const out = outputOf(shell.terminal, options.json === true)
+      // Signals count from the start on, so that what was started before is ended in order.
+      const stopped = stopSignal()
+      const dev = await start(options, out)
+      out.data(announcement(dev, options))
+      out.text(banner(dev, options, out))
+      const release = keepAlive()
+      await stopped
+      out.text('stopping…')
+      await dev.stop()
+      release()
+    })
+}
+
+async function start(options: DevCommandOptions, out: Output): Promise<DevServer> {
+  const configPath = options.config ?? defaultConfigPath(process.cwd())
+  if (configPath === null)
+    throw new SignalboxError(
+      'CONFIG_INVALID',
+      'there is no signalbox.config.ts in this folder: write one with defineProject, or name it with --config',
+    )
+  return await startDev({
+    dataDir: options.data,
+    configPath,
+    port: options.port,
+    workers: options.workers,
+    version: VERSION,
+    // Beside this package in a checkout and in node_modules alike.
+    consoleDir: fileURLToPath(new URL('../../console/dist', import.meta.url)),
+    log: (line) => out.note(line),
+  })
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve())
+  })
+}
+
+function announcement(dev: DevServer, options: DevCommandOptions) {
+  const people = dev.people.map(({ person, id, roles, token }) => ({ person, id, roles, token }))
+  return {
+    url: dev.url,
+    pid: process.pid,
+    data: options.data,
+    project: dev.project,
+    workers: dev.workers(),
+    models: dev.models,
+    people,
+  }
+}
+
+function banner(dev: DevServer, options: DevCommandOptions, out: Output): string {
+  const { color } = out
+  const models = dev.models.map(({ id, scripted }) =>
+    scripted ? `${id} (scripted: a program answers, not a language model)` : id,
+  )
+  const people = dev.people.map(
+    ({ person, roles, token }) => `  ${person.padEnd(5)} ${roles.join(', ').padEnd(26)} ${dev.url}/#token=${token}`,
+  )
+  return [
+    `${color.bold('Signalbox')} ${VERSION}  ${dev.project}  (${dev.mode})`,
+    `  console  ${color.bold(dev.url)}`,
+    `  data     ${options.data}`,
+    `  workers  ${dev.workers().length}`,
+    ...models.map((model, at) => `  ${at === 0 ? 'models ' : '       '}  ${model}`),
+    '',
+    'Open a link to sign in as one of the development people; the terminal takes --as <name>:',
+    ...people,
+    '',
+    color.dim(
+      'Ctrl-C stops everything. Try: signalbox runs, signalbox approvals, signalbox approve <id> --as paul --reason "…"',
+    ),
+  ].join('\n')
+}

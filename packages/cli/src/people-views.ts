@@ -1,0 +1,85 @@
+import type { ApprovalDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
+import { money, time, who } from './format.ts'
+import { folded, indented, type Output, printable, table } from './output.ts'
+
+/** Approvals or questions as a table. */
+export function requestsText(rows: readonly RequestSummary[], out: Output): string {
+  if (rows.length === 0) return 'nothing waits'
+  return table(
+    rows,
+    [
+      { title: 'id', of: (row) => row.id },
+      { title: 'action', of: (row) => row.tool },
+      { title: 'what', grow: true, of: (row) => row.summary ?? '(erased)' },
+      { title: 'impact', of: (row) => impactText(row.impact), right: true },
+      { title: 'state', of: (row) => row.state },
+      { title: 'until', of: (row) => time(row.deadline).slice(5, 16) },
+    ],
+    out.width,
+  )
+}
+
+function impactText(impact: RequestSummary['impact']): string {
+  if (impact === null) return ''
+  return impact.money ? money(impact.money) : (impact.text ?? '')
+}
+
+/** What the reviewer has to see: summary, target, impact, rollback, then the exact arguments and why it was asked. */
+export function approvalText(approval: ApprovalDetail, out: Output): string {
+  const { color } = out
+  const { packet } = approval
+  const line = (name: string, text: string): string => folded(`  ${name.padEnd(11)}${text}`, out.width, '             ')
+  if (packet === null) return `approval ${approval.id}: its content was erased`
+  const answered = approval.decided_by === null ? '' : ` by ${who(approval.decided_by)} at ${time(approval.decided_at)}`
+  return [
+    `${color.bold(`approval ${approval.id}`)}  ${approval.state}${answered}`,
+    line('summary', packet.summary),
+    line('target', `${packet.target.type} ${packet.target.id} (version ${packet.target.version})`),
+    line(
+      'impact',
+      [packet.impact.money ? money(packet.impact.money) : '', packet.impact.text ?? ''].filter(Boolean).join('; ') ||
+        'none told',
+    ),
+    line('rollback', packet.rollback),
+    line('action', `${packet.tool} (${packet.class}, ${packet.effect})`),
+    line('asked by', `${who(packet.requested_by)} in run ${approval.run_id}`),
+    line('why', packet.why.join('; ')),
+    line('approvers', approval.approvers.map((roles) => roles.join(' or ')).join(', and ')),
+    line('deadline', `${time(approval.deadline)} UTC; silence denies`),
+    line('packet', approval.packet_hash),
+    '  arguments',
+    indented(pretty(packet.arguments), '    '),
+    ...(approval.reason === null ? [] : [line('reason', approval.reason)]),
+  ].join('\n')
+}
+
+/** What a person has to see who tells whether an effect happened. */
+export function questionText(question: QuestionDetail, out: Output): string {
+  const { packet } = question
+  if (packet === null) return `question ${question.id}: its content was erased`
+  const line = (name: string, text: string): string => folded(`  ${name.padEnd(11)}${text}`, out.width, '             ')
+  return [
+    `${out.color.bold(`question ${question.id}`)}  ${question.state}`,
+    line('action', `${packet.tool} (${packet.class}) in run ${question.run_id}`),
+    line('sent at', `${time(packet.sent_at)} UTC, key ${packet.idempotency_key}`),
+    ...(packet.earlier === null
+      ? []
+      : [
+          line(
+            'earlier',
+            `run ${packet.earlier.run}: ${packet.earlier.status}, ${packet.earlier.arguments ?? 'arguments erased'}`,
+          ),
+        ]),
+    '  arguments',
+    indented(pretty(packet.arguments), '    '),
+    line('answer', `signalbox answer ${question.id} happened|did_not|stop --reason "…"`),
+  ].join('\n')
+}
+
+function pretty(json: string): string {
+  try {
+    return JSON.stringify(JSON.parse(json), null, 2)
+  } catch {
+    return printable(json)
+  }
+}

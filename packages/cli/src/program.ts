@@ -1,0 +1,88 @@
+import { VERSION } from '@signalbox/server'
+import { Command, CommanderError } from 'commander'
+import { SignalboxError, toSignalboxError } from 'signalbox/errors'
+import { addDevCommand } from './commands-dev.ts'
+import { addPeopleCommands } from './commands-people.ts'
+import { addRunCommands } from './commands-runs.ts'
+import { addSystemCommands } from './commands-system.ts'
+import type { Shell } from './context.ts'
+import type { Terminal } from './output.ts'
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 unexpected fault, 2 usage or configuration, 3 not found, 4 refused or ended without output,
+5 store or server, 6 a history does not verify, 7 credential or role.`
+
+/** Runs one command line and gives its exit code. Errors are \`error CODE: message\` on stderr, and JSON with --json. */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode = 0
+  const shell: Shell = { terminal, setExitCode: (code) => (exitCode = code) }
+  try {
+    await program(shell).parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (thrown) {
+    return report(thrown, args, terminal)
+  }
+}
+
+function program(shell: Shell): Command {
+  const { stdout } = shell.terminal
+  const root = new Command('signalbox')
+    .description('Run agents as governed workflows: every action decided, budgeted, on record and explainable.')
+    .version(VERSION)
+    .addHelpText('after', EXIT_CODES)
+    .configureHelp({ showGlobalOptions: false })
+  addDevCommand(root, shell)
+  addRunCommands(root, shell)
+  addPeopleCommands(root, shell)
+  addSystemCommands(root, shell)
+  for (const command of everyCommand(root)) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError(true)
+      .configureOutput({
+        writeOut: (text) => stdout.write(text),
+        writeErr: () => undefined,
+        outputError: () => undefined,
+      })
+  }
+  return root
+}
+
+function everyCommand(root: Command): Command[] {
+  return [root, ...root.commands.flatMap(everyCommand)]
+}
+
+const HELP = new Set(['commander.helpDisplayed', 'commander.version', 'commander.help'])
+
+function report(thrown: unknown, args: readonly string[], terminal: Terminal): number {
+  if (thrown instanceof CommanderError && HELP.has(thrown.code))
+    return thrown.exitCode === 0 ? 0 : showHelp(args, terminal)
+  const error = thrown instanceof CommanderError ? usageError(thrown) : toSignalboxError(thrown)
+  terminal.stderr.write(`error ${error.code}: ${error.message}\n`)
+  const hint = hintFor(error, args)
+  if (hint !== null) terminal.stderr.write(`${hint}\n`)
+  if (args.includes('--json')) {
+    const { code, message, details } = error
+    terminal.stdout.write(`${JSON.stringify({ error: { code, message, details } })}\n`)
+  }
+  return error.exitCode
+}
+
+/** A command group without a command: commander wants the help shown as an error. */
+function showHelp(args: readonly string[], terminal: Terminal): number {
+  terminal.stderr.write(`error USAGE: a command is missing: see \`signalbox ${[...args, '--help'].join(' ')}\`\n`)
+  return 2
+}
+
+function usageError(error: CommanderError): SignalboxError {
+  const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.+)\?\)$/, ': did you mean $1?')
+  const quoted = message.replaceAll(/'([^']*)'/g, '`$1`')
+  return new SignalboxError('USAGE', quoted)
+}
+
+function hintFor(error: SignalboxError, args: readonly string[]): string | null {
+  if (error.code === 'FORBIDDEN' && !args.includes('--as') && !args.includes('--token'))
+    return 'fix: say who you are with --as <person>, such as --as paul for an approval'
+  if (error.code === 'USAGE') return 'fix: see `signalbox --help`'
+  return null
+}

@@ -1,0 +1,83 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import {
+  createSignalbox,
+  type Host,
+  keyVault,
+  loadBundle,
+  loadMasterKey,
+  type ModelPort,
+  openSqliteStore,
+  type Signalbox,
+  SignalboxError,
+  type Store,
+} from 'signalbox'
+import type { EnvValues, Project } from '../project.ts'
+import { ioError } from './io.ts'
+
+/** What one process of a development server is made of. */
+export interface Composed {
+  readonly signalbox: Signalbox
+  readonly store: Store
+  readonly models: ModelPort
+  close(): Promise<void>
+}
+
+/** Name of the database in a data folder. */
+export const DATABASE = 'signalbox.db'
+
+/** Makes the data folder, readable by its owner alone. Throws STORE_READ_ONLY, STORE_FULL or CONFIG_INVALID. */
+export function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw ioError(cause, dataDir)
+  }
+}
+
+/**
+ * Opens the data folder with a project's policy, models and workflows. Everything that can be wrong is told before the
+ * store is touched: POLICY_BUNDLE_INVALID, KEY_MISSING, then STORE_NEWER, STORE_READ_ONLY and their like.
+ */
+export async function compose(project: Project, dataDir: string, host: Host, env: EnvValues): Promise<Composed> {
+  const mode = project.mode ?? 'development'
+  const policy = loadBundle(readBundleDir(project.bundleDir))
+  const models = project.models(env)
+  makeDataDir(dataDir)
+  const masterKey = loadMasterKey({ dir: dataDir, env, mode, host })
+  const store = await openSqliteStore({ path: join(dataDir, DATABASE), host })
+  try {
+    const vault = keyVault({ store, host, masterKey })
+    const workflows = project.workflows.map((each) => each.spec)
+    const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode })
+    const close = async (): Promise<void> => {
+      await signalbox.close()
+      await store.close()
+    }
+    return { signalbox, store, models, close }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** The texts of a bundle's files by relative path. Throws POLICY_BUNDLE_MISSING when the folder is not there. */
+export function readBundleDir(dir: string): Readonly<Record<string, string>> {
+  try {
+    const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && /\.(json|cedar|cedarschema)$/.test(entry.name),
+    )
+    return Object.fromEntries(
+      files.map((entry) => {
+        const path = join(entry.parentPath, entry.name)
+        return [relative(dir, path).split(sep).join('/'), readFileSync(path, 'utf8')]
+      }),
+    )
+  } catch (cause) {
+    throw new SignalboxError(
+      'POLICY_BUNDLE_MISSING',
+      `the policy folder \`${dir}\` cannot be read: name the project's bundleDir`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,154 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Host, type Mode, type Signalbox, SignalboxError, systemHost } from 'signalbox'
+import type { FaultLog } from '../http/problems.ts'
+import { createDeltaHub } from '../http/deltas.ts'
+import { loadProject, type OutsideWorld, type Project } from '../project.ts'
+import { createServer, type RunningServer } from '../server.ts'
+import { modelsOf } from '../views/system.ts'
+import { compose, type Composed, makeDataDir } from './compose.ts'
+import { lockData } from './lock.ts'
+import { type DevPerson, devAuthenticator, principalOfPerson, seedDevPeople } from './tokens.ts'
+import { startWorkers, type WorkerPool } from './workers.ts'
+
+/** How a development server is started. */
+export interface DevOptions {
+  readonly dataDir: string
+  /** File whose default export is the project. */
+  readonly configPath: string
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly workers: number
+  /** Runs that one worker advances at a time. Default 16. */
+  readonly concurrency?: number
+  readonly version: string
+  /** Folder of the built console, or null. */
+  readonly consoleDir: string | null
+  readonly host?: Host
+  /** One line about something that happened: a worker that ended, a fault. Never content. */
+  readonly log?: (line: string) => void
+}
+
+/** A development server with its workers. */
+export interface DevServer {
+  readonly url: string
+  readonly mode: Mode
+  readonly project: string
+  /** The seeded people and their tokens. */
+  readonly people: readonly DevPerson[]
+  readonly signalbox: Signalbox
+  /** Models that the workflows use, and whether a script answers for them. */
+  readonly models: readonly { readonly id: string; readonly scripted: boolean }[]
+  workers(): ReturnType<WorkerPool['processes']>
+  /** Ends everything in order: no new requests, workers at a barrier, the outside world, the store, the lock. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a server process and worker processes on one data folder. Throws DATA_IN_USE, PORT_IN_USE, CONFIG_INVALID,
+ * POLICY_BUNDLE_INVALID, KEY_MISSING and the store's codes; what was started before is ended again.
+ */
+export async function startDev(options: DevOptions): Promise<DevServer> {
+  const ends: (() => Promise<void> | void)[] = []
+  const unwind = async (): Promise<void> => {
+    for (const end of ends.splice(0).reverse()) await end()
+  }
+  try {
+    return await start(options, ends, unwind)
+  } catch (error) {
+    await unwind()
+    throw error
+  }
+}
+
+async function start(
+  options: DevOptions,
+  ends: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<DevServer> {
+  const host = options.host ?? systemHost
+  const log = options.log ?? (() => undefined)
+  const dataDir = resolve(options.dataDir)
+  const configPath = resolve(options.configPath)
+  const project = await loadProject(configPath)
+  makeDataDir(dataDir)
+  const lock = lockData(dataDir)
+  ends.push(() => lock.release())
+  const people = seedDevPeople(dataDir, host)
+  const world = await outsideWorld(project, dataDir)
+  if (world) ends.push(() => world.stop())
+  const env = { ...process.env, ...world?.env }
+  Object.assign(process.env, world?.env)
+  const composed = await compose(project, dataDir, host, env)
+  ends.push(() => composed.close())
+  const { server, publish } = await serve(options, project, composed, people, host)
+  ends.push(() => server.close())
+  lock.announce({ pid: process.pid, url: server.url })
+  const pool = await startWorkers({
+    count: options.workers,
+    start: { configPath, dataDir, concurrency: options.concurrency ?? 16 },
+    env,
+    host,
+    onDelta: publish,
+    onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
+  })
+  ends.push(() => pool.stop())
+  await project.seed?.({
+    signalbox: composed.signalbox,
+    people: Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)])),
+    dataDir,
+  })
+  return {
+    url: server.url,
+    mode: project.mode ?? 'development',
+    project: project.name,
+    people,
+    signalbox: composed.signalbox,
+    models: modelsOf(
+      project.workflows.map((each) => each.spec),
+      composed.models,
+    ),
+    workers: () => pool.processes(),
+    stop,
+  }
+}
+
+async function outsideWorld(project: Project, dataDir: string): Promise<OutsideWorld | null> {
+  if (!project.outsideWorld) return null
+  try {
+    return await project.outsideWorld({ dataDir })
+  } catch (cause) {
+    if (cause instanceof SignalboxError) throw cause
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new SignalboxError('CONFIG_INVALID', `the outside world of \`${project.name}\` did not start: ${message}`, {
+      cause,
+    })
+  }
+}
+
+async function serve(
+  options: DevOptions,
+  project: Project,
+  composed: Composed,
+  people: readonly DevPerson[],
+  host: Host,
+) {
+  const deltas = createDeltaHub()
+  const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
+  const server: RunningServer = await createServer({
+    runs: composed.signalbox.runs,
+    store: composed.store,
+    models: composed.models,
+    workflows: project.workflows.map((each) => each.spec),
+    host,
+    mode: project.mode ?? 'development',
+    version: options.version,
+    auth: devAuthenticator(people),
+    deltas,
+    consoleDir:
+      options.consoleDir !== null && existsSync(join(options.consoleDir, 'index.html')) ? options.consoleDir : null,
+    log,
+    port: options.port,
+  })
+  return { server, publish: deltas.publish }
+}

@@ -1,0 +1,47 @@
+import { systemHost } from 'signalbox'
+import { createApp } from '../http/app.ts'
+import { createDeltaHub } from '../http/deltas.ts'
+import { loadProject } from '../project.ts'
+import { VERSION } from '../version.ts'
+import { compose } from './compose.ts'
+import { devAuthenticator, readDevPeople } from './tokens.ts'
+
+/** The API without a server: the same application, reached by calling it. */
+export interface LocalApi {
+  readonly fetch: typeof fetch
+  close(): Promise<void>
+}
+
+/**
+ * Opens a data folder and answers API requests in this process, with the same credentials, roles and checks as a server.
+ * It runs nothing: what it changes waits in the store for a worker. Throws what a start of the project throws.
+ */
+export async function openLocalApi(options: {
+  readonly dataDir: string
+  readonly configPath: string
+}): Promise<LocalApi> {
+  const project = await loadProject(options.configPath)
+  const composed = await compose(project, options.dataDir, systemHost, process.env)
+  const stop = new AbortController()
+  const app = createApp({
+    runs: composed.signalbox.runs,
+    store: composed.store,
+    models: composed.models,
+    workflows: project.workflows.map((each) => each.spec),
+    host: systemHost,
+    mode: project.mode ?? 'development',
+    version: VERSION,
+    auth: devAuthenticator(readDevPeople(options.dataDir) ?? []),
+    deltas: createDeltaHub(),
+    consoleDir: null,
+    log: () => undefined,
+    stopping: stop.signal,
+  })
+  return {
+    fetch: async (input, init) => await app.fetch(new Request(input, init)),
+    close: async () => {
+      stop.abort()
+      await composed.close()
+    },
+  }
+}

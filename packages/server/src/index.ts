@@ -1,0 +1,26 @@
+export { type Authenticator, may, permissionsOf } from './auth.ts'
+export { compose, type Composed, DATABASE, makeDataDir } from './dev/compose.ts'
+export { type DevOptions, type DevServer, startDev } from './dev/dev.ts'
+export { lockData, readAddress, type ServerAddress } from './dev/lock.ts'
+export {
+  DEV_TENANT,
+  type DevPerson,
+  devAuthenticator,
+  principalOfPerson,
+  readDevPeople,
+  seedDevPeople,
+} from './dev/tokens.ts'
+export { createDeltaHub, type DeltaHub, type DeltaItem } from './http/deltas.ts'
+export {
+  defaultConfigPath,
+  defineProject,
+  type EnvValues,
+  loadProject,
+  type OutsideWorld,
+  type Project,
+  type ProjectDef,
+  type SeedContext,
+} from './project.ts'
+export { createServer, type RunningServer, type ServerOptions } from './server.ts'
+export { type LocalApi, openLocalApi } from './dev/local-api.ts'
+export { VERSION } from './version.ts'

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Mode, type ModelPort, type Principal, type Signalbox, SignalboxError, type WorkflowSpec } from 'signalbox'
+
+/** Values of the environment, by name. */
+export type EnvValues = Readonly<Record<string, string | undefined>>
+
+/** What a project needs around it in development: a pretend bank, a mail box. */
+export interface OutsideWorld {
+  /** Set in the environment of this process and of every worker, such as the address of what was started. */
+  readonly env: Readonly<Record<string, string>>
+  stop(): Promise<void>
+}
+
+/** What the first runs of a development server are started with. */
+export interface SeedContext {
+  readonly signalbox: Signalbox
+  /** The seeded people by name. */
+  readonly people: Readonly<Record<string, Principal>>
+  readonly dataDir: string
+}
+
+/** A project: what `signalbox dev` and its workers run. Server and workers each load it from its file. */
+export interface ProjectDef {
+  readonly name: string
+  /** Built workflows. */
+  readonly workflows: readonly { readonly spec: WorkflowSpec }[]
+  /** Folder of the policy bundle: `bundle.json`, `catalogue.json`, `*.cedar`. */
+  readonly bundleDir: string
+  /** Makes the models of one process from its environment. */
+  readonly models: (env: EnvValues) => ModelPort
+  /** Default `development`. */
+  readonly mode?: Mode
+  /** Started once, by the server process, before anything else. */
+  readonly outsideWorld?: (context: { readonly dataDir: string }) => Promise<OutsideWorld>
+  /** Called at every start once workers are there; start runs with request ids, so that each is started once only. */
+  readonly seed?: (context: SeedContext) => Promise<void>
+}
+
+/** A defined project; the mark tells it from any other default export. */
+export interface Project extends ProjectDef {
+  readonly kind: 'signalbox.project'
+}
+
+/** Declares a project; the default export of `signalbox.config.ts`. */
+export function defineProject(def: ProjectDef): Project {
+  return { ...def, kind: 'signalbox.project' }
+}
+
+/** Where a project lies in a folder when nothing else is said. */
+export function defaultConfigPath(folder: string): string | null {
+  const names = ['signalbox.config.ts', 'signalbox.config.mts', 'signalbox.config.js', 'signalbox.config.mjs']
+  return names.map((name) => resolve(folder, name)).find((path) => existsSync(path)) ?? null
+}
+
+/**
+ * Loads a project from its file. Throws CONFIG_INVALID when there is none, it does not load or exports something else;
+ * an error of the project's own, such as WORKFLOW_INVALID, keeps its code.
+ */
+export async function loadProject(path: string): Promise<Project> {
+  const full = resolve(path)
+  if (!existsSync(full))
+    throw new SignalboxError(
+      'CONFIG_INVALID',
+      `there is no \`${full}\`: write one with defineProject, or name it with --config`,
+    )
+  let loaded: { default?: unknown }
+  try {
+    loaded = await import(pathToFileURL(full).href)
+  } catch (cause) {
+    if (cause instanceof SignalboxError) throw cause
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new SignalboxError('CONFIG_INVALID', `\`${full}\` does not load: ${message}`, { cause })
+  }
+  if (isProject(loaded.default)) return loaded.default
+  throw new SignalboxError(
+    'CONFIG_INVALID',
+    `\`${full}\` has no project: write \`export default defineProject({ … })\``,
+  )
+}
+
+function isProject(value: unknown): value is Project {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'signalbox.project'
+}
