@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const start = JSON.parse(process.argv[2] ?? '') as WorkerStart
   const project = await loadProject(start.configPath)
   const composed = await compose(project, start.dataDir, systemHost, process.env)
-  composed.signalbox.listen((item) => {
+  composed.signalbox.onItem((item) => {
     if (item.kind !== 'record') tell({ type: 'delta', item })
   })
   const handle = composed.signalbox.work({ worker: start.name, concurrency: start.concurrency })

@@ -50,11 +50,8 @@ export async function compose(project: Project, dataDir: string, host: Host, env
     const vault = keyVault({ store, host, masterKey })
     const workflows = project.workflows.map((each) => each.spec)
     const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode })
-    const close = async (): Promise<void> => {
-      await signalbox.close()
-      await store.close()
-    }
-    return { signalbox, store, models, close }
+    // Closing the runtime closes its store.
+    return { signalbox, store, models, close: () => signalbox.close() }
   } catch (error) {
     await store.close()
     throw error
