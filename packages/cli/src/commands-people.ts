@@ -62,8 +62,9 @@ async function decide(
 ): Promise<void> {
   const { client, out, terminal } = context
   const approval = await client.approval({ params: { id } })
-  out.text(approvalText(approval, out))
-  if (!options.yes && !out.json && terminal.stdout.isTTY) {
+  // Who may not decide is told so by the server, without a page in front of it.
+  if (approval.can_decide) out.text(approvalText(approval, out))
+  if (approval.can_decide && !options.yes && !out.json && terminal.stdout.isTTY) {
     const sure = await confirm({
       message: answer === 'approved' ? 'Let this happen, once?' : 'Reject this?',
       initialValue: false,

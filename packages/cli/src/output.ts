@@ -84,16 +84,18 @@ export function indented(text: string, by = '  '): string {
     .join('\n')
 }
 
-/** Text folded at spaces to the width, following lines indented. */
+/** Text folded at spaces to the width. It keeps its own indentation; the lines that follow get `indent` in front. */
 export function folded(text: string, width: number, indent = ''): string {
+  const clean = printable(text)
+  const lead = /^ */.exec(clean)?.[0] ?? ''
   const lines: string[] = []
-  let line = ''
-  for (const word of printable(text).split(' ')) {
-    const room = width - (lines.length === 0 ? 0 : indent.length)
-    if (line !== '' && line.length + 1 + word.length > room) {
+  let line = lead
+  for (const word of clean.slice(lead.length).split(' ')) {
+    const empty = line.trim() === ''
+    if (!empty && line.length + 1 + word.length > width) {
       lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
+      line = `${indent}${word}`
+    } else line = empty ? `${line}${word}` : `${line} ${word}`
   }
-  return [...lines, line].map((each, at) => (at === 0 ? each : `${indent}${each}`)).join('\n')
+  return [...lines, line].join('\n')
 }

@@ -21,7 +21,11 @@ export function requestsText(rows: readonly RequestSummary[], out: Output): stri
 
 function impactText(impact: RequestSummary['impact']): string {
   if (impact === null) return ''
-  return impact.money ? money(impact.money) : (impact.text ?? '')
+  return impact.money ? money(impact.money) : short(impact.text ?? '', 20)
+}
+
+function short(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
 
 /** What the reviewer has to see: summary, target, impact, rollback, then the exact arguments and why it was asked. */

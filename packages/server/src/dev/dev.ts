@@ -5,6 +5,7 @@ import type { FaultLog } from '../http/problems.ts'
 import { createDeltaHub } from '../http/deltas.ts'
 import { loadProject, type OutsideWorld, type Project } from '../project.ts'
 import { createServer, type RunningServer } from '../server.ts'
+import { startTelemetry } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
@@ -83,6 +84,8 @@ async function start(
   ends.push(() => composed.close())
   const { server, publish } = await serve(options, project, composed, people, host)
   ends.push(() => server.close())
+  const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
+  if (telemetry) ends.push(() => telemetry.stop())
   lock.announce({ pid: process.pid, url: server.url })
   const pool = await startWorkers({
     count: options.workers,

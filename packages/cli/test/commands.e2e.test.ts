@@ -1,0 +1,268 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { CONFIG, type Dev, dataFolder, type Ended, run, runProcess, startDev } from './harness.ts'
+
+let data: ReturnType<typeof dataFolder>
+let server: Dev
+beforeAll(async () => {
+  data = dataFolder()
+  server = await startDev(data.path)
+})
+afterAll(async () => {
+  await server.end('SIGTERM')
+  data.remove()
+})
+
+const cli = (...args: string[]): Promise<Ended> => run([...args, '--data', data.path])
+const json = async (...args: string[]) => JSON.parse((await cli(...args, '--json')).stdout)
+const as = (person: string): string[] => ['--as', person]
+const REASON = ['--reason', 'known payee']
+
+async function waitingTransfer(to: string): Promise<{ run_id: string; approval: string }> {
+  const started = await json('run', 'transfer', '--input', JSON.stringify({ to, amount: 500 }), '--wait', ...as('rita'))
+  expect(started.status).toBe('waiting')
+  return { run_id: started.run_id, approval: started.open[0].id }
+}
+
+async function untilStatus(runId: string, status: string): Promise<void> {
+  await vi.waitFor(async () => expect((await json('show', runId)).run.status).toBe(status), 30_000)
+}
+
+describe('runs and people', () => {
+  it('CLI-010: starts, waits, shows, approves and explains; --json writes JSON to stdout and nothing else', async () => {
+    const { run_id: id, approval } = await waitingTransfer('ana')
+    const listed = await cli('approvals')
+    expect(listed.stdout).toContain(approval)
+    expect(listed.stdout).toContain('Send 500 to ana')
+    const before = await cli('show', id)
+    expect(before.stdout).toContain(`waits: approval ${approval} (transfer.send)`)
+    const approved = await runProcess(['approve', approval, ...REASON, ...as('paul'), '--data', data.path, '--json'])
+    expect(approved).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(approved.stdout)).toEqual({ accepted: true, id: approval, answer: 'approved', run_id: id })
+    await untilStatus(id, 'completed')
+    const shown = await cli('show', id)
+    expect(shown).toMatchObject({ code: 0, stderr: '' })
+    for (const part of [
+      'completed',
+      'Completed: it reached its output.',
+      'tool_calls',
+      'superstep 0  pay',
+      'transfer.send irreversible',
+      'approved by paul: known payee',
+    ])
+      expect(shown.stdout).toContain(part)
+    const explained = await cli('explain', id)
+    expect(explained.stdout).toContain('known payee')
+    const effects = await json('lineage', id)
+    expect(effects).toMatchObject({
+      complete: true,
+      effects: [{ tool: 'transfer.send', approval: { by: 'user:paul' } }],
+    })
+    expect((await json('approvals')).approvals.map((each: { id: string }) => each.id)).not.toContain(approval)
+  })
+
+  it('CLI-010: shows the four parts before it rejects; a rejected action does not happen', async () => {
+    const { run_id: id, approval } = await waitingTransfer('bob')
+    const rejected = await cli('reject', approval, '--reason', 'unknown payee', ...as('paul'))
+    for (const part of [
+      'summary',
+      'Send 500 to bob',
+      'target',
+      'account bob',
+      'impact',
+      '500.00 EUR',
+      'rollback',
+      'Ask for it back',
+      'rejected',
+    ])
+      expect(rejected.stdout).toContain(part)
+    await untilStatus(id, 'completed')
+    expect((await json('show', id)).output).toBe('rejected')
+    expect(readFileSync(join(data.path, 'book.txt'), 'utf8')).not.toContain('bob')
+    const again = await cli('approve', approval, ...REASON, ...as('paul'))
+    expect([again.code, again.stderr]).toEqual([4, expect.stringMatching(/^error (APPROVAL_DECIDED|RUN_ENDED): /)])
+  })
+
+  it('CLI-011: an unknown workflow, input of another shape, text that is no JSON, an unknown run', async () => {
+    const cases: readonly (readonly [string[], number, string])[] = [
+      [['run', 'nothing', '--input', '{}', ...as('rita')], 3, 'WORKFLOW_UNKNOWN'],
+      [['run', 'transfer', '--input', '{"to":"x"}', ...as('rita')], 2, 'INPUT_INVALID'],
+      [['run', 'transfer', '--input', '{to}', ...as('rita')], 2, 'USAGE'],
+      [['run', 'transfer', '--input', '@none.json', ...as('rita')], 2, 'USAGE'],
+      [['show', 'run_none'], 3, 'RUN_NOT_FOUND'],
+      [['approve', 'apr_none', ...REASON, ...as('paul')], 3, 'APPROVAL_NOT_FOUND'],
+      [['runs', '--limit', 'many'], 2, 'USAGE'],
+      [['approve', 'apr_none', '--reason', 'x', ...as('paul')], 3, 'APPROVAL_NOT_FOUND'],
+      [['answer', 'que_none', 'perhaps', ...REASON, ...as('paul')], 2, 'USAGE'],
+    ]
+    for (const [args, code, error] of cases) {
+      const ended = await cli(...args, '--json')
+      expect([args.join(' '), ended.code, JSON.parse(ended.stdout).error.code]).toEqual([args.join(' '), code, error])
+      expect(ended.stderr).toMatch(new RegExp(`^error ${error}: `))
+    }
+  })
+
+  it('CLI-011: input from a file; equal request ids start one run', async () => {
+    const file = join(data.path, 'input.json')
+    writeFileSync(file, '{"to":"file","amount":7}')
+    const first = await json('run', 'transfer', '--input', `@${file}`, '--request-id', 'once', ...as('rita'))
+    const second = await json('run', 'transfer', '--input', `@${file}`, '--request-id', 'once', ...as('rita'))
+    expect([first.existed, second.existed, second.run_id]).toEqual([false, true, first.run_id])
+  })
+
+  it('CLI-012: --wait exits 4 for a run that ends without its output', async () => {
+    const ended = await cli('run', 'failing', '--input', '"x"', '--wait', ...as('rita'))
+    expect([ended.code, ended.stdout]).toEqual([4, expect.stringContaining('stopped')])
+  })
+
+  it('CLI-013: identity is a token or a seeded person; the requester and the viewer cannot approve', async () => {
+    const { approval } = await waitingTransfer('cleo')
+    for (const person of [as('rita'), as('vera'), []]) {
+      const refused = await cli('approve', approval, ...REASON, ...person)
+      expect([refused.code, refused.stderr]).toEqual([7, expect.stringMatching(/^error FORBIDDEN: .*approver/)])
+      expect(refused.stdout).toBe('')
+    }
+    expect((await cli('runs', ...as('eve'))).stderr).toMatch(/^error AUTH_REQUIRED: .*rita, paul, vera, olga/)
+    expect((await cli('runs', '--token', 'no-such-token-0123456789')).code).toBe(7)
+    expect((await cli('runs', ...as('rita'), '--token', 'x')).stderr).toMatch(/^error USAGE: /)
+    const token = server.people.find((each) => each.person === 'paul')?.token ?? ''
+    expect(
+      (
+        await run(['approve', approval, ...REASON, '--url', server.url, '--data', data.path], {
+          SIGNALBOX_TOKEN: token,
+        })
+      ).code,
+    ).toBe(0)
+  })
+
+  it('CLI-016: events come one JSON record a line, and --follow goes on until the run ends', async () => {
+    const { run_id: id, approval } = await waitingTransfer('dora')
+    const follow = cli('events', id, '--follow', '--json')
+    await cli('approve', approval, ...REASON, ...as('paul'))
+    const followed = (await follow).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(followed.map((record) => record.seq)).toEqual(followed.map((_record, at) => at + 1))
+    expect(followed.at(-1).type).toBe('run.completed')
+    const rest = await cli('events', id, '--after', String(followed.length - 1))
+    expect(rest.stdout.trim().split('\n').length).toBe(1)
+    expect(rest.stdout).toContain('run.completed')
+  })
+
+  it('CLI-017: restore lists the points, and moves a run to one of them without sending again', async () => {
+    const { run_id: id, approval } = await waitingTransfer('emil')
+    const points = (await json('restore', id)).checkpoints
+    expect(points).toMatchObject([{ seq: 1, kind: 'entry', current: true }])
+    expect((await cli('restore', id)).stdout).toContain('entry')
+    expect((await cli('restore', id, '--to', '1', ...as('olga'))).stderr).toMatch(/^error USAGE: .*--reason/)
+    expect((await cli('restore', id, '--to', '1', ...REASON, ...as('paul'))).code).toBe(7)
+    expect((await cli('restore', id, '--to', '9999', ...REASON, ...as('olga'))).stderr).toMatch(
+      /^error CHECKPOINT_NOT_FOUND/,
+    )
+    expect((await cli('restore', id, '--to', '1', ...REASON, ...as('olga'))).code).toBe(0)
+    await vi.waitFor(async () => {
+      const shown = await json('show', id)
+      expect([shown.run.branch, shown.run.status]).toEqual([1, 'waiting'])
+      expect(shown.open[0].id).not.toBe(approval)
+    }, 30_000)
+  })
+
+  it('CLI-018: cancel ends a waiting run with who and why on record', async () => {
+    const { run_id: id } = await waitingTransfer('fred')
+    expect((await cli('cancel', id, '--reason', 'not needed', '--terminate', ...as('rita'))).code).toBe(7)
+    expect((await cli('cancel', id, '--reason', 'not needed', ...as('rita'))).code).toBe(0)
+    await untilStatus(id, 'cancelled')
+    expect((await cli('explain', id)).stdout).toContain('rita')
+    expect((await cli('resume', id, ...REASON, ...as('olga'))).code).toBe(4)
+  })
+
+  it('CLI-019: a kill switch refuses new runs until it is lifted', async () => {
+    const engaged = await json(
+      'kill-switch',
+      'engage',
+      'workflow',
+      'failing',
+      '--mode',
+      'stop_new',
+      '--reason',
+      'drill',
+      ...as('olga'),
+    )
+    expect(engaged).toMatchObject({ engaged: true, target: 'failing', by: 'user:olga' })
+    expect((await cli('kill-switch', 'list')).stdout).toContain('workflow failing')
+    const refused = await cli('run', 'failing', '--input', '"x"', ...as('rita'))
+    expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(/^error KILL_SWITCH: /)])
+    expect((await cli('kill-switch', 'lift', engaged.id, '--reason', 'drill over', ...as('olga'))).code).toBe(0)
+    expect((await cli('run', 'failing', '--input', '"x"', ...as('rita'))).code).toBe(0)
+  })
+})
+
+describe('without a server', () => {
+  it('CLI-014, CLI-015: opens the store itself with the same credentials; what it stores is taken up at the next start; a damaged history does not verify', async () => {
+    const own = dataFolder()
+    const config = ['--data', own.path, '--config', CONFIG]
+    try {
+      expect((await run(['runs', ...config, '--token', 'x'.repeat(20)])).stderr).toMatch(
+        /^error SERVER_UNREACHABLE: .*signalbox dev/,
+      )
+      let dev = await startDev(own.path)
+      const started = await run([
+        'run',
+        'transfer',
+        '--input',
+        '{"to":"gina","amount":900}',
+        '--wait',
+        '--as',
+        'rita',
+        '--json',
+        ...config,
+      ])
+      const { run_id: id, open } = JSON.parse(started.stdout)
+      await dev.end('SIGTERM')
+      expect((await run(['runs', ...config])).stdout).toContain('waiting')
+      expect((await run(['approve', open[0].id, ...REASON, '--as', 'rita', ...config])).code).toBe(7)
+      const approved = await runProcess(['approve', open[0].id, ...REASON, '--as', 'paul', ...config])
+      expect(approved).toMatchObject({ code: 0 })
+      expect(
+        (await run(['run', 'transfer', '--input', '{"to":"x","amount":1}', '--wait', '--as', 'rita', ...config]))
+          .stderr,
+      ).toMatch(/^error SERVER_UNREACHABLE: .*--wait/)
+      dev = await startDev(own.path)
+      await vi.waitFor(async () => {
+        const shown = await run(['show', id, '--json', ...config])
+        expect(JSON.parse(shown.stdout).run.status).toBe('completed')
+      }, 30_000)
+      await dev.end('SIGTERM')
+      const sound = await run(['audit', 'verify', ...config])
+      expect([sound.code, sound.stdout]).toEqual([0, expect.stringContaining('1 of 1 histories verified')])
+      damage(join(own.path, 'signalbox.db'))
+      const damaged = await run(['audit', 'verify', id, ...config])
+      expect([damaged.code, damaged.stdout]).toEqual([6, expect.stringContaining('does not verify')])
+    } finally {
+      own.remove()
+    }
+  })
+})
+
+/** Changes one byte of one stored record. */
+function damage(path: string): void {
+  const db = new DatabaseSync(path)
+  const tables = db
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+    .all()
+    .map((row) => String(row.name))
+  const table = tables.find(
+    (name) =>
+      db
+        .prepare(`SELECT name FROM pragma_table_info('${name}')`)
+        .all()
+        .some((row) => row.name === 'body') && /record/.test(name),
+  )
+  db.exec(
+    `UPDATE ${table} SET body = replace(body, 'gina', 'gino'), body = replace(body, 'LARGE_TRANSFER', 'SMALL_TRANSFER')`,
+  )
+  db.close()
+}

@@ -1,0 +1,96 @@
+/** A small project for tests: a transfer that a person has to approve above 100, and a workflow that fails. */
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SignalboxError, tool, workflow } from 'signalbox'
+import { z } from 'zod'
+import { defineProject } from '@signalbox/server'
+
+const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
+const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 1000, maxCostUsd: '0.10' }
+
+const send = tool({
+  name: 'transfer.send',
+  class: 'payments.write',
+  effect: 'irreversible',
+  input: Transfer,
+  output: z.object({ line: z.string() }),
+  effectKey: ({ to, amount }) => ({ scope: 'run', key: `${to}/${amount}` }),
+  preview: async ({ to, amount }) => ({
+    summary: `Send ${amount} to ${to}`,
+    target: { type: 'account', id: to, version: '1' },
+    impact: { money: { minor: amount * 100, currency: 'EUR' } },
+    rollback: 'Ask for it back',
+  }),
+  execute: async ({ to, amount }, ctx) => {
+    const line = `${ctx.idempotencyKey} ${to} ${amount}\n`
+    appendFileSync(process.env.SAMPLE_BOOK ?? '', line)
+    return { line }
+  },
+})
+
+const transfer = workflow({
+  name: 'transfer',
+  version: '1.0.0',
+  input: Transfer,
+  output: z.string(),
+  budget,
+  state: {},
+  tools: [send],
+})
+  .node('pay', {
+    input: Transfer,
+    output: z.string(),
+    run: async (input, ctx) => {
+      const end = await ctx.call(send, input)
+      return end.status
+    },
+  })
+  .start('pay')
+  .output('pay')
+  .build()
+
+const failing = workflow({
+  name: 'failing',
+  version: '1.0.0',
+  input: z.string(),
+  output: z.string(),
+  budget,
+  state: {},
+})
+  .node('fails', {
+    input: z.string(),
+    output: z.string(),
+    run: async () => {
+      throw new SignalboxError('NODE_FAILED', 'as asked')
+    },
+  })
+  .start('fails')
+  .output('fails')
+  .build()
+
+export default defineProject({
+  name: 'sample',
+  workflows: [transfer, failing],
+  bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
+  mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
+  models: () => ({
+    resolve: (id) => {
+      throw new SignalboxError('MODEL_UNKNOWN', `there is no model \`${id}\``)
+    },
+  }),
+  outsideWorld: async ({ dataDir }) => ({
+    env: { SAMPLE_BOOK: join(dataDir, 'book.txt') },
+    stop: async () => undefined,
+  }),
+  seed: async ({ signalbox, people }) => {
+    const { rita } = people
+    if (rita && process.env.SAMPLE_SEED === '1')
+      await signalbox.runs.start({
+        workflow: 'transfer',
+        input: { to: 'seed', amount: 5 },
+        principal: rita,
+        requestId: 'seed',
+      })
+  },
+})
