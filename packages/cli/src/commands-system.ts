@@ -2,7 +2,7 @@ import type { Audit, KillSwitchView } from '@signalbox/protocol'
 import { Argument, type Command, Option } from 'commander'
 import { intOption } from './ask.ts'
 import { type Shell, withClient, withShared } from './context.ts'
-import { time, who } from './format.ts'
+import { who } from './format.ts'
 import { type Output, printable, table } from './output.ts'
 
 /** Adds the commands that verify histories and that stop things. */
@@ -108,7 +108,6 @@ function switchesText(switches: readonly KillSwitchView[], out: Output): string 
       { title: 'stops', of: (row) => `${row.scope} ${row.target}`, grow: true },
       { title: 'mode', of: (row) => row.mode },
       { title: 'by', of: (row) => who(row.by) },
-      { title: 'since', of: (row) => time(row.created_at).slice(5, 16) },
     ],
     out.width,
   )

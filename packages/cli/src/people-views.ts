@@ -1,22 +1,20 @@
 import type { ApprovalDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
 import { money, time, who } from './format.ts'
-import { folded, indented, type Output, printable, table } from './output.ts'
+import { folded, indented, type Output, printable } from './output.ts'
 
-/** Approvals or questions as a table. */
+/** Approvals or questions, two lines each: what it is and until when, then the summary. */
 export function requestsText(rows: readonly RequestSummary[], out: Output): string {
   if (rows.length === 0) return 'nothing waits'
-  return table(
-    rows,
-    [
-      { title: 'id', of: (row) => row.id },
-      { title: 'action', of: (row) => row.tool },
-      { title: 'what', grow: true, of: (row) => row.summary ?? '(erased)' },
-      { title: 'impact', of: (row) => impactText(row.impact), right: true },
-      { title: 'state', of: (row) => row.state },
-      { title: 'until', of: (row) => time(row.deadline).slice(5, 16) },
-    ],
-    out.width,
-  )
+  return rows
+    .map((row) => {
+      const impact = impactText(row.impact)
+      const state = row.state === 'open' ? `until ${time(row.deadline).slice(5, 16)}` : row.state
+      const head = [out.color.bold(row.id), printable(row.tool), printable(impact), state]
+        .filter((part) => part !== '')
+        .join('  ')
+      return `${head}\n${folded(`    ${row.summary ?? '(the content was erased)'}`, out.width, '    ')}`
+    })
+    .join('\n')
 }
 
 function impactText(impact: RequestSummary['impact']): string {

@@ -2,6 +2,7 @@ import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { openSqliteStore, STORE_VERSION, systemHost } from 'signalbox'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { alive, CONFIG, type Dev, dataFolder, run, runProcess, startDev } from './harness.ts'
 
@@ -133,8 +134,9 @@ describe('what stops a start', () => {
 
   it('CLI-007: a database of a newer version, which stays as it was', async () => {
     const path = join(data.path, 'signalbox.db')
+    await (await openSqliteStore({ path, host: systemHost })).close()
     const db = new DatabaseSync(path)
-    db.exec('CREATE TABLE later (x); PRAGMA user_version = 99')
+    db.exec(`PRAGMA user_version = ${STORE_VERSION + 1}`)
     db.close()
     const before = readFileSync(path)
     const ended = await runProcess(devArgs())

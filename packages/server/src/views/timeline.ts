@@ -1,6 +1,6 @@
 /**
- * The timeline of a run: its records grouped by superstep, one activity a row. Pure; contents are opened afterwards. Every
- * record of an activity carries the same ask key, so intent, approval, question and outcome find each other by it.
+ * The timeline of a run: its records grouped by superstep, one activity a row. Intent, request and outcome of an activity
+ * find each other by the key of its ask; an answer finds its approval or question by the id of that.
  */
 import type { Activity, Superstep } from '@signalbox/protocol'
 import type {
@@ -46,6 +46,8 @@ interface Fold {
   /** The latest activity of each ask key; an ask of another branch starts a new one. */
   readonly byKey: Map<string, ActivityDraft>
   readonly branchOf: Map<ActivityDraft, number>
+  /** By id of an approval or question: what its answer belongs to. */
+  readonly byRequest: Map<string, ActivityDraft>
 }
 
 /** Supersteps of a run in order of their first record. `onTimeline` tells whether a record leads to the present head. */
@@ -54,7 +56,7 @@ export async function timelineOf(
   onTimeline: (seq: number) => boolean,
   open: Opener,
 ): Promise<Superstep[]> {
-  const fold: Fold = { steps: new Map(), byKey: new Map(), branchOf: new Map() }
+  const fold: Fold = { steps: new Map(), byKey: new Map(), branchOf: new Map(), byRequest: new Map() }
   for (const record of records) take(fold, record)
   return await Promise.all([...fold.steps.values()].map((step) => stepView(step, onTimeline(step.lastSeq), open)))
 }
@@ -137,7 +139,7 @@ type AskRecord = Extract<RunRecord, { ask: AskRef }>
 function takeAsk(fold: Fold, record: AskRecord): void {
   const step = stepFor(fold, record, record.ask.superstep)
   step.nodes.add(record.ask.node)
-  const draft = draftFor(fold, step, record)
+  const draft = answered(fold, record) ?? draftFor(fold, step, record)
   switch (record.type) {
     case 'activity.intent':
       draft.intent = record
@@ -151,6 +153,7 @@ function takeAsk(fold: Fold, record: AskRecord): void {
       draft.decision ??= record.decision
       return
     case 'approval.requested':
+      fold.byRequest.set(record.approval_id, draft)
       draft.requested = record
       draft.decided = null
       draft.proposal = record.proposal
@@ -160,12 +163,18 @@ function takeAsk(fold: Fold, record: AskRecord): void {
       draft.decided = record
       return
     case 'question.asked':
+      fold.byRequest.set(record.question_id, draft)
       draft.question = true
       return
     case 'question.answered':
       draft.question = false
       return
   }
+}
+
+function answered(fold: Fold, record: AskRecord): ActivityDraft | undefined {
+  if (record.type === 'approval.decided') return fold.byRequest.get(record.approval_id)
+  return record.type === 'question.answered' ? fold.byRequest.get(record.question_id) : undefined
 }
 
 function draftFor(fold: Fold, step: StepDraft, record: AskRecord): ActivityDraft {
