@@ -17,9 +17,8 @@ function isOpenEffect(entry: AskJournal): boolean {
 /** The run reached its output. */
 export function complete(run: LiveRun): void {
   const output = lastOutput(run)
-  if (!output) stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
-  return
-  run.append({ type: 'run.completed' as const, output, decision: null })
+  if (output) run.append({ type: 'run.completed' as const, output, decision: null })
+  else stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
 }
 
 /** Ends the run before its output, with what was left undone; or waits, stopping, while an effect is open. */

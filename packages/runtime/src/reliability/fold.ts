@@ -101,9 +101,10 @@ export function foldRecord(fold: RunFold, record: RunRecord): void {
   fold.activeMs = record.active_ms
   fold.lastSeq = record.seq
   fold.lastAt = record.at
-  if (isCheckpoint(record) && record.type !== 'run.started')
+  if (isCheckpoint(record) && record.type !== 'run.started') {
     foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
-  return
+    return
+  }
   foldLife(fold, record)
   foldWork(fold, record)
 }
