@@ -1,5 +1,5 @@
 import { newId } from '../base/ids.ts'
-import type { JsonObject, JsonValue } from '../base/json.ts'
+import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Labels } from '../contracts/common.ts'
 import type { Decision, InterventionPoint } from '../contracts/policy.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
@@ -42,7 +42,7 @@ export function passes(decision: Decision | null): boolean {
 /** The verdict over an output, before it is on record or anybody sees a byte of it; a denied output is never history. */
 export function passOutput(run: LiveRun, node: NodeSpec, end: HandlerEnd, labels: Labels): Promise<void> {
   if (end.kind !== 'message' || !run.spec.outputs.includes(node.name)) return Promise.resolve()
-  const subject = { name: node.name, agent: node.agent?.name ?? null, input: scalars(end.message), labels }
+  const subject = { name: node.name, agent: node.agent?.name ?? null, input: pointInput(end.message), labels }
   return stopUnlessPassed(run, 'output', subject)
 }
 
@@ -60,11 +60,13 @@ export async function stopUnlessPassed(run: LiveRun, point: InterventionPoint, s
   throw new Unloaded()
 }
 
-/** Top-level booleans, integers and texts: what the policy's typed projection can take. */
-export function scalars(value: JsonValue): JsonObject {
+/** What a point shows of a value: its top-level booleans, integers and texts, and the whole as `text`. */
+export function pointInput(value: JsonValue): JsonObject {
   if (typeof value === 'string') return { text: value }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
-  return Object.fromEntries(
-    Object.entries(value).filter(([, v]) => typeof v === 'boolean' || typeof v === 'string' || Number.isSafeInteger(v)),
+  const text = canonicalJson(value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { text }
+  const fields = Object.entries(value).filter(
+    ([, v]) => typeof v === 'boolean' || typeof v === 'string' || Number.isSafeInteger(v),
   )
+  return { ...Object.fromEntries(fields), text }
 }

@@ -10,7 +10,7 @@ import { activationId } from '../reliability/keys.ts'
 import { Activation } from './activation.ts'
 import { type Done, doneFromRecord, recordResult } from './done.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
-import { passOutput } from './points.ts'
+import { passOutput, pointInput, stopUnlessPassed } from './points.ts'
 import { openPort } from './ports.ts'
 import { backoffMs, mayRetry, parksRun } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
@@ -122,8 +122,21 @@ export class Superstep {
     const snapshot = new Snapshot(this.run.spec, state, this.before.labels)
     const activation = new Activation(this.run, node, id, this.number, snapshot, message.message)
     const input = await this.run.contents.read(message.message)
+    const subject = {
+      name: node.name,
+      agent: node.agent?.name ?? null,
+      input: pointInput(input),
+      labels: activation.seen,
+    }
+    if (node.agent) await stopUnlessPassed(this.run, 'agent_startup', subject)
     const end = await activation.drive(input)
     const labels: Labels = activation.seen
+    if (node.agent)
+      await stopUnlessPassed(this.run, 'agent_shutdown', {
+        ...subject,
+        input: pointInput(end.kind === 'message' ? end.message : end.reason),
+        labels,
+      })
     await passOutput(this.run, node, end, labels)
     return this.keep(doneOf(node, id, delivery, snapshot, end, labels))
   }

@@ -10,6 +10,7 @@ import { execute } from './execute.ts'
 import { fault } from './fault.ts'
 import type { GatePlace } from './gate.ts'
 import { identify } from './identify.ts'
+import { judgeAnswer } from './judge.ts'
 import { lookUpLedger } from './ledger.ts'
 import { recordOutcome } from './outcome.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
@@ -66,7 +67,7 @@ export async function perform(
     await recordOutcome(ask, ended)
     ended = await resolveUnknown(ask, 'lost_answer')
   }
-  const outcome = await recordOutcome(ask, ended ?? neverEnded(ask))
+  const outcome = await recordOutcome(ask, judgeAnswer(ask, ended ?? neverEnded(ask)))
   if (!isTerminalOutcome(outcome)) return neverEnded(ask)
   await fault(ask, 'acknowledged')
   place?.gate.settled(place.index)

@@ -1,0 +1,37 @@
+import { canonicalJson, type JsonValue } from '../../base/json.ts'
+import type { InterventionPoint } from '../../contracts/policy.ts'
+import { decideAt, passes, pointInput } from '../points.ts'
+import type { Ask, Ended } from './ask.ts'
+
+/**
+ * The verdict over an answer, before it is on record or anybody sees it: `post_model_call` and `post_tool_call`. A
+ * denied answer is withheld and never becomes history; an effect that happened stays one, without its result.
+ */
+export function judgeAnswer(ask: Ask, end: Ended): Ended {
+  if (end.status !== 'succeeded') return end
+  const point: InterventionPoint = ask.spec.kind === 'model' ? 'post_model_call' : 'post_tool_call'
+  const decision = decideAt(ask.run, point, {
+    name: ask.name,
+    agent: ask.agent,
+    input: pointInput(shown(ask, end.result)),
+    labels: end.labels ?? ask.labels,
+  })
+  if (passes(decision)) return end
+  const code = decision?.reason_code ?? 'POLICY_DENIED'
+  if (ask.effect !== 'none') return { ...end, code, result: null }
+  return { ...end, status: 'denied', code, result: `policy withholds the answer: ${code}` }
+}
+
+/** Of a model's answer, the text; of a tool's, all of it. */
+function shown(ask: Ask, result: JsonValue): JsonValue {
+  if (ask.spec.kind !== 'model' || typeof result !== 'object' || result === null || !('content' in result))
+    return result
+  const content = result.content
+  if (!Array.isArray(content)) return result
+  return content.map((part: JsonValue) => textOf(part)).join('\n')
+}
+
+function textOf(part: JsonValue): string {
+  if (typeof part !== 'object' || part === null || !('type' in part)) return ''
+  return part.type === 'text' && 'text' in part && typeof part.text === 'string' ? part.text : canonicalJson(part)
+}
