@@ -45,7 +45,7 @@ export class Activation {
   private ordinal = 0
   private position: number
   private asked = new Map<number, Asked>()
-  private recorded: Map<number, AskJournal>
+  private journaled: Map<number, AskJournal>
   private queue: ActivityOutcome[]
   private replayLeft: number
   private held: (() => void)[] = []
@@ -65,7 +65,7 @@ export class Activation {
     this.snapshot = snapshot
     this.fold = foldOf(run.fold, id)
     this.position = this.fold.position?.position ?? 0
-    this.recorded = new Map(this.fold.asks)
+    this.journaled = new Map(this.fold.asks)
     this.queue = [...this.fold.outcomes]
     this.replayLeft = this.queue.length
     this.list = this.fold.position?.list ?? emptyList(input.l)
@@ -176,7 +176,7 @@ export class Activation {
   }
 
   private checkRepeated(): void {
-    for (const [ordinal, entry] of this.recorded)
+    for (const [ordinal, entry] of this.journaled)
       if (!this.asked.has(ordinal)) throw diverged(`ask ${entry.ask.key} is on record and was not asked again`)
   }
 
@@ -221,7 +221,7 @@ export class Activation {
     const ordinal = this.ordinal
     this.ordinal += 1
     const digest = askDigest(this, spec)
-    const entry = this.recorded.get(ordinal)
+    const entry = this.journaled.get(ordinal)
     const before = entry && digestOf(entry)
     if (before !== undefined && before !== digest)
       this.ended({
@@ -255,12 +255,12 @@ export class Activation {
     }
     this.run.enter()
     perform(this, ref, spec, place)
-      .then((outcome) => this.settled(outcome))
       .catch((thrown: unknown) => this.broken(thrown))
       .finally(() => this.run.leave())
   }
 
-  private settled(outcome: ActivityOutcome): void {
+  /** An ask of this activation has ended; what is delivered next is what was appended next. */
+  recorded(outcome: ActivityOutcome): void {
     this.open -= 1
     this.queue.push(outcome)
     this.nudge?.()
@@ -302,7 +302,7 @@ export class Activation {
     this.position += 1
     this.ordinal = 0
     this.asked = new Map()
-    this.recorded = new Map()
+    this.journaled = new Map()
     const at = this.run.lastSeq + 1
     const saved = this.run.append((put) => ({
       type: 'position.saved' as const,

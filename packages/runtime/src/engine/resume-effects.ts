@@ -47,5 +47,6 @@ function ownerOf(run: LiveRun, entry: AskJournal): AskOwner {
     fold: foldOf(run.fold, entry.ask.activation),
     conversationHead: () => ({ head: '', length: 0 }),
     conversation: () => [],
+    recorded: () => undefined,
   }
 }

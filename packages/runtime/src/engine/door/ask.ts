@@ -28,6 +28,8 @@ export interface AskOwner {
   readonly fold: Pick<ActivationFold, 'carried' | 'asks'>
   conversationHead(): { readonly head: string; readonly length: number }
   conversation(): readonly ModelMessage[]
+  /** The ask's end was appended: called in log order, at the append, so that delivery is in log order too (ENGINE R1). */
+  recorded(outcome: ActivityOutcome): void
 }
 
 /** What a stage may decide: this end is recorded and told to the handler. */

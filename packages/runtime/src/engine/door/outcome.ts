@@ -2,6 +2,7 @@ import { canonicalJson } from '../../base/json.ts'
 import { NO_AMOUNTS } from '../../contracts/common.ts'
 import type { ActivityOutcome } from '../../contracts/records.ts'
 import type { EffectState } from '../../contracts/store.ts'
+import { isTerminalOutcome } from '../../reliability/fold.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 
@@ -40,6 +41,9 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
     }
   }, intent?.seq ?? null)
   settleLedger(ask, end, outcome.seq, intent !== null)
+  // The record was appended as exactly this type.
+  const recorded = outcome as unknown as ActivityOutcome
+  if (isTerminalOutcome(recorded)) ask.owner.recorded(recorded)
   await fault(ask, 'outcome_recorded')
   if (ask.effect !== 'none' && intent) {
     run.requestFlush()
@@ -47,8 +51,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
     if (run.env.fault) await run.flush()
     await fault(ask, 'settled')
   }
-  // The record was appended as exactly this type.
-  return outcome as unknown as ActivityOutcome
+  return recorded
 }
 
 function settleLedger(ask: Ask, end: Ended, seq: number, intended: boolean): void {
