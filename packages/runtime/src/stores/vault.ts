@@ -3,9 +3,9 @@
  * key and the key that wraps the keys of data subjects; a subject's key encrypts contents. Destroying a subject's key
  * erases its contents and leaves every hash and digest as it was.
  */
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, type KeyObject } from 'node:crypto'
 import { SignalboxError } from '../base/errors.ts'
-import { hmacBase64Url } from '../base/hash.ts'
+import { hmacBase64Url, secretKey } from '../base/hash.ts'
 import type { Host } from '../base/host.ts'
 import type { Store } from '../contracts/store.ts'
 import type { Sealed, Sealer, Vault } from '../contracts/vault.ts'
@@ -15,6 +15,7 @@ const FORMAT = 1
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const SALT_BYTES = 16
+const LENGTH_BYTES = 4
 const TAG_BYTES = 16
 const HEAD_BYTES = 1 + NONCE_BYTES
 /** The subject under which a tenant's own key is stored; names that start with `$` are not for data subjects. */
@@ -32,8 +33,8 @@ export interface KeyVaultOptions {
 }
 
 interface TenantKeys {
-  readonly digest: Uint8Array
-  readonly wrap: Uint8Array
+  readonly digest: KeyObject
+  readonly wrap: KeyObject
 }
 
 /** A value per key, made once, with the longest unused dropped. */
@@ -72,11 +73,11 @@ class Recent<T> {
 
 class SubjectSealer implements Sealer {
   readonly #host: Host
-  readonly #digestKey: Uint8Array
+  readonly #digestKey: KeyObject
   readonly #subject: string
-  readonly #keyInForce: () => Uint8Array | null
+  readonly #keyInForce: () => KeyObject | null
 
-  constructor(host: Host, digestKey: Uint8Array, subject: string, keyInForce: () => Uint8Array | null) {
+  constructor(host: Host, digestKey: KeyObject, subject: string, keyInForce: () => KeyObject | null) {
     this.#host = host
     this.#digestKey = digestKey
     this.#subject = subject
@@ -85,17 +86,17 @@ class SubjectSealer implements Sealer {
 
   seal(texts: readonly string[]): Sealed {
     const salt = this.#host.randomBytes(SALT_BYTES)
-    const plain = Buffer.concat([salt, Buffer.from(JSON.stringify(texts), 'utf8')])
+    const { plain, parts } = pack(salt, texts)
     return {
       bytes: encrypt(this.#host, this.#key(), plain, ''),
-      hashes: texts.map((text) => hmacBase64Url(this.#digestKey, salt, text)),
+      hashes: parts.map((part) => hmacBase64Url(this.#digestKey, salt, part)),
     }
   }
 
   open(bytes: Uint8Array | null): readonly string[] {
     if (bytes === null) throw erased(this.#subject)
     const plain = decrypt(this.#key(), bytes, '')
-    const texts = plain && readTexts(plain.subarray(SALT_BYTES))
+    const texts = plain && unpack(plain)
     if (!texts) throw new SignalboxError('STORE_CORRUPT', 'sealed content does not verify: restore the last backup')
     return texts
   }
@@ -104,7 +105,7 @@ class SubjectSealer implements Sealer {
     return hmacBase64Url(this.#digestKey, text)
   }
 
-  #key(): Uint8Array {
+  #key(): KeyObject {
     const key = this.#keyInForce()
     if (!key) throw erased(this.#subject)
     return key
@@ -114,7 +115,7 @@ class SubjectSealer implements Sealer {
 class KeyVault implements Vault {
   readonly #store: KeyVaultOptions['store']
   readonly #host: Host
-  readonly #masterKey: Uint8Array
+  readonly #masterKey: KeyObject
   readonly #tenants: Recent<TenantKeys>
   readonly #sealers: Recent<Sealer>
   /** Subjects destroyed through this vault: sealers that are still held somewhere must refuse too. */
@@ -128,7 +129,7 @@ class KeyVault implements Vault {
       )
     this.#store = options.store
     this.#host = options.host
-    this.#masterKey = options.masterKey.slice()
+    this.#masterKey = secretKey(options.masterKey)
     this.#tenants = new Recent(options.cachedKeys ?? CACHED_KEYS)
     this.#sealers = new Recent(options.cachedKeys ?? CACHED_KEYS)
   }
@@ -160,7 +161,7 @@ class KeyVault implements Vault {
   }
 
   /** The key of a subject, made at first use; null when it was destroyed. The first process to store one wins. */
-  async #storedKey(tenant: string, subject: string, under: Uint8Array, bound: string): Promise<Uint8Array | null> {
+  async #storedKey(tenant: string, subject: string, under: KeyObject, bound: string): Promise<KeyObject | null> {
     let wrapped = (await this.#store.key(tenant, subject)) ?? undefined
     if (!wrapped) {
       const fresh = encrypt(this.#host, under, this.#host.randomBytes(KEY_BYTES), bound)
@@ -168,7 +169,7 @@ class KeyVault implements Vault {
     }
     if (!wrapped.wrapped) return null
     const key = decrypt(under, wrapped.wrapped, bound)
-    if (key) return key
+    if (key) return secretKey(key)
     const sentence = `the key of tenant \`${tenant}\` does not open: give the master key that the data was made with`
     throw new SignalboxError('KEY_MISSING', sentence)
   }
@@ -187,12 +188,12 @@ function erased(subject: string): SignalboxError {
   return new SignalboxError('CONTENT_ERASED', `the content of subject \`${subject}\` was erased`)
 }
 
-function derive(key: Uint8Array, purpose: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, new Uint8Array(0), purpose, KEY_BYTES))
+function derive(key: KeyObject, purpose: string): KeyObject {
+  return secretKey(new Uint8Array(hkdfSync('sha256', key, new Uint8Array(0), purpose, KEY_BYTES)))
 }
 
 /** Format byte, nonce, ciphertext, tag. `bound` is authenticated with it and must be equal to decrypt. */
-function encrypt(host: Host, key: Uint8Array, plain: Uint8Array, bound: string): Uint8Array {
+function encrypt(host: Host, key: KeyObject, plain: Uint8Array, bound: string): Uint8Array {
   const head = Buffer.concat([Buffer.of(FORMAT), host.randomBytes(NONCE_BYTES)])
   const cipher = createCipheriv('aes-256-gcm', key, head.subarray(1))
   cipher.setAAD(Buffer.from(`${FORMAT}${bound}`, 'utf8'))
@@ -200,7 +201,7 @@ function encrypt(host: Host, key: Uint8Array, plain: Uint8Array, bound: string):
 }
 
 /** The plain bytes, or null when they do not verify. */
-function decrypt(key: Uint8Array, bytes: Uint8Array, bound: string): Uint8Array | null {
+function decrypt(key: KeyObject, bytes: Uint8Array, bound: string): Buffer | null {
   if (bytes.length < HEAD_BYTES + TAG_BYTES || bytes[0] !== FORMAT) return null
   const end = bytes.length - TAG_BYTES
   const cipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(1, HEAD_BYTES), { authTagLength: TAG_BYTES })
@@ -213,9 +214,30 @@ function decrypt(key: Uint8Array, bytes: Uint8Array, bound: string): Uint8Array 
   }
 }
 
-function readTexts(bytes: Uint8Array): readonly string[] | null {
-  const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
-  return Array.isArray(value) && value.every((text) => typeof text === 'string') ? value : null
+/** Salt, then each text as its length in bytes (32 bits, big endian) and its UTF-8; `parts` are the texts in it. */
+function pack(salt: Uint8Array, texts: readonly string[]): { readonly plain: Buffer; readonly parts: Buffer[] } {
+  const lengths = texts.map((text) => Buffer.byteLength(text))
+  const plain = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + LENGTH_BYTES + length, SALT_BYTES))
+  plain.set(salt)
+  let at = SALT_BYTES
+  const parts = texts.map((text, i) => {
+    const from = plain.writeUInt32BE(lengths[i] ?? 0, at)
+    at = from + plain.write(text, from)
+    return plain.subarray(from, at)
+  })
+  return { plain, parts }
+}
+
+/** The texts that were packed, or null when the lengths do not fit the bytes. */
+function unpack(plain: Buffer): readonly string[] | null {
+  const texts: string[] = []
+  let at = SALT_BYTES
+  while (at + LENGTH_BYTES <= plain.length) {
+    const from = at + LENGTH_BYTES
+    at = from + plain.readUInt32BE(at)
+    texts.push(plain.toString('utf8', from, at))
+  }
+  return at === plain.length ? texts : null
 }
 
 /** Seals contents under keys that are kept, wrapped, in the store. Throws KEY_MISSING for a master key of another length. */
