@@ -1,4 +1,4 @@
-/** Where user code runs: told to the watch, so that a call beside the door can be named (DESIGN section 4). */
+/** Where user code runs: told to the watch, so that a call beside the door can be named. */
 export interface Place {
   readonly runId: string
   readonly activation: string | null

@@ -15,30 +15,11 @@ import type {
   Usage,
 } from './common.ts'
 import type { AskingPolicy, Decision } from './policy.ts'
+import type { AskRef, Proposal, RecordBase } from './record-base.ts'
 
 export type { CheckpointBody, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
-
-/** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
-export const RECORD_VERSION = 1
-
-/** Fields that every record carries (invariant 9). */
-export interface RecordBase {
-  readonly v: typeof RECORD_VERSION
-  readonly run: string
-  /** Gap-free from 1 within the run, over all branches. */
-  readonly seq: number
-  /** ISO 8601 wall time. */
-  readonly at: string
-  /** SHA-256 (hex) over the previous record's stored bytes; 64 zeros for the first. */
-  readonly prev: string
-  readonly branch: number
-  readonly segment: number
-  /** Sequence of the record that caused this one, or null. */
-  readonly cause: number | null
-  /** Active runtime of the run in milliseconds so far (invariant 6). */
-  readonly active_ms: number
-}
+export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase } from './record-base.ts'
 
 /** Genesis: everything that the run was started with. */
 export interface RunStarted extends RecordBase {
@@ -74,42 +55,6 @@ export interface SegmentStarted extends RecordBase {
   readonly why: 'start' | 'wake' | 'takeover' | 'person'
   /** Runtime downtime in ms since the last record, which counts in no budget. */
   readonly idle_ms: number
-}
-
-/** Identifies an ask of a handler (ENGINE R1). `key` is the same on every attempt, branch and worker. */
-export interface AskRef {
-  /** `<activation>/<position>/<ordinal>` and for an activity's own asks `<parent key>/<phase>/<n>`. */
-  readonly key: string
-  /** `<scope>.<superstep>.<node>.<delivery>`. */
-  readonly activation: string
-  readonly node: string
-  readonly superstep: number
-  readonly position: number
-  readonly ordinal: number
-  /** Attempt of the activation (node retry), from 1. */
-  readonly attempt: number
-  /** Set for what an activity itself asks. */
-  readonly parent: { readonly key: string; readonly phase: 'facts' | 'preview' | 'reconcile' } | null
-}
-
-/** What is proposed to the door. */
-export interface Proposal {
-  readonly kind: ActivityKind
-  /** Tool name or model id. */
-  readonly name: string
-  readonly class: string
-  readonly effect: EffectClass
-  /** The agent whose turn asks, or null for a deterministic node. */
-  readonly agent: string | null
-  /** The model outcome record that proposed this call, or null for a deterministic node. */
-  readonly model_seq: number | null
-  /** The model's call id, or null. */
-  readonly call_id: string | null
-  readonly args: ContentRef
-  /** HMAC over the canonical JSON of the arguments under the tenant's digest key. */
-  readonly args_digest: string
-  readonly labels: Labels
-  readonly definition_hash: string
 }
 
 /** Durable before an activity is sent (invariant 3). */

@@ -11,7 +11,7 @@ import type { Hub } from './hub.ts'
 
 /**
  * Named points where a fault can be injected: each lies between two things that a crash can tear apart. The names are
- * those of the door's stages (DESIGN section 4) and of the commit.
+ * those of the door's stages and of the commit.
  */
 export const FAULT_POINTS = [
   'proposed',

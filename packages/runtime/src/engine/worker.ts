@@ -31,7 +31,7 @@ interface Held {
 
 /**
  * The local scheduler: claims runs from the store, advances them, keeps their leases, takes over those of dead workers
- * (DESIGN section 7). Several may share a store: the claim raises the epoch, and a commit under an old one is refused.
+ * (ARCHITECTURE.md). Several may share a store: the claim raises the epoch, and a commit under an old one is refused.
  */
 export class Worker implements WorkerHandle {
   private readonly held = new Map<string, Held>()
@@ -80,7 +80,7 @@ export class Worker implements WorkerHandle {
     this.unwatch()
   }
 
-  /** Calls that went out beside the door are on record; production ends the run (DESIGN section 4). */
+  /** Calls that went out beside the door are on record; production ends the run. */
   private onUnmediated(place: Place, host: string): void {
     const held = [...this.held.values()].find(({ run }) => run.runId === place.runId)
     if (!held || held.run.dead) return

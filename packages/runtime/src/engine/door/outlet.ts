@@ -56,7 +56,7 @@ export function toolCtx(
   }
 }
 
-/** Run id and trace of every outbound call (playbook story 3). The span id is derived from the ask, so repeats agree. */
+/** Run id and trace of every outbound call. The span id is derived from the ask, so repeats agree. */
 export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
   const trace = ask.run.fold.started.trace_id
   const span = ask.digest

@@ -25,7 +25,7 @@ interface Stage {
 }
 
 /**
- * The door (invariant 1, DESIGN section 4): every ask of every kind passes these stages in this order. A plane adds a
+ * The door (invariant 1): every ask of every kind passes these stages in this order. A plane adds a
  * stage here; nothing else reaches a model, a tool or a person.
  */
 export const STAGES: readonly Stage[] = [
