@@ -6,7 +6,6 @@ import type {
   BudgetLimits,
   ContentRef,
   EffectClass,
-  Labels,
   ListAppend,
   ListRef,
   Mode,
