@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { createClient } from '@signalbox/protocol'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { CONFIG, type Dev, dataFolder, type Ended, run, runProcess, startDev } from './harness.ts'
 
@@ -151,6 +152,24 @@ describe('runs and people', () => {
     const rest = await cli('events', id, '--after', String(followed.length - 1))
     expect(rest.stdout.trim().split('\n').length).toBe(1)
     expect(rest.stdout).toContain('run.completed')
+  })
+
+  it('API-025: deltas of a model call in a worker process reach a reader of the server, before the record of the call', async () => {
+    const started = await json('run', 'letter', '--input', '{"to":"hugo","amount":500}', '--wait', ...as('rita'))
+    const token = server.people.find((each) => each.person === 'vera')?.token ?? ''
+    const seen: string[] = []
+    let text = ''
+    for await (const event of createClient({ baseUrl: server.url, token }).streamRun(started.run_id)) {
+      if (event.event === 'record' && event.data.type === 'run.waiting')
+        await cli('approve', started.open[0].id, ...REASON, ...as('paul'))
+      if (event.event === 'delta') text += event.data.delta.delta
+      seen.push(event.event === 'record' ? event.data.type : event.event)
+    }
+    expect(JSON.parse(text)).toEqual({ line: 'it was sent as asked' })
+    expect(seen.indexOf('delta')).toBeLessThan(seen.lastIndexOf('superstep.completed'))
+    expect(seen.at(-1)).toBe('end')
+    expect((await json('show', started.run_id)).output).toEqual({ line: 'it was sent as asked' })
+    expect((await cli('workflows')).stdout).toContain('scripted/writer (scripted: no language model)')
   })
 
   it('CLI-017: restore lists the points, and moves a run to one of them without sending again', async () => {

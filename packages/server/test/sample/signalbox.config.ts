@@ -2,12 +2,12 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SignalboxError, tool, workflow } from 'signalbox'
+import { agent, createModels, loadPrices, SignalboxError, tool, workflow } from 'signalbox'
 import { z } from 'zod'
 import { defineProject } from '@signalbox/server'
 
 const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
-const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 1000, maxCostUsd: '0.10' }
+const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 20_000, maxCostUsd: '0.10' }
 
 const send = tool({
   name: 'transfer.send',
@@ -50,6 +50,39 @@ const transfer = workflow({
   .output('pay')
   .build()
 
+const writer = agent({
+  name: 'writer',
+  model: 'scripted/writer',
+  instructions: 'Write a line.',
+  maxOutputTokens: 50,
+  tools: [],
+  input: z.string(),
+  output: z.object({ line: z.string() }),
+})
+
+const letter = workflow({
+  name: 'letter',
+  version: '1.0.0',
+  input: Transfer,
+  output: z.object({ line: z.string() }),
+  budget,
+  state: {},
+  tools: [send],
+})
+  .node('pay', {
+    input: Transfer,
+    output: z.string(),
+    run: async (input, ctx) => {
+      const end = await ctx.call(send, input)
+      return end.status
+    },
+  })
+  .agent('write', writer, { prompt: (status) => `It ${status}.` })
+  .start('pay')
+  .edge('pay', 'write')
+  .output('write')
+  .build()
+
 const failing = workflow({
   name: 'failing',
   version: '1.0.0',
@@ -71,14 +104,15 @@ const failing = workflow({
 
 export default defineProject({
   name: 'sample',
-  workflows: [transfer, failing],
+  workflows: [transfer, letter, failing],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
-  models: () => ({
-    resolve: (id) => {
-      throw new SignalboxError('MODEL_UNKNOWN', `there is no model \`${id}\``)
-    },
-  }),
+  models: (env) =>
+    createModels({
+      env,
+      prices: loadPrices(),
+      scripted: { writer: () => ({ text: '{"line":"it was sent as asked"}' }) },
+    }),
   outsideWorld: async ({ dataDir }) => ({
     env: { SAMPLE_BOOK: join(dataDir, 'book.txt') },
     stop: async () => undefined,
