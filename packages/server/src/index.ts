@@ -10,7 +10,6 @@ export {
   readDevPeople,
   seedDevPeople,
 } from './dev/tokens.ts'
-export { createDeltaHub, type DeltaHub, type DeltaItem } from './http/deltas.ts'
 export {
   defaultConfigPath,
   defineProject,

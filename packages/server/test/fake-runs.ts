@@ -27,6 +27,10 @@ export interface FakeRuns {
   readonly noted: Noted[]
   /** Items that readers of streams have pulled so far, by run. */
   readonly pulled: Map<string, number>
+  /** Deltas that the stream of `run_w` shows after its records. */
+  readonly deltas: StreamItem[]
+  /** Streams that are open now. */
+  readonly open: Set<string>
   add(runId: string, history: TestHistory): void
   /** Makes the next call of any change throw this code. */
   failNext(code: ErrorCode): void
@@ -68,6 +72,8 @@ const APPROVAL: PersonRequestRow = {
 interface State {
   readonly histories: Map<string, TestHistory>
   readonly pulled: Map<string, number>
+  readonly deltas: StreamItem[]
+  readonly open: Set<string>
   readonly switches: KillSwitch[]
   find(tenant: string, runId: string): TestHistory
   note(what: string, by: Principal, request: unknown): void
@@ -85,6 +91,8 @@ export function fakeRuns(): FakeRuns {
   const state: State = {
     histories,
     pulled: new Map(),
+    deltas: [],
+    open: new Set(),
     switches: [],
     find: (tenant, runId) => {
       const found = histories.get(runId)
@@ -110,6 +118,8 @@ export function fakeRuns(): FakeRuns {
     },
     noted,
     pulled: state.pulled,
+    deltas: state.deltas,
+    open: state.open,
     add: (runId, history) => histories.set(runId, history),
     failNext: (code) => {
       failure = code
@@ -119,7 +129,8 @@ export function fakeRuns(): FakeRuns {
 
 type Reads = 'get' | 'list' | 'records' | 'stream' | 'contents' | 'wait' | 'requests' | 'request' | 'restorePoints'
 
-function reads({ histories, find, pulled }: State): Pick<RunsApi, Reads> {
+function reads(state: State): Pick<RunsApi, Reads> {
+  const { histories, find } = state
   return {
     get: async (tenant, runId) => find(tenant, runId).row,
     list: async (filter) =>
@@ -131,7 +142,7 @@ function reads({ histories, find, pulled }: State): Pick<RunsApi, Reads> {
       find(tenant, runId)
         .records.filter((record) => record.seq > (filter?.after ?? 0))
         .slice(0, filter?.limit),
-    stream: (tenant, runId, options) => items(find(tenant, runId), options?.after ?? 0, options?.signal, pulled),
+    stream: (tenant, runId, options) => items(find(tenant, runId), options?.after ?? 0, options?.signal, state),
     contents: async () => ({
       read: async (ref): Promise<JsonValue> => {
         if (ref.s === 12) throw new SignalboxError('CONTENT_ERASED', 'erased')
@@ -205,17 +216,23 @@ async function* items(
   history: TestHistory,
   after: number,
   signal: AbortSignal | undefined,
-  pulled: Map<string, number>,
+  { pulled, deltas, open }: State,
 ): AsyncGenerator<StreamItem, void, void> {
   const { runId, status } = history.row
-  for (const record of history.records.slice(after)) {
-    if (signal?.aborted) return
-    pulled.set(runId, (pulled.get(runId) ?? 0) + 1)
-    yield { kind: 'record', runId, record }
+  open.add(runId)
+  try {
+    for (const record of history.records.slice(after)) {
+      if (signal?.aborted) return
+      pulled.set(runId, (pulled.get(runId) ?? 0) + 1)
+      yield { kind: 'record', runId, record }
+    }
+    if (status === 'completed') return
+    yield* deltas
+    await new Promise<void>((resolve) => {
+      if (signal?.aborted) resolve()
+      signal?.addEventListener('abort', () => resolve(), { once: true })
+    })
+  } finally {
+    open.delete(runId)
   }
-  if (status === 'completed') return
-  await new Promise<void>((resolve) => {
-    if (signal?.aborted) resolve()
-    signal?.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

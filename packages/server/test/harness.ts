@@ -1,7 +1,6 @@
 /** A real server on a free port of loopback, with people of two tenants and clients for them. */
 import { createClient, type Client } from '@signalbox/protocol'
 import { type Principal, systemHost } from 'signalbox'
-import { createDeltaHub, type DeltaHub } from '../src/http/deltas.ts'
 import { createServer, type RunningServer } from '../src/server.ts'
 import { type FakeRuns, fakeRuns } from './fake-runs.ts'
 import { PAUL, RITA } from './history.ts'
@@ -24,7 +23,6 @@ export const tokenOf = (person: Person): string => `token-of-${person}-012345678
 /** A running server and how to reach it. */
 export interface Harness {
   readonly fake: FakeRuns
-  readonly deltas: DeltaHub
   readonly server: RunningServer
   readonly faults: { readonly stack: string; readonly name: string }[]
   as(person: Person): Client
@@ -35,7 +33,6 @@ export interface Harness {
 /** Starts a server over fake runs. */
 export async function startHarness(options: { consoleDir?: string } = {}): Promise<Harness> {
   const fake = fakeRuns()
-  const deltas = createDeltaHub()
   const faults: Harness['faults'] = []
   const byToken = new Map(Object.entries(PEOPLE).map(([person, principal]) => [tokenOf(person as Person), principal]))
   const server = await createServer({
@@ -47,14 +44,12 @@ export async function startHarness(options: { consoleDir?: string } = {}): Promi
     mode: 'development',
     version: '0.1.0',
     auth: { kind: 'development', authenticate: async (token) => byToken.get(token) ?? null },
-    deltas,
     consoleDir: options.consoleDir ?? null,
     log: (fault) => faults.push(fault),
     port: 0,
   })
   return {
     fake,
-    deltas,
     server,
     faults,
     as: (person) => createClient({ baseUrl: server.url, token: tokenOf(person) }),

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +7,6 @@ import { type Client, createClient, type StreamEvent } from '@signalbox/protocol
 import { type Principal, systemHost, type WorkerHandle } from 'signalbox'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Composed, compose } from '../src/dev/compose.ts'
-import { createDeltaHub } from '../src/http/deltas.ts'
 import { loadProject } from '../src/project.ts'
 import { createServer, type RunningServer } from '../src/server.ts'
 
@@ -47,7 +47,6 @@ beforeAll(async () => {
     mode: 'development',
     version: '0',
     auth: { kind: 'development', authenticate: async (token) => PEOPLE.get(token) ?? null },
-    deltas: createDeltaHub(),
     consoleDir: null,
     log: () => undefined,
     port: 0,
@@ -99,6 +98,37 @@ describe('the API over the runtime', () => {
         .split('\n')
         .filter((line) => line.includes(' ana ')).length,
     ).toBe(1)
+  })
+
+  it('API-025: deltas that a slow reader does not take are left out beyond a bound; records never are', async () => {
+    const { id, approval } = await waiting('dora')
+    const socket = connect(server.port, '127.0.0.1')
+    socket.pause()
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.pause()
+    socket.write(
+      `GET /api/v1/runs/${id}/stream HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer token-of-rita-a-0123456789\r\nConnection: close\r\n\r\n`,
+    )
+    const many = 40_000
+    for (let offset = 0; offset < many; offset++) {
+      const delta = { type: 'text-delta', id: '0', delta: 'x'.repeat(1000) } as const
+      composed.signalbox.publish({ kind: 'delta', runId: id, ask: 'a', attempt: 1, offset, delta })
+      if (offset % 100 === 0) await systemHost.macrotask()
+    }
+    await decide('paul', approval)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.resume()
+    await closed
+    const text = Buffer.concat(chunks).toString('utf8')
+    const deltas = [...text.matchAll(/^event: delta$/gm)].length
+    expect(deltas).toBeGreaterThan(0)
+    expect(deltas).toBeLessThan(many / 2)
+    const { events } = await as('rita').events({ params: { id }, query: { limit: 500 } })
+    expect([...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]))).toEqual(
+      events.map((event) => event.seq),
+    )
+    expect(text).toContain('event: end')
   })
 
   it('API-004: an answer must be for what is shown; the requester cannot answer; the first answer counts', async () => {

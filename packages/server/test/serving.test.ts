@@ -80,7 +80,6 @@ describe('serving', () => {
       host: systemHost,
       mode: 'development',
       version: '0',
-      deltas: h.deltas,
       consoleDir: null,
       log: () => undefined,
     } as const

@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Host, type Mode, type Signalbox, SignalboxError, systemHost } from 'signalbox'
 import type { FaultLog } from '../http/problems.ts'
-import { createDeltaHub } from '../http/deltas.ts'
 import { loadProject, type OutsideWorld, type Project } from '../project.ts'
-import { createServer, type RunningServer } from '../server.ts'
+import { createServer } from '../server.ts'
 import { startTelemetry } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
@@ -82,7 +81,7 @@ async function start(
   Object.assign(process.env, world?.env)
   const composed = await compose(project, dataDir, host, env)
   ends.push(() => composed.close())
-  const { server, publish } = await serve(options, project, composed, people, host)
+  const server = await serve(options, project, composed, people, host)
   ends.push(() => server.close())
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
   if (telemetry) ends.push(() => telemetry.stop())
@@ -92,7 +91,7 @@ async function start(
     start: { configPath, dataDir, concurrency: options.concurrency ?? 16 },
     env,
     host,
-    onDelta: publish,
+    onDelta: (item) => composed.signalbox.publish(item),
     onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
   })
   ends.push(() => pool.stop())
@@ -136,9 +135,8 @@ async function serve(
   people: readonly DevPerson[],
   host: Host,
 ) {
-  const deltas = createDeltaHub()
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
-  const server: RunningServer = await createServer({
+  return await createServer({
     runs: composed.signalbox.runs,
     store: composed.store,
     models: composed.models,
@@ -147,11 +145,9 @@ async function serve(
     mode: project.mode ?? 'development',
     version: options.version,
     auth: devAuthenticator(people),
-    deltas,
     consoleDir:
       options.consoleDir !== null && existsSync(join(options.consoleDir, 'index.html')) ? options.consoleDir : null,
     log,
     port: options.port,
   })
-  return { server, publish: deltas.publish }
 }

@@ -1,5 +1,7 @@
-import type { ErrorCode } from 'signalbox'
-import type { DeltaItem } from '../http/deltas.ts'
+import type { ErrorCode, StreamItem } from 'signalbox'
+
+/** The provisional part of a run's stream. */
+export type DeltaItem = Exclude<StreamItem, { kind: 'record' }>
 
 /** What a worker process tells the server process. Deltas are best effort; everything that counts is in the store. */
 export type FromWorker =

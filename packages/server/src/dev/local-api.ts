@@ -1,6 +1,5 @@
 import { systemHost } from 'signalbox'
 import { createApp } from '../http/app.ts'
-import { createDeltaHub } from '../http/deltas.ts'
 import { loadProject } from '../project.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
@@ -32,7 +31,6 @@ export async function openLocalApi(options: {
     mode: project.mode ?? 'development',
     version: VERSION,
     auth: devAuthenticator(readDevPeople(options.dataDir) ?? []),
-    deltas: createDeltaHub(),
     consoleDir: null,
     log: () => undefined,
     stopping: stop.signal,

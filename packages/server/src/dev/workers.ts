@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Host, SignalboxError } from 'signalbox'
-import type { DeltaItem } from '../http/deltas.ts'
-import { isFromWorker, type ToWorker, type WorkerStart } from './ipc.ts'
+import { type DeltaItem, isFromWorker, type ToWorker, type WorkerStart } from './ipc.ts'
 
 /** How worker processes are kept. */
 export interface PoolOptions {

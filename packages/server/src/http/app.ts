@@ -6,7 +6,6 @@ import { type Principal, SignalboxError } from 'signalbox'
 import type { z } from 'zod'
 import { type Authenticator, principalOf, requirePermission } from '../auth.ts'
 import { consoleFile } from './console.ts'
-import type { DeltaHub } from './deltas.ts'
 import { eventStream } from './event-stream.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
@@ -21,7 +20,6 @@ const MAX_BODY = 1_048_576
 /** What the application is made of. */
 export interface AppOptions extends ApiDeps {
   readonly auth: Authenticator
-  readonly deltas: DeltaHub
   /** Folder of the built console; null serves a line that says how to build it. */
   readonly consoleDir: string | null
   readonly log: FaultLog
@@ -114,9 +112,9 @@ async function stream(c: Context, options: AppOptions): Promise<Response> {
   const who = await caller(c, options, 'read')
   const runId = c.req.param('id') ?? ''
   await options.runs.get(who.tenant, runId)
-  const { runs, deltas, host, stopping } = options
+  const { runs, host, stopping } = options
   const after = lastSeen(c)
-  const body = eventStream({ runs, deltas, host, tenant: who.tenant, runId, after, signal: stopping })
+  const body = eventStream({ runs, host, tenant: who.tenant, runId, after, signal: stopping })
   const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
   return c.body(body, 200, headers)
 }

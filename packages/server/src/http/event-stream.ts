@@ -1,22 +1,17 @@
 /**
- * The event stream of one run. It owns the order of what one reader gets: records from the run's own stream, which reads
- * the store by cursor, and deltas beside them. It is pulled by the reader: one who is slow holds back this stream only,
- * never the run (Invariant 1), and gets the missing records from the store later. Only deltas wait in memory, a bounded
- * number; what does not fit is left out, and the gap shows in their offsets.
+ * The event stream of one run, as bytes. What is in it and in which order is the run's own stream: records read from the
+ * store by cursor, and deltas as they come. It is pulled by the reader: one who is slow holds back this stream only, never
+ * the run (Invariant 1), and gets the missing records from the store later. This file owns the frames and the heartbeat.
  */
 import { ENDED, type StreamEvent } from '@signalbox/protocol'
 import type { Host, RunsApi, StreamItem } from 'signalbox'
-import type { DeltaHub, DeltaItem } from './deltas.ts'
 
-/** Deltas kept for one slow reader. */
-const MAX_DELTAS = 256
 /** A comment is sent after this long without anything else, so that proxies keep the connection. */
 const HEARTBEAT_MS = 15_000
 
 /** What one reader asked for. */
 export interface EventStreamRequest {
   readonly runs: Pick<RunsApi, 'stream' | 'get'>
-  readonly deltas: DeltaHub
   readonly host: Host
   readonly tenant: string
   readonly runId: string
@@ -49,35 +44,52 @@ interface Frames {
   stop(): Promise<void>
 }
 
+/** Sends the headers at once, and says how soon to come back after a lost connection (ms). */
+const OPENING = 'retry: 1000\n\n'
+const HEARTBEAT = ': still here\n\n'
+
 function framesOf(request: EventStreamRequest): Frames {
   const stop = new AbortController()
   const signal = AbortSignal.any([stop.signal, request.signal])
-  const side = sideQueue(request)
-  const items = request.runs
-    .stream(request.tenant, request.runId, { after: request.after, signal })
-    [Symbol.asyncIterator]()
+  const { runs, tenant, runId, after } = request
+  const items = runs.stream(tenant, runId, { after, signal })[Symbol.asyncIterator]()
   let pending: Promise<Step> | null = null
-  let finished = false
-  const close = async (): Promise<void> => {
-    finished = true
-    side.close()
+  let opened = false
+  const leave = async (): Promise<void> => {
     stop.abort()
+    // Ends the run's stream also when it stands at a record that nobody took.
+    await items.return?.(undefined)
   }
   return {
-    stop: close,
+    stop: leave,
     next: async () => {
-      if (finished) return { done: true }
-      const queued = side.take()
-      if (queued !== null) return { done: false, value: queued }
+      if (!opened) {
+        opened = true
+        return { done: false, value: OPENING }
+      }
       pending ??= stepOf(items)
-      const first = await Promise.race([pending, side.wake()])
-      if (first === 'side') return { done: false, value: side.take() ?? ': \n\n' }
+      const first = await orHeartbeat(pending, request)
+      if (first === null) return { done: false, value: HEARTBEAT }
       pending = null
       if (first.item) return { done: false, value: frameOfItem(first.item) }
-      await close()
-      const end = first.complete && !request.signal.aborted ? await endFrame(request) : null
+      const end = first.complete && !signal.aborted ? await endFrame(request) : null
+      // An aborted signal tells the next pull that everything was said.
+      await leave()
       return end === null ? { done: true } : { done: false, value: end }
     },
+  }
+}
+
+/** What comes next, or null when nothing came for the time of a heartbeat. */
+async function orHeartbeat(pending: Promise<Step>, request: EventStreamRequest): Promise<Step | null> {
+  let cancel: () => void = () => undefined
+  const beat = new Promise<null>((resolve) => {
+    cancel = request.host.after(request.heartbeatMs ?? HEARTBEAT_MS, () => resolve(null))
+  })
+  try {
+    return await Promise.race([pending, beat])
+  } finally {
+    cancel()
   }
 }
 
@@ -97,45 +109,13 @@ async function stepOf(items: AsyncIterator<StreamItem>): Promise<Step> {
   }
 }
 
-function sideQueue(request: EventStreamRequest) {
-  // The first frame sends the headers at once, and says how soon to come back after a lost connection (ms).
-  const queue: string[] = ['retry: 1000\n\n']
-  let wakeUp: () => void = () => undefined
-  const every = request.heartbeatMs ?? HEARTBEAT_MS
-  const put = (frame: string): void => {
-    if (queue.length < MAX_DELTAS) queue.push(frame)
-    wakeUp()
-  }
-  const leave = request.deltas.subscribe(request.runId, (item) => put(frameOfItem(item)))
-  let cancelBeat: () => void = () => undefined
-  const beat = (): void => {
-    cancelBeat = request.host.after(every, () => {
-      if (queue.length === 0) put(': still here\n\n')
-      beat()
-    })
-  }
-  beat()
-  return {
-    take: (): string | null => queue.shift() ?? null,
-    wake: (): Promise<'side'> =>
-      new Promise((resolve) => {
-        wakeUp = () => resolve('side')
-        if (queue.length > 0) resolve('side')
-      }),
-    close: (): void => {
-      cancelBeat()
-      leave()
-    },
-  }
-}
-
 async function endFrame(request: EventStreamRequest): Promise<string | null> {
   const row = await request.runs.get(request.tenant, request.runId).catch(() => null)
   if (!row || !ENDED.includes(row.status)) return null
   return frame({ event: 'end', data: { run_id: row.runId, status: row.status, seq: row.seq } })
 }
 
-function frameOfItem(item: StreamItem | DeltaItem): string {
+function frameOfItem(item: StreamItem): string {
   if (item.kind === 'record') return `id: ${item.record.seq}\nevent: record\ndata: ${JSON.stringify(item.record)}\n\n`
   if (item.kind === 'attempt_restarted')
     return frame({ event: 'attempt_restarted', data: { ask: item.ask, attempt: item.attempt } })
