@@ -6,7 +6,7 @@ import { defaultClientConditions, defineConfig } from 'vite'
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   // The workspace's own packages are read from source, so that a build needs no other build before it.
-  resolve: { conditions: ['source', ...defaultClientConditions] },
+  resolve: { conditions: ['signalbox-source', ...defaultClientConditions] },
   build: { target: 'es2023', sourcemap: false, assetsInlineLimit: 0, chunkSizeWarningLimit: 700 },
   server: {
     host: '127.0.0.1',

@@ -7,8 +7,8 @@ const READABLE = 'your role only reads'
 
 /** Whether this person may cancel this run. */
 export function cancelBlocked(me: Me, run: RunSummary): Blocked {
-  if (ENDED.includes(run.status)) return `The run is over: it is ${run.status}.`
-  if (run.status === 'stopping') return 'The run is stopping already.'
+  if (ENDED.includes(run.status)) return `A run that is ${run.status} is over and cannot be cancelled.`
+  if (run.status === 'stopping') return 'The run is stopping already, so there is nothing to cancel.'
   if (me.permissions.includes('runs.cancel')) return null
   if (!me.permissions.includes('runs.cancel_own')) return `Cancelling needs the operator or the requester: ${READABLE}.`
   return run.principal === me.principal.id ? null : 'You can cancel your own runs only; an operator can cancel any.'

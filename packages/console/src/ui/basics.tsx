@@ -164,7 +164,9 @@ export function Facts({
   className?: string
 }) {
   return (
-    <dl className={`grid grid-cols-[minmax(6.5rem,auto)_minmax(0,1fr)] gap-x-4 gap-y-1 text-sm ${className}`}>
+    <dl
+      className={`grid content-start grid-cols-[minmax(6.5rem,auto)_minmax(0,1fr)] gap-x-4 gap-y-1 text-sm ${className}`}
+    >
       {rows.map(([name, value]) => (
         <div key={name} className="col-span-2 grid grid-cols-subgrid">
           <dt className="text-muted">{name}</dt>

@@ -37,16 +37,12 @@ export function RunActions({ detail }: { detail: RunDetail }) {
         </GuardedButton>
       </div>
       <ul aria-hidden="true" className="text-xs text-muted sm:text-right">
-        {reasons.map(([name, why]) => (why === null ? null : <li key={name}>{`${name}: ${lowerFirst(why)}`}</li>))}
+        {reasons.map(([name, why]) => (why === null ? null : <li key={name}>{why}</li>))}
       </ul>
       {open === 'resume' ? <ResumeDialog id={run.run_id} onClose={close} /> : null}
       {open === 'cancel' ? <CancelDialog id={run.run_id} onClose={close} /> : null}
     </div>
   )
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
 function ResumeDialog({ id, onClose }: { id: string; onClose: () => void }) {

@@ -20,7 +20,7 @@ export function ActivityRow({ activity, reads }: { activity: Activity; reads: re
   return (
     <li className="border-b border-line last:border-b-0">
       <details className="group">
-        <summary className="grid grid-cols-[auto_minmax(0,1fr)] items-start gap-x-2 px-4 py-2.5 hover:bg-sunken md:grid-cols-[auto_minmax(0,1fr)_auto]">
+        <summary className="-outline-offset-2! grid grid-cols-[auto_minmax(0,1fr)] items-start gap-x-2 px-4 py-2.5 hover:bg-sunken md:grid-cols-[auto_minmax(0,1fr)_auto]">
           <Icon
             name="chevron"
             className="mt-1 size-3 text-muted motion-safe:transition-transform group-open:rotate-90"

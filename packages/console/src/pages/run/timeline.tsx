@@ -65,7 +65,7 @@ function StepCard({ step }: { step: Superstep }) {
   const took = step.ended_at ? duration(Date.parse(step.ended_at) - Date.parse(step.started_at)) : null
   const title = `Superstep ${step.superstep}`
   return (
-    <section aria-label={step.current ? title : `${title} on branch ${step.branch}`} className="card">
+    <section aria-label={step.current ? title : `${title} on branch ${step.branch}`} className="card overflow-clip">
       <header className="flex flex-wrap items-center gap-x-3 gap-y-0.5 border-b border-line bg-sunken px-4 py-2 text-sm">
         <h2 className="font-semibold">{title}</h2>
         <span className="font-mono text-xs breakable">{step.nodes.join(', ')}</span>
