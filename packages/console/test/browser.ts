@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
@@ -67,13 +67,21 @@ async function packagedBrowser(): Promise<Found> {
   const home = join(root, 'node_modules/.cache/chromium')
   if (!existsSync(join(home, 'chromium'))) await unpack(bin, home)
   const env: Record<string, string> = { LD_LIBRARY_PATH: libraryPath(home) }
-  if (!existsSync('/etc/fonts/fonts.conf')) env.FONTCONFIG_PATH = join(home, 'fonts')
+  if (!existsSync('/etc/fonts/fonts.conf')) env.FONTCONFIG_FILE = join(home, FONTS)
   return { path: join(home, 'chromium'), env }
 }
 
 function libraryPath(home: string): string {
   const own = join(home, 'al2023/lib')
   return process.env.LD_LIBRARY_PATH ? `${own}:${process.env.LD_LIBRARY_PATH}` : own
+}
+
+const FONTS = 'signalbox-fonts.conf'
+
+/** The packaged fonts, for a machine without any. */
+function fontsConfig(home: string): string {
+  const dirs = `<dir>${join(home, 'fonts/fonts')}</dir><cachedir>${join(home, 'fonts-cache')}</cachedir>`
+  return `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>${dirs}</fontconfig>\n`
 }
 
 /** Into a folder of its own that is then renamed, so that two test files at once never see half a browser. */
@@ -91,6 +99,7 @@ async function unpack(bin: string, home: string): Promise<void> {
     if (before === undefined) delete process.env.TMPDIR
     else process.env.TMPDIR = before
   }
+  await writeFile(join(staging, FONTS), fontsConfig(home))
   await rename(staging, home).catch(async (error: unknown) => {
     await rm(staging, { recursive: true, force: true })
     if (!existsSync(join(home, 'chromium'))) throw error

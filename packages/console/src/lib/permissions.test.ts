@@ -36,7 +36,7 @@ describe('why an action is not possible', () => {
     expect(cancelBlocked(me('runs.cancel_own'), run('running'))).toBeNull()
     expect(cancelBlocked(me('runs.cancel_own'), run('running', 'user:other'))).toContain('own runs only')
     expect(cancelBlocked(me('runs.cancel'), run('running', 'user:other'))).toBeNull()
-    expect(cancelBlocked(me('read'), run('running'))).toContain('only reads')
+    expect(cancelBlocked(me('read'), run('running'))).toContain('operator role')
   })
 
   it('CON-081: only a parked run is resumed, and only by an operator', () => {

@@ -3,14 +3,13 @@ import { ENDED, type Me, type RunSummary } from '@signalbox/protocol'
 /** Why an action is not possible now, as a sentence for the person; null when it is possible. */
 export type Blocked = string | null
 
-const READABLE = 'your role only reads'
-
 /** Whether this person may cancel this run. */
 export function cancelBlocked(me: Me, run: RunSummary): Blocked {
   if (ENDED.includes(run.status)) return `A run that is ${run.status} is over and cannot be cancelled.`
   if (run.status === 'stopping') return 'The run is stopping already, so there is nothing to cancel.'
   if (me.permissions.includes('runs.cancel')) return null
-  if (!me.permissions.includes('runs.cancel_own')) return `Cancelling needs the operator or the requester: ${READABLE}.`
+  if (!me.permissions.includes('runs.cancel_own'))
+    return 'Cancelling needs the operator role, or the requester role for an own run.'
   return run.principal === me.principal.id ? null : 'You can cancel your own runs only; an operator can cancel any.'
 }
 

@@ -142,7 +142,10 @@ function AwayBanner() {
         <Icon name="warning" />
         <span>
           The server does not answer. Trying again by itself; what you see may be old.
-          <span className="font-normal text-ink"> Start it with `signalbox dev`.</span>
+          <span className="font-normal text-ink">
+            {' '}
+            Start it with <code>signalbox dev</code>.
+          </span>
         </span>
       </p>
     </div>

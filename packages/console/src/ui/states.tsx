@@ -4,6 +4,7 @@ import { isAway, shown } from '../api/problem.ts'
 import type { IconName } from '../lib/words.ts'
 import { Button } from './basics.tsx'
 import { Icon } from './icon.tsx'
+import { Prose } from './prose.tsx'
 
 /** Shown while the first answer is on its way. */
 export function Loading({ what }: { what: string }) {
@@ -38,7 +39,9 @@ export function ErrorPanel({ error, onRetry }: { error: unknown; onRetry?: () =>
         {title}
         <code className="rounded bg-surface px-1.5 text-2xs text-ink">{code}</code>
       </p>
-      <p className="untrusted mt-1 text-ink">{detail}</p>
+      <p className="untrusted mt-1 text-ink">
+        <Prose text={detail} />
+      </p>
       {isAway(error) ? <p className="mt-1 text-muted">It is tried again by itself.</p> : null}
       {onRetry ? (
         <Button className="mt-2" onClick={onRetry}>
@@ -55,7 +58,7 @@ export function FormError({ error }: { error: unknown }) {
   return (
     <p role="alert" className="untrusted rounded-md bg-bad-soft px-3 py-2 text-sm text-ink">
       <code className="mr-1.5 font-semibold text-bad text-2xs">{code}</code>
-      {detail}
+      <Prose text={detail} />
     </p>
   )
 }

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { money, prettyJson } from '../../lib/format.ts'
 import { approversText, EFFECT } from '../../lib/words.ts'
 import { CodeBlock, Facts, Tag } from '../../ui/basics.tsx'
+import { Prose } from '../../ui/prose.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { Clock } from '../../ui/time.tsx'
 
@@ -42,7 +43,7 @@ export function ApprovalPacket({ approval }: { approval: ApprovalDetail }) {
           <ul className="list-disc pl-5 text-sm">
             {packet.why.map((why) => (
               <li key={why} className="untrusted">
-                {why}
+                {/^[A-Z_]+$/.test(why) ? <code className="text-xs">{why}</code> : <Prose text={why} />}
               </li>
             ))}
           </ul>

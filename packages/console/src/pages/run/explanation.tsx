@@ -1,5 +1,6 @@
 import type { ExplanationView as Explanation } from '@signalbox/protocol'
 import { useExplanation } from '../../api/queries.ts'
+import { Prose } from '../../ui/prose.tsx'
 import { Loaded } from '../../ui/states.tsx'
 import { Clock } from '../../ui/time.tsx'
 
@@ -18,7 +19,9 @@ export function ExplanationView({ id }: { id: string }) {
             <Part title="How to go on safely" sentences={explanation.resume} />
             <section>
               <h2 className="mb-1 text-sm font-semibold">Cost</h2>
-              <p className="untrusted text-sm">{explanation.cost}</p>
+              <p className="untrusted text-sm">
+                <Prose text={explanation.cost} />
+              </p>
             </section>
             <p className="text-xs text-muted">Made from the stored records alone, without a model.</p>
           </div>
@@ -47,7 +50,9 @@ function Part({ title, sentences, none }: { title: string; sentences: Explanatio
                 </>
               )}
             </span>
-            <span className="untrusted min-w-0">{sentence.text}</span>
+            <span className="untrusted min-w-0">
+              <Prose text={sentence.text} />
+            </span>
           </li>
         ))}
       </ol>

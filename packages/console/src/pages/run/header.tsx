@@ -7,6 +7,7 @@ import { count, RUN_STATUS } from '../../lib/words.ts'
 import { paths } from '../../paths.ts'
 import { Badge, ScriptedTag } from '../../ui/basics.tsx'
 import { Icon } from '../../ui/icon.tsx'
+import { Prose } from '../../ui/prose.tsx'
 import { Countdown } from '../../ui/time.tsx'
 import { RunActions } from './actions.tsx'
 
@@ -31,7 +32,9 @@ export function RunHeader({ detail, live }: { detail: RunDetail; live: Live }) {
         </div>
         <RunActions detail={detail} />
       </div>
-      <p className="untrusted mt-3 max-w-prose text-base">{capital(detail.why)}</p>
+      <p className="untrusted mt-3 max-w-prose text-base">
+        <Prose text={capital(detail.why)} />
+      </p>
       {detail.open.length > 0 ? <OpenRequests detail={detail} /> : null}
       {detail.undone.length > 0 ? (
         <p className="mt-2 text-sm text-bad">

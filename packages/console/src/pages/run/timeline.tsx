@@ -3,6 +3,7 @@ import type { Live } from '../../api/live.ts'
 import { capital, dollars, duration } from '../../lib/format.ts'
 import { count } from '../../lib/words.ts'
 import { Icon } from '../../ui/icon.tsx'
+import { Prose } from '../../ui/prose.tsx'
 import { Empty } from '../../ui/states.tsx'
 import { Clock } from '../../ui/time.tsx'
 import { ActivityRow, childrenOf } from './activity.tsx'
@@ -51,7 +52,9 @@ function MilestoneLine({ milestone }: { milestone: Milestone }) {
   return (
     <div className="flex items-start gap-2 px-4 text-sm text-muted">
       <Icon name="flag" className="mt-1" />
-      <span className="untrusted grow">{capital(milestone.text)}</span>
+      <span className="untrusted grow">
+        <Prose text={capital(milestone.text)} />
+      </span>
       <span className="shrink-0 text-xs">
         #{milestone.seq} · <Clock at={milestone.at} />
       </span>
@@ -95,7 +98,10 @@ function StepCard({ step }: { step: Superstep }) {
       </ul>
       {step.notes.map((note) => (
         <p key={note.seq} className="untrusted flex gap-2 border-t border-line px-4 py-2 text-sm text-warn">
-          <Icon name="warning" className="mt-0.5" /> {note.text}
+          <Icon name="warning" className="mt-0.5" />{' '}
+          <span>
+            <Prose text={note.text} />
+          </span>
         </p>
       ))}
     </section>
