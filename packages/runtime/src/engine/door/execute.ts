@@ -1,4 +1,4 @@
-import { SignalboxError, toSignalboxError } from '../../base/errors.ts'
+import { toSignalboxError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
 import type { Amounts, Usage } from '../../contracts/common.ts'
 import { callCost } from '../../contracts/cost.ts'
@@ -6,7 +6,7 @@ import type { ModelAnswer, ModelHandle } from '../../contracts/model.ts'
 import type { DefiniteFailure } from '../../contracts/tool.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
-import { guardSend, nothingSent, outboundHeaders, type Sent, toolCtx, withTimeout } from './outlet.ts'
+import { guardSend, nothingSent, outboundHeaders, refusedToSend, type Sent, toolCtx, withTimeout } from './outlet.ts'
 
 /** Sends the call, once. What was sent and not answered is unknown (invariant 5). */
 export async function execute(ask: Ask): Promise<Ended> {
@@ -57,13 +57,15 @@ export async function callTool(ask: Ask): Promise<Ended> {
   }
 }
 
-/** A read simply failed. An effect failed only when its tool says so, or when certainly nothing went out. */
+/**
+ * A read simply failed. An effect failed only when its tool says so, and was not sent only when the one request that it
+ * tried certainly did not leave or arrive; an answer that cannot be read, a time limit, any other error: unknown.
+ */
 function classify(ask: Ask, thrown: unknown, seen: Sent): Pick<Ended, 'status' | 'code' | 'result'> {
   const error = toSignalboxError(thrown, 'TOOL_FAILED')
   if (ask.effect === 'none') return { status: 'failed', code: error.code, result: error.message }
   if (isDefinite(thrown)) return { status: 'failed', code: 'TOOL_FAILED', result: error.message }
-  const refusedBeforeSend = thrown instanceof SignalboxError && seen.sent === 0
-  if (refusedBeforeSend || (seen.notSent && seen.sent === 0))
+  if (seen.sent === 0 && (seen.notSent || refusedToSend(thrown)))
     return { status: 'not_sent', code: error.code, result: error.message }
   return { status: 'unknown', code: 'EFFECT_UNKNOWN', result: error.message }
 }

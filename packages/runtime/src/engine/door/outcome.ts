@@ -29,7 +29,8 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       effect_hash: happened ? run.sealer.digest(canonicalJson(['effect', effectId, ask.digest, end.result])) : null,
       effect_id: effectId,
       idempotency_key: intent?.idempotency_key ?? null,
-      settled: end.settled ?? NO_AMOUNTS,
+      // What was reserved and nobody settled is charged in full (invariant 6).
+      settled: end.settled ?? intent?.reserved ?? NO_AMOUNTS,
       usage: end.usage ?? null,
       price: end.price ?? null,
       latency_ms: Math.round(end.latencyMs ?? 0),

@@ -1,4 +1,4 @@
-import { SignalboxError } from '../../base/errors.ts'
+import { type ErrorCode, SignalboxError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import { timeOf } from '../../base/time.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
@@ -78,17 +78,26 @@ export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
 export async function guardSend(ask: Ask, reading = false): Promise<void> {
   const { run } = ask
   const now = run.env.host.now()
-  if (run.dead || now >= run.leaseUntil) throw new SignalboxError('FENCED', 'this worker no longer holds the run')
+  if (run.dead || now >= run.leaseUntil) throw notSent('FENCED', 'this worker no longer holds the run')
   if (!reading && ask.intent && now >= timeOf(ask.intent.not_after))
-    throw new SignalboxError('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
+    throw notSent('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
   const switches = await run.env.store.killSwitches(run.tenant)
   const subject = { tenant: run.tenant, workflow: run.spec.name, tool: ask.name, class: ask.class }
   const hit = engaged(switches, subject, now, 'send')
   if (hit)
-    throw new SignalboxError(
+    throw notSent(
       'KILL_SWITCH',
       `kill switch \`${hit.id}\` on ${hit.scope} \`${hit.target}\` is engaged: ${hit.reason}`,
     )
+}
+
+/** True for what `guardSend` and the host list throw: the request did not leave the process. */
+export function refusedToSend(thrown: unknown): boolean {
+  return thrown instanceof SignalboxError && (thrown.code === 'EGRESS_REFUSED' || thrown.details['not_sent'] === true)
+}
+
+function notSent(code: ErrorCode, message: string): SignalboxError {
+  return new SignalboxError(code, message, { details: { not_sent: true } })
 }
 
 /** Ends with the call, or after the time with NODE_TIMEOUT; the controller is aborted then. */

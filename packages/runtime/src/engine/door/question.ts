@@ -17,11 +17,12 @@ export async function askPerson(
   about: 'unknown_effect' | 'other_arguments',
   earlier: QuestionPacket['earlier'],
 ): Promise<{ readonly answer: QuestionAnswered['answer']; readonly id: string }> {
-  const known = ask
-    .journal()
-    .questions.find(
-      (q) => q.asked.about === about && (q.answered === null || !ask.usedQuestions.has(q.asked.question_id)),
-    )
+  // An answer that was acted upon answers nothing more: what was sent on it has an intent behind it.
+  const acted = ask.journal().intents.at(-1)?.seq ?? 0
+  const known = ask.journal().questions.find(({ asked, answered }) => {
+    const fresh = answered === null || (answered.seq > acted && !ask.usedQuestions.has(asked.question_id))
+    return asked.about === about && fresh
+  })
   const id = known?.asked.question_id ?? (await open(ask, about, earlier))
   for (;;) {
     const entry = ask.journal().questions.find((q) => q.asked.question_id === id)
