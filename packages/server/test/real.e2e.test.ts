@@ -147,6 +147,9 @@ describe('the API over the runtime', () => {
     await take(as('rita').streamRun(id), Number.POSITIVE_INFINITY)
     const done = await as('rita').run({ params: { id } })
     expect(done.output).toBe('succeeded')
+    const { events } = await as('rita').events({ params: { id }, query: { limit: 500 } })
+    const askOf = (type: string): unknown => events.find((event) => event.type === type)?.ask
+    expect(askOf('approval.decided')).toEqual(askOf('approval.requested'))
     expect(done.timeline[0]?.activities.find((each) => each.parent === null)?.approval).toMatchObject({
       answer: 'approved',
       by: 'user:paul',

@@ -200,7 +200,9 @@ export function journal(fold: RunFold, ask: AskRef): AskJournal {
   const owner = activation(fold, ask.activation)
   let entry = owner.asks.get(ask.ordinal)
   if (!entry) {
-    entry = { ask, intents: [], outcome: null, approval: null, questions: [], children: new Map() }
+    // What an activity asks for itself (facts, preview) may be on record before it: the journal is that of the activity.
+    const own = ask.parent === null ? ask : { ...ask, key: ask.parent.key, parent: null }
+    entry = { ask: own, intents: [], outcome: null, approval: null, questions: [], children: new Map() }
     owner.asks.set(ask.ordinal, entry)
   }
   return entry
