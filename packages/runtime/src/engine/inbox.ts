@@ -7,11 +7,12 @@ import type { LiveRun, Put } from './live-run.ts'
 
 /**
  * Turns inbox rows into records (ENGINE R3), each once, in the transaction that consumes them. A row that no longer
- * concerns anything open is consumed without a trace in the history but the row itself.
+ * concerns anything open is consumed without a trace in the history but the row itself. While the run gives up its lease
+ * nothing is drained: a row that is consumed in that very commit would wake nobody. The store refuses the release instead.
  */
 export async function drainInbox(run: LiveRun): Promise<void> {
   for (const item of await run.env.store.inbox(run.tenant, run.runId)) {
-    if (run.dead || run.seenInbox.has(item.row)) continue
+    if (run.dead || run.isReleasing || run.seenInbox.has(item.row)) continue
     run.seenInbox.add(item.row)
     // A response is consumed with the checkpoint that it makes.
     if (item.kind !== 'respond') run.with({ consumed: item.row })

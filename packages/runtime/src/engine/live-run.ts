@@ -153,6 +153,11 @@ export class LiveRun implements Committing {
     return Math.round(this.activeBefore + this.env.host.monotonicMs() - this.activeSince)
   }
 
+  /** The lease is being given up with the next commit. */
+  get isReleasing(): boolean {
+    return this.releasing
+  }
+
   /** Sequence of the last record, durable or not. */
   get lastSeq(): number {
     return this.seq
