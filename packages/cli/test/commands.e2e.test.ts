@@ -154,6 +154,26 @@ describe('runs and people', () => {
     expect(rest.stdout).toContain('run.completed')
   })
 
+  it('CLI-022: an effect of which nobody knows becomes a question; a person answers it, and it is not sent again', async () => {
+    const started = await json('run', 'lost', '--input', '{"to":"ida","amount":3}', '--wait', ...as('rita'))
+    expect(started.open).toMatchObject([{ kind: 'question', tool: 'transfer.murky' }])
+    const id = started.open[0].id
+    expect((await cli('questions')).stdout).toContain('Did `transfer.murky` happen?')
+    const shown = await cli('questions', id)
+    for (const part of ['transfer.murky', '"to": "ida"', `signalbox answer ${id} happened|did_not|stop`])
+      expect(shown.stdout).toContain(part)
+    expect((await cli('answer', id, 'happened', ...REASON, ...as('rita'))).code).toBe(7)
+    expect((await cli('answer', id, 'happened', '--reason', 'the bank shows it', ...as('olga'))).code).toBe(0)
+    await untilStatus(started.run_id, 'completed')
+    const lines = readFileSync(join(data.path, 'book.txt'), 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(' ida '))
+    expect(lines.length).toBe(1)
+    expect((await cli('show', started.run_id)).stdout).toContain('transfer.murky irreversible  succeeded')
+    expect((await json('questions')).questions).toEqual([])
+    expect((await cli('audit', 'verify', started.run_id)).code).toBe(0)
+  })
+
   it('API-025: deltas of a model call in a worker process reach a reader of the server, before the record of the call', async () => {
     const started = await json('run', 'letter', '--input', '{"to":"hugo","amount":500}', '--wait', ...as('rita'))
     const token = server.people.find((each) => each.person === 'vera')?.token ?? ''

@@ -50,6 +50,42 @@ const transfer = workflow({
   .output('pay')
   .build()
 
+/** Books, then loses the answer: nobody knows, and it cannot be looked up. */
+const murky = tool({
+  name: 'transfer.murky',
+  class: 'payments.write',
+  effect: 'irreversible',
+  input: Transfer,
+  output: z.object({ line: z.string() }),
+  timeoutSeconds: 1,
+  settleAfterSeconds: 0,
+  execute: async ({ to, amount }, ctx) => {
+    appendFileSync(process.env.SAMPLE_BOOK ?? '', `${ctx.idempotencyKey} ${to} ${amount}\n`)
+    throw new Error('the connection was lost')
+  },
+})
+
+const lost = workflow({
+  name: 'lost',
+  version: '1.0.0',
+  input: Transfer,
+  output: z.string(),
+  budget,
+  state: {},
+  tools: [murky],
+})
+  .node('pay', {
+    input: Transfer,
+    output: z.string(),
+    run: async (input, ctx) => {
+      const end = await ctx.call(murky, input)
+      return end.status
+    },
+  })
+  .start('pay')
+  .output('pay')
+  .build()
+
 const writer = agent({
   name: 'writer',
   model: 'scripted/writer',
@@ -104,7 +140,7 @@ const failing = workflow({
 
 export default defineProject({
   name: 'sample',
-  workflows: [transfer, letter, failing],
+  workflows: [transfer, letter, lost, failing],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
   models: (env) =>
