@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { PlainReporter } from './tools/reporter.ts'
 
-const places = ['packages/*/{src,test}', 'examples/*/{src,test}', 'tools']
+const places = ['packages/*/{src,test}', 'examples/*/{src,test}', 'bench/src', 'tools']
 const whole = (suffix: string) => places.map((place) => `${place}/**/*.${suffix}`)
 const slow = [...whole('e2e.test.{ts,tsx}'), ...whole('kill.test.ts')]
 

@@ -88,8 +88,13 @@ class Hold {
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.#arrive = resolve
-      this.#go?.()
+      this.go()
     })
+  }
+
+  /** Lets it go on. */
+  go(): void {
+    this.#go?.()
   }
 }
 
@@ -132,6 +137,9 @@ export async function measureTurnTime(store: Store, pairs: number): Promise<read
     const late = (performance.now() - from) / BLOCK
     found.push({ early: ((marks[1] ?? 0) - (marks[0] ?? 0)) / BLOCK, late })
   }
+  const done = ended(box, 1)
+  hold.go()
+  await done
   await worker.stop()
   await box.close()
   return found

@@ -14,6 +14,7 @@ export interface Plan {
   readonly runs: number
   /** Supersteps of each of them, and shared raw commits, in each round. */
   readonly stepsEach: number
+  /** Pairs of blocks of turns that are timed; with none only their bytes are measured. */
   readonly turnPairs: number
 }
 
@@ -67,7 +68,7 @@ export function measure(open: OpenStore, plan: Plan): Promise<Measured> {
       rounds: all.slice(1),
       acknowledged,
       onRecord: readBarriers(path),
-      turns: await measureTurnTime(await open(join(folder, 'turns.db')), plan.turnPairs),
+      turns: plan.turnPairs === 0 ? [] : await measureTurnTime(await open(join(folder, 'turns.db')), plan.turnPairs),
       turnBytes: await turnBytes(open, join(folder, 'bytes.db')),
     }
   })

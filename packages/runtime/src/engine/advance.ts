@@ -6,7 +6,7 @@ import { appendBarrier } from './barrier.ts'
 import { announceStop, complete, openEffects, park, stop } from './finish.ts'
 import { drainInbox } from './inbox.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
-import { decideAt, passes, pointInput } from './points.ts'
+import { decideAt, passes } from './points.ts'
 import { resumeOpenEffects } from './resume-effects.ts'
 import { nearestDeadline, takeResponses } from './responses.ts'
 import { parksRun } from './retry.ts'
@@ -121,7 +121,7 @@ async function passInput(run: LiveRun): Promise<boolean> {
   const decision = decideAt(run, 'input', {
     name: run.spec.name,
     agent: null,
-    input: pointInput(input),
+    value: input,
     labels: run.fold.started.input.l,
   })
   if (passes(decision)) return true

@@ -9,7 +9,8 @@ import { type LiveRun, Unloaded } from './live-run.ts'
 export interface PointSubject {
   readonly name: string
   readonly agent: string | null
-  readonly input: JsonObject
+  /** Shown by `pointInput`, only where a rule is in force. */
+  readonly value: JsonValue
   readonly labels: Labels
 }
 
@@ -24,7 +25,7 @@ export function decideAt(run: LiveRun, point: InterventionPoint, subject: PointS
     run: { id: run.runId, workflow: run.spec.name, agent: subject.agent, mode: run.env.mode },
     principal: run.principal,
     action: { name: subject.name, class: `point.${point}`, effect: 'none', definition_hash: '' },
-    input: subject.input,
+    input: pointInput(subject.value),
     facts: {},
     labels: subject.labels,
     approval: null,
@@ -42,7 +43,7 @@ export function passes(decision: Decision | null): boolean {
 /** The verdict over an output, before it is on record or anybody sees a byte of it; a denied output is never history. */
 export function passOutput(run: LiveRun, node: NodeSpec, end: HandlerEnd, labels: Labels): Promise<void> {
   if (end.kind !== 'message' || !run.spec.outputs.includes(node.name)) return Promise.resolve()
-  const subject = { name: node.name, agent: node.agent?.name ?? null, input: pointInput(end.message), labels }
+  const subject = { name: node.name, agent: node.agent?.name ?? null, value: end.message, labels }
   return stopUnlessPassed(run, 'output', subject)
 }
 
@@ -61,7 +62,7 @@ export async function stopUnlessPassed(run: LiveRun, point: InterventionPoint, s
 }
 
 /** What a point shows of a value: its top-level booleans, integers and texts, and the whole as `text`. */
-export function pointInput(value: JsonValue): JsonObject {
+function pointInput(value: JsonValue): JsonObject {
   if (typeof value === 'string') return { text: value }
   const text = canonicalJson(value)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { text }

@@ -10,7 +10,7 @@ import { activationId } from '../reliability/keys.ts'
 import { Activation } from './activation.ts'
 import { type Done, doneFromRecord, recordResult } from './done.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
-import { passOutput, pointInput, stopUnlessPassed } from './points.ts'
+import { passOutput, stopUnlessPassed } from './points.ts'
 import { openPort } from './ports.ts'
 import { backoffMs, mayRetry, parksRun } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
@@ -125,7 +125,7 @@ export class Superstep {
     const subject = {
       name: node.name,
       agent: node.agent?.name ?? null,
-      input: pointInput(input),
+      value: input,
       labels: activation.seen,
     }
     if (node.agent) await stopUnlessPassed(this.run, 'agent_startup', subject)
@@ -134,7 +134,7 @@ export class Superstep {
     if (node.agent)
       await stopUnlessPassed(this.run, 'agent_shutdown', {
         ...subject,
-        input: pointInput(end.kind === 'message' ? end.message : end.reason),
+        value: end.kind === 'message' ? end.message : end.reason,
         labels,
       })
     await passOutput(this.run, node, end, labels)

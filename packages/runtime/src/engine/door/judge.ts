@@ -1,6 +1,6 @@
 import { canonicalJson, type JsonValue } from '../../base/json.ts'
 import type { InterventionPoint } from '../../contracts/policy.ts'
-import { decideAt, passes, pointInput } from '../points.ts'
+import { decideAt, passes } from '../points.ts'
 import type { Ask, Ended } from './ask.ts'
 
 /**
@@ -13,7 +13,7 @@ export function judgeAnswer(ask: Ask, end: Ended): Ended {
   const decision = decideAt(ask.run, point, {
     name: ask.name,
     agent: ask.agent,
-    input: pointInput(shown(ask, end.result)),
+    value: shown(ask, end.result),
     labels: end.labels ?? ask.labels,
   })
   if (passes(decision)) return end
