@@ -100,7 +100,7 @@ function ActivityDetail({ activity, reads }: { activity: Activity; reads: readon
         <RecordFacts activity={activity} />
       </div>
       <Payload label="Arguments" text={activity.arguments} />
-      {activity.outcome_seq === null ? null : <Payload label="Result" text={activity.result} />}
+      {hasResult(activity) ? <Payload label="Result" text={activity.result} /> : null}
       {reads.length > 0 ? (
         <div>
           <p className="eyebrow mb-1">Reads made for it</p>
@@ -117,6 +117,11 @@ function ActivityDetail({ activity, reads }: { activity: Activity; reads: readon
       ) : null}
     </div>
   )
+}
+
+/** What was never sent has no result to show. */
+function hasResult(activity: Activity): boolean {
+  return activity.result !== null || activity.status === 'succeeded' || activity.status === 'failed'
 }
 
 const PHASE = { facts: 'facts for policy', preview: 'the preview', reconcile: 'the look-up' } as const
