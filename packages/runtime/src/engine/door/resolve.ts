@@ -14,7 +14,7 @@ import { askPerson } from './question.ts'
 
 type Resolution =
   | { readonly kind: 'ended'; readonly end: Ended }
-  | { readonly kind: 'repeat'; readonly by: 'same_key' | 'lookup' }
+  | { readonly kind: 'repeat'; readonly by: 'same_key' | 'lookup' | 'person' }
 
 /**
  * Finds out what became of an effect whose answer was lost (invariant 5, ENGINE R4): waits until it can no longer be
@@ -134,10 +134,7 @@ async function decideByPerson(ask: Ask): Promise<Resolution> {
   // It did not happen: repeated on the person's order, under a key of its own (ENGINE R5).
   const key = idempotencyKey(ask.run.rootRun, ask.ref.key, id)
   if (ask.identity) ask.identity = { ...ask.identity, idempotencyKey: key }
-  const end = await repeat(ask)
-  return end.status === 'unknown'
-    ? decideByPerson(ask)
-    : { kind: 'ended', end: { ...end, settled: NO_AMOUNTS, resolvedBy: 'person' } }
+  return { kind: 'repeat', by: 'person' }
 }
 
 /** Sends the effect again: a new intent for the same identity, which costs nothing more. */
