@@ -182,6 +182,7 @@ function unavailable(what: string, end: { readonly status: string; readonly reas
 
 /** What a node of the desk needs of its context to ask the bank. */
 interface Asking {
+  readonly runId: string
   readonly state: { readonly match?: MatchedInvoice | undefined }
   call(tool: DeskTools['payments'], args: { invoice_key: string }): Promise<PaymentsEnd>
 }
@@ -189,11 +190,16 @@ type PaymentsEnd =
   | { readonly status: 'succeeded'; readonly output: { readonly payments: Standing['payments'] } }
   | { readonly status: string; readonly reason?: string; readonly output?: undefined }
 
-/** What the bank has booked for the case. Throws when it does not answer, so that the node is tried again. */
+/**
+ * What the bank has booked for the case. Under the key of a duplicate it holds the payment of the earlier invoice, so
+ * for a case that may not be paid only payments of this very run count. Throws when the bank does not answer, so that
+ * the node is tried again.
+ */
 async function booked(tools: DeskTools, ctx: Asking): Promise<Standing['payments']> {
   const found = await ctx.call(tools.payments, { invoice_key: subjectOf(known(ctx.state)) })
   if (found.output === undefined) throw unavailable('the bank', found)
-  return found.output.payments
+  const isOwed = known(ctx.state).match.expected !== null
+  return found.output.payments.filter((payment) => isOwed || payment.run_id === ctx.runId)
 }
 
 function remittance({ vendor, match, invoice }: MatchedInvoice, payments: Standing['payments']) {

@@ -104,7 +104,7 @@ export async function startDesk(options: TestDeskOptions = {}): Promise<TestDesk
 }
 
 /** Longer than this means that a run waits for what will not come. */
-const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000)
+const LIMIT_MS = 90_000
 const ENDED: ReadonlySet<string> = new Set(['completed', 'stopped', 'cancelled', 'terminated', 'parked'])
 
 async function settleAll({ runs, store, host }: Signalbox, runIds: readonly string[], answer: Answer) {
