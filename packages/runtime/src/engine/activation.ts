@@ -42,6 +42,8 @@ export class Activation {
 
   private over = false
   private end: { readonly value: HandlerEnd } | { readonly error: unknown } | null = null
+  /** Set when the handler asked for something else than is on record: whatever else it does no longer counts. */
+  private divergence: SignalboxError | null = null
   private ordinal = 0
   private position: number
   private asked = new Map<number, Asked>()
@@ -115,6 +117,7 @@ export class Activation {
     for (;;) {
       await this.run.env.host.macrotask()
       if (this.run.dead) throw new Unloaded()
+      if (this.divergence) throw this.divergence
       // Nothing new starts any more; what was sent is brought to its end first.
       if (this.run.halt && this.open === 0) throw new Unloaded()
       if (this.end && this.open === 0 && this.queue.length === 0) break
@@ -223,12 +226,13 @@ export class Activation {
     const digest = askDigest(this, spec)
     const entry = this.journaled.get(ordinal)
     const before = entry && digestOf(entry)
-    if (before !== undefined && before !== digest)
-      this.ended({
-        error: diverged(
-          `ask ${ordinal} of \`${this.id}\` is now \`${nameOf(spec)}\` with other arguments than on record`,
-        ),
-      })
+    if (before !== undefined && before !== digest) {
+      // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
+      const what = `ask ${ordinal} of \`${this.id}\` is now \`${nameOf(spec)}\` with other arguments than on record`
+      this.divergence ??= diverged(what)
+      this.nudge?.()
+      return NEVER
+    }
     return new Promise((resolve) => {
       this.asked.set(ordinal, { resolve, digest })
       if (entry?.outcome && entry.outcome.status !== 'unknown') {

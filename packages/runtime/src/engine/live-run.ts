@@ -78,6 +78,8 @@ export class LiveRun implements Committing {
   /** Wall time until which this worker holds the run. */
   leaseUntil: number
   dead = false
+  /** Why the store did not take what was appended; told at once, and appended by nobody (invariant 9). */
+  trouble: SignalboxError | null = null
   /** What nothing can go on without: people, timers. */
   readonly waits: Waits
   /** Set when the run must not start anything new; the superstep loop brings it to its end. */
@@ -319,7 +321,8 @@ export class LiveRun implements Committing {
     for (const waiter of waiting) waiter.resolve()
   }
 
-  onLost(_why: SignalboxError | 'fenced' | 'effect_claimed'): void {
+  onLost(why: SignalboxError | 'fenced' | 'effect_claimed'): void {
+    if (typeof why !== 'string') this.trouble = why
     this.unload()
   }
 

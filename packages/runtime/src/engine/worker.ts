@@ -144,6 +144,7 @@ export class Worker implements WorkerHandle {
       .then(async (run) => {
         this.held.set(key, { run, ended })
         await advance(run, this.name, why)
+        if (run.trouble) this.onTrouble(run.trouble)
       })
       .catch((thrown: unknown) => this.onTrouble(toSignalboxError(thrown)))
       .finally(() => {
