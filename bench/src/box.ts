@@ -39,6 +39,7 @@ export async function inFolder<T>(fn: (folder: string) => Promise<T>): Promise<T
 const PERMIT_ALL: PolicyPort = {
   bundle: 'bench@1',
   hasRulesAt: () => false,
+  mayStart: () => true,
   decide: ({ point }) => ({
     point,
     verdict: 'allow',

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { SignalboxError } from 'signalbox'
+import { type Host, SignalboxError } from 'signalbox'
 import { type AppOptions, createApp } from './http/app.ts'
 
 /** What a server needs beside the application's parts. */
@@ -16,7 +16,7 @@ export interface RunningServer {
   /** Origin to reach it at, such as `http://127.0.0.1:4750`. */
   readonly url: string
   readonly port: number
-  /** Ends open event streams, lets answers under way finish, and closes the port. */
+  /** Ends open event streams, lets answers under way finish (three seconds at most), and closes the port. */
   close(): Promise<void>
 }
 
@@ -39,12 +39,32 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     port,
     close: () => {
       stop.abort()
-      return new Promise((resolve) => {
-        server.close(() => resolve())
-        if ('closeIdleConnections' in server) server.closeIdleConnections()
-      })
+      return closed(server, options.host)
     },
   }
+}
+
+/** Answers under way get this long; a reader that takes nothing must not hold a stop up. */
+const CLOSE_MS = 3_000
+const SWEEP_MS = 50
+
+/** Resolves when no connection is left. A kept connection is closed as soon as its answer is through. */
+function closed(server: ReturnType<typeof createAdaptorServer>, host: Host): Promise<void> {
+  const until = host.monotonicMs() + CLOSE_MS
+  let cancel: () => void = () => undefined
+  const sweep = (): void => {
+    if (!('closeIdleConnections' in server)) return
+    if (host.monotonicMs() < until) server.closeIdleConnections()
+    else server.closeAllConnections()
+    cancel = host.after(SWEEP_MS, sweep)
+  }
+  return new Promise((resolve) => {
+    server.close(() => {
+      cancel()
+      resolve()
+    })
+    sweep()
+  })
 }
 
 function listen(server: ReturnType<typeof createAdaptorServer>, bind: string, port: number): Promise<number> {

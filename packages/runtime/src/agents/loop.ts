@@ -86,6 +86,7 @@ async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<L
     maxOutputTokens: def.maxOutputTokens,
     tools: def.tools,
     outputSchema: isTextShape(def.output) ? null : def.output.json,
+    finalOf: (answer) => finalOf(def, answer),
   })
   const state = { ...before, turn: before.turn + 1 }
   if (asked.status !== 'succeeded') return { ...state, end: modelEnd(def, asked, ctx) }
@@ -96,6 +97,14 @@ async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<L
   const calls = callsOf(answer, state.turn)
   if (calls.length > 0) return answerCalls(def, state, calls, { answer, seq: asked.seq }, ctx)
   return answerText(def, state, answer, ctx)
+}
+
+/** The agent's output when the answer makes no call and fits; the loop ends with exactly this. */
+function finalOf(def: LoopDef, output: JsonValue): { readonly message: JsonValue } | null {
+  const answer = readAnswer(output, def.model)
+  if (unusable(answer) !== null || answer.finishReason === 'length' || callsOf(answer, 0).length > 0) return null
+  const read = readOutput(def.output, textOf(answer))
+  return read.fits ? { message: read.value } : null
 }
 
 /** What a model call that did not succeed means for the turn. Throws unless a declared fallback takes it. */

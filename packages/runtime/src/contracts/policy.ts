@@ -100,6 +100,8 @@ export interface PolicyPort {
    * evaluation error) throws POLICY_MALFUNCTION, and the caller parks the run (invariant 2).
    */
   decide(request: PolicyRequest): Omit<Decision, 'id'>
+  /** True when the catalogue lists the workflow and the principal holds one of its roles. */
+  mayStart(workflow: string, principal: Principal): boolean
   /** The catalogue's row, or null for an unknown tool. */
   tool(name: string): CatalogueTool | null
   /** Checks code against catalogue; throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID naming every difference at once. */

@@ -43,6 +43,11 @@ export type AskSpec =
       /** Tool names shown to the model. */
       readonly tools: readonly string[]
       readonly outputSchema: JsonObject | null
+      /**
+       * The node's message that this answer would become, or null when the activation goes on after it. Pure. Lets an
+       * output be judged before its text is on record.
+       */
+      readonly finalOf?: (answer: JsonValue) => { readonly message: JsonValue } | null
     }
 
 /** The conversation of an agent activation: appended by reference, never rewritten (ENGINE R8). */

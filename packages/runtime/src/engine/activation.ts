@@ -39,6 +39,7 @@ export class Activation {
   readonly snapshot: Snapshot
   readonly fold: ActivationFold
   seen: Labels
+  judgedOutput: string | null = null
 
   private over = false
   private end: { readonly value: HandlerEnd } | { readonly error: unknown } | null = null

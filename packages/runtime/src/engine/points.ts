@@ -1,7 +1,8 @@
+import { SignalboxError, toSignalboxError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { Labels } from '../contracts/common.ts'
-import type { Decision, InterventionPoint } from '../contracts/policy.ts'
+import type { Decision, InterventionPoint, PolicyRequest } from '../contracts/policy.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 
@@ -20,7 +21,7 @@ export interface PointSubject {
  */
 export function decideAt(run: LiveRun, point: InterventionPoint, subject: PointSubject): Decision | null {
   if (!run.env.policy.hasRulesAt(point)) return null
-  const verdict = run.env.policy.decide({
+  const verdict = verdictOf(run, {
     point,
     run: { id: run.runId, workflow: run.spec.name, agent: subject.agent, mode: run.env.mode },
     principal: run.principal,
@@ -35,30 +36,60 @@ export function decideAt(run: LiveRun, point: InterventionPoint, subject: PointS
   return decision
 }
 
+function verdictOf(run: LiveRun, request: PolicyRequest): Omit<Decision, 'id'> {
+  try {
+    return run.env.policy.decide(request)
+  } catch (thrown) {
+    throw new SignalboxError('POLICY_MALFUNCTION', toSignalboxError(thrown, 'POLICY_MALFUNCTION').message, {
+      cause: thrown,
+    })
+  }
+}
+
 /** True when the verdict lets the run go on. */
 export function passes(decision: Decision | null): boolean {
   return decision === null || decision.verdict === 'allow' || decision.verdict === 'warn'
 }
 
-/** The verdict over an output, before it is on record or anybody sees a byte of it; a denied output is never history. */
-export function passOutput(run: LiveRun, node: NodeSpec, end: HandlerEnd, labels: Labels): Promise<void> {
+/**
+ * The verdict over an output, before it is on record or anybody sees a byte of it; a denied output is never history. An
+ * agent's answer was judged at the door, before the call's own outcome; `judged` says which value passed there.
+ */
+export function passOutput(
+  run: LiveRun,
+  node: NodeSpec,
+  end: HandlerEnd,
+  labels: Labels,
+  judged: string | null,
+): Promise<void> {
   if (end.kind !== 'message' || !run.spec.outputs.includes(node.name)) return Promise.resolve()
-  const subject = { name: node.name, agent: node.agent?.name ?? null, value: end.message, labels }
-  return stopUnlessPassed(run, 'output', subject)
+  if (judged !== null && judged === canonicalJson(end.message)) return Promise.resolve()
+  return stopUnlessPassed(run, 'output', outputSubject(node, end.message, labels))
+}
+
+/** What policy sees of an output. */
+export function outputSubject(node: NodeSpec, message: JsonValue, labels: Labels): PointSubject {
+  return { name: node.name, agent: node.agent?.name ?? null, value: message, labels }
 }
 
 /** Stops the run when the point's verdict is not a pass, and ends the activation that asked. */
 export async function stopUnlessPassed(run: LiveRun, point: InterventionPoint, subject: PointSubject): Promise<void> {
+  if (stopAt(run, point, subject) === null) return
+  await run.flush()
+  throw new Unloaded()
+}
+
+/** Asks at a point; on anything but a pass nothing new starts any more, and the decision is given back. */
+export function stopAt(run: LiveRun, point: InterventionPoint, subject: PointSubject): Decision | null {
   const decision = decideAt(run, point, subject)
-  if (passes(decision)) return
+  if (passes(decision)) return null
   run.stopWith({
     kind: 'stop',
     end: 'stopped',
     reason: { kind: 'denied', code: 'POLICY_DENIED', subject: `${point}:${subject.name}` },
     by: null,
   })
-  await run.flush()
-  throw new Unloaded()
+  return decision
 }
 
 /** What a point shows of a value: its top-level booleans, integers and texts, and the whole as `text`. */

@@ -44,6 +44,7 @@ function ownerOf(run: LiveRun, entry: AskJournal): AskOwner {
     attempt: entry.ask.attempt,
     seen: intent.proposal.labels,
     snapshot: { state: {} },
+    judgedOutput: null,
     fold: foldOf(run.fold, entry.ask.activation),
     conversationHead: () => ({ head: '', length: 0 }),
     conversation: () => [],

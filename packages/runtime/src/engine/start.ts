@@ -3,7 +3,7 @@ import { newRunId } from '../base/ids.ts'
 import { canonicalJson, type JsonValue } from '../base/json.ts'
 import { isoTime } from '../base/time.ts'
 import type { CheckpointBody } from '../contracts/checkpoint.ts'
-import { type ContentRef, NO_AMOUNTS, UNLABELLED } from '../contracts/common.ts'
+import { type ContentRef, NO_AMOUNTS, type Principal, UNLABELLED } from '../contracts/common.ts'
 import { RECORD_VERSION, type RunStarted } from '../contracts/records.ts'
 import type { StartRequest } from '../contracts/runtime.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
@@ -19,6 +19,7 @@ export async function startRun(
   request: StartRequest,
 ): Promise<{ readonly runId: string; readonly existed: boolean }> {
   const spec = findWorkflow(env, request.workflow)
+  refuseUnlessPermitted(env, spec, request.principal)
   const input = spec.input.parse(request.input, 'the input')
   const { tenant } = request.principal
   await refuseWhenSwitchedOff(env, tenant, spec)
@@ -59,6 +60,15 @@ export function findWorkflow(env: Pick<Env, 'workflows'>, wanted: string): Workf
   if (spec) return spec
   const known = [...env.workflows.values()].map((one) => `\`${one.name}\``).join(', ')
   throw new SignalboxError('WORKFLOW_UNKNOWN', `there is no workflow \`${wanted}\`; there is ${known || 'none'}`)
+}
+
+/** A workflow that the catalogue does not list cannot be started by anyone (invariant 2). */
+function refuseUnlessPermitted(env: Env, spec: WorkflowSpec, principal: Principal): void {
+  if (env.policy.mayStart(spec.name, principal)) return
+  throw new SignalboxError(
+    'FORBIDDEN',
+    `\`${principal.id}\` may not start \`${spec.name}\`: its row in the policy catalogue names the roles that may`,
+  )
 }
 
 async function refuseWhenSwitchedOff(env: Env, tenant: string, spec: WorkflowSpec): Promise<void> {

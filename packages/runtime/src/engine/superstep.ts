@@ -128,7 +128,7 @@ export class Superstep {
       value: input,
       labels: activation.seen,
     }
-    if (node.agent) await stopUnlessPassed(this.run, 'agent_startup', subject)
+    if (node.agent && isNew(activation)) await stopUnlessPassed(this.run, 'agent_startup', subject)
     const end = await activation.drive(input)
     const labels: Labels = activation.seen
     if (node.agent)
@@ -137,7 +137,7 @@ export class Superstep {
         value: end.kind === 'message' ? end.message : end.reason,
         labels,
       })
-    await passOutput(this.run, node, end, labels)
+    await passOutput(this.run, node, end, labels, activation.judgedOutput)
     return this.keep(doneOf(node, id, delivery, snapshot, end, labels))
   }
 
@@ -170,6 +170,11 @@ export class Superstep {
     }))
     return again
   }
+}
+
+/** False for an activation that goes on after a wait or a crash: its agent has started before. */
+function isNew({ fold }: Activation): boolean {
+  return fold.asks.size === 0 && fold.position === null
 }
 
 function doneOf(

@@ -25,6 +25,7 @@ export function scriptedPolicy(script: PolicyScript): PolicyPort {
       bundle: 'scripted@0',
       ...script.decide?.(request),
     }),
+    mayStart: () => true,
     tool: (name) => catalogueRow(name, script.tools),
     checkTools: () => undefined,
   }

@@ -26,6 +26,8 @@ export interface AskOwner {
   readonly snapshot: { readonly state: JsonObject }
   /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`. */
   readonly fold: Pick<ActivationFold, 'carried' | 'asks'>
+  /** Canonical text of the output that policy let pass at the door; null before, and for what is no agent's. */
+  judgedOutput: string | null
   conversationHead(): { readonly head: string; readonly length: number }
   conversation(): readonly ModelMessage[]
   /** The ask's end was appended: called in log order, at the append, so that delivery is in log order too (ENGINE R1). */

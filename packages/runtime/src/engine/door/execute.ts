@@ -125,12 +125,14 @@ function charge(ask: Ask, model: ModelHandle, answer: ModelAnswer): { settled: A
   }
 }
 
+/** Points whose verdict may withhold a model's text. */
+const WITHHOLD = ['post_model_call', 'output', 'agent_shutdown'] as const
+
 /** Provisional deltas, only where somebody listens and no output rule has to see the whole first (ENGINE R17). */
 function deltas(ask: Ask): (delta: Parameters<Parameters<ModelHandle['call']>[1]['onDelta']>[0]) => void {
   const { run, ref } = ask
   const { hub, policy } = run.env
-  if (!hub.hasListeners(run.runId) || policy.hasRulesAt('output') || policy.hasRulesAt('post_model_call'))
-    return () => undefined
+  if (!hub.hasListeners(run.runId) || WITHHOLD.some((point) => policy.hasRulesAt(point))) return () => undefined
   let offset = 0
   const attempt = ask.journal().intents.length
   if (attempt > 1) hub.publish({ kind: 'attempt_restarted', runId: run.runId, ask: ref.key, attempt })

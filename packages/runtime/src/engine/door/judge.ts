@@ -1,6 +1,6 @@
 import { canonicalJson, type JsonValue } from '../../base/json.ts'
 import type { InterventionPoint } from '../../contracts/policy.ts'
-import { decideAt, passes } from '../points.ts'
+import { decideAt, outputSubject, passes, stopAt } from '../points.ts'
 import type { Ask, Ended } from './ask.ts'
 
 /**
@@ -9,6 +9,11 @@ import type { Ask, Ended } from './ask.ts'
  */
 export function judgeAnswer(ask: Ask, end: Ended): Ended {
   if (end.status !== 'succeeded') return end
+  const judged = judgeAtPoint(ask, end)
+  return judged.status === 'succeeded' ? judgeOutput(ask, judged) : judged
+}
+
+function judgeAtPoint(ask: Ask, end: Ended): Ended {
   const point: InterventionPoint = ask.spec.kind === 'model' ? 'post_model_call' : 'post_tool_call'
   const decision = decideAt(ask.run, point, {
     name: ask.name,
@@ -20,6 +25,23 @@ export function judgeAnswer(ask: Ask, end: Ended): Ended {
   const code = decision?.reason_code ?? 'POLICY_DENIED'
   if (ask.effect !== 'none') return { ...end, code, result: null }
   return { ...end, status: 'denied', code, result: `policy withholds the answer: ${code}` }
+}
+
+/**
+ * The answer that an agent would end with is its node's output: where the run gives that away, the rules of `output` see
+ * it here, before the call's outcome holds its text. A denied one ends the run.
+ */
+function judgeOutput(ask: Ask, end: Ended): Ended {
+  const { owner, run, spec } = ask
+  if (spec.kind !== 'model' || !spec.finalOf || !run.spec.outputs.includes(owner.node.name)) return end
+  if (!run.env.policy.hasRulesAt('output')) return end
+  const final = spec.finalOf(end.result)
+  if (!final) return end
+  const denied = stopAt(run, 'output', outputSubject(owner.node, final.message, end.labels ?? ask.labels))
+  owner.judgedOutput = denied ? null : canonicalJson(final.message)
+  if (!denied) return end
+  const code = denied.reason_code
+  return { ...end, status: 'denied', code, result: `policy withholds the output: ${code}` }
 }
 
 /** Of a model's answer, the text; of a tool's, all of it. */
