@@ -119,7 +119,7 @@ function sendStream(response: ServerResponse, said: Said, names: readonly string
     response.write(`data: ${JSON.stringify(chunk)}\n\n`)
   }
   part({ role: 'assistant', content: '' })
-  for (const text of (said.text ?? '').match(/[^]{1,7}/g) ?? []) part({ content: text })
+  for (const text of (said.text ?? '').match(/[\s\S]{1,7}/g) ?? []) part({ content: text })
   const calls = callsOf(said, names)
   calls.forEach((call, index) => {
     const half = Math.floor(call.arguments.length / 2)
