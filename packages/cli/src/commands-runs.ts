@@ -14,6 +14,7 @@ export function addRunCommands(program: Command, shell: Shell): void {
   addViews(program, shell)
   addEvents(program, shell)
   addSteering(program, shell)
+  addFeedback(program, shell)
 }
 
 function addStart(program: Command, shell: Shell): void {
@@ -183,6 +184,27 @@ function addEvents(program: Command, shell: Shell): void {
           }
           after = page.next_after
         }
+      })
+    })
+}
+
+const VERDICTS = ['accepted', 'edited', 'rejected', 'reopened'] as const
+
+function verdictOf(text: string): (typeof VERDICTS)[number] {
+  const verdict = VERDICTS.find((one) => one === text)
+  if (verdict) return verdict
+  throw new SignalboxError('USAGE', `\`${text}\` is not a verdict: use one of ${VERDICTS.join(', ')}`)
+}
+
+function addFeedback(program: Command, shell: Shell): void {
+  withShared(program.command('feedback <run> <verdict>'))
+    .description('say what became of the result: accepted, edited, rejected or reopened')
+    .requiredOption('--reason <text>', 'why; stored with your name')
+    .action(async (id: string, verdict: string, { reason }: { reason: string }, command: Command) => {
+      await withClient(command, shell, async ({ client, out }) => {
+        const answer = await client.feedback({ params: { id }, body: { verdict: verdictOf(verdict), reason } })
+        out.data(answer)
+        out.text(`${id}: ${verdict} is on record`)
       })
     })
 }

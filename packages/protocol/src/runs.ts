@@ -243,5 +243,10 @@ export const checkpointListSchema = z.object({ checkpoints: z.array(restorePoint
 export const cancelSchema = z.strictObject({ reason: reasonSchema, terminate: z.boolean().optional() })
 /** Lets a parked run go on. */
 export const resumeSchema = z.strictObject({ reason: reasonSchema })
+/** What a person says of an ended run's result. */
+export const feedbackSchema = z.strictObject({
+  verdict: z.enum(['accepted', 'edited', 'rejected', 'reopened']),
+  reason: reasonSchema,
+})
 /** Moves the head to a restore point, as a new branch. */
 export const restoreSchema = z.strictObject({ seq: z.int().min(1), reason: reasonSchema })

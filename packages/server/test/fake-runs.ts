@@ -168,7 +168,7 @@ function reads(state: State): Pick<RunsApi, Reads> {
   }
 }
 
-type Changes = 'start' | 'decide' | 'answer' | 'respond' | 'cancel' | 'resume' | 'restore'
+type Changes = 'start' | 'decide' | 'answer' | 'respond' | 'cancel' | 'resume' | 'restore' | 'feedback'
 
 function changes({ note }: State): Pick<RunsApi, Changes> {
   return {
@@ -182,6 +182,7 @@ function changes({ note }: State): Pick<RunsApi, Changes> {
     cancel: async (request) => note('cancel', request.by, request),
     resume: async (request) => note('resume', request.by, request),
     restore: async (request) => note('restore', request.by, request),
+    feedback: async (request) => note('feedback', request.by, request),
   }
 }
 

@@ -284,6 +284,17 @@ export interface OverrideRecorded extends RecordBase {
   readonly reason: ContentRef | null
 }
 
+/** What a person says of the result afterwards: quality is measured from these. */
+export interface FeedbackRecorded extends RecordBase {
+  readonly type: 'feedback.recorded'
+  readonly verdict: FeedbackVerdict
+  readonly by: Principal
+  readonly reason: ContentRef
+}
+
+/** `edited`: used after changes by hand; `reopened`: the work had to be done again. */
+export type FeedbackVerdict = 'accepted' | 'edited' | 'rejected' | 'reopened'
+
 /** Why a run stopped before its own end. */
 export interface StopReason {
   readonly kind: 'budget' | 'failed' | 'rejected' | 'denied' | 'person' | 'supersteps' | 'deadline' | 'unmediated'
@@ -354,6 +365,7 @@ export type RunRecord =
   | RunWaiting
   | RunParked
   | OverrideRecorded
+  | FeedbackRecorded
   | RunStopping
   | RunCompleted
   | RunStopped

@@ -1,7 +1,15 @@
 import type { JsonValue } from '../base/json.ts'
 import type { OutcomeStatus, Principal } from './common.ts'
 import type { ModelDelta } from './model.ts'
-import type { ApprovalPacket, QuestionPacket, RunRecord, RunStatus, RunWaiting, StopReason } from './records.ts'
+import type {
+  ApprovalPacket,
+  QuestionPacket,
+  FeedbackVerdict,
+  RunRecord,
+  RunStatus,
+  RunWaiting,
+  StopReason,
+} from './records.ts'
 import type { KillSwitch, PersonRequestRow, RecordFilter, RequestState, RunFilter, RunRow } from './store.ts'
 
 /** What a consumer of a run's stream sees: durable records with ids, and provisional deltas without (ENGINE R17). */
@@ -114,6 +122,9 @@ export interface RunsApi {
   restorePoints(tenant: string, runId: string): Promise<readonly RestorePoint[]>
   /** Moves the head to a restore point as a new branch. Throws CHECKPOINT_NOT_FOUND, WORKFLOW_CHANGED (with the difference). */
   restore(request: { runId: string; seq: number; by: Principal; reason: string }): Promise<void>
+
+  /** Records what a person says of an ended run's result. Throws RUN_STATE while it has not ended. */
+  feedback(request: { runId: string; verdict: FeedbackVerdict; by: Principal; reason: string }): Promise<void>
 
   killSwitches(tenant: string): Promise<readonly KillSwitch[]>
   engageKillSwitch(request: {

@@ -114,3 +114,16 @@ function openEnded(ranges: readonly Range[]): readonly Range[] {
   const last = ranges.at(-1)
   return last ? [...ranges.slice(0, -1), { ...last, through: Number.MAX_SAFE_INTEGER }] : ranges
 }
+
+const ALONE_LEASE_MS = 10_000
+
+/** Claims one run that nobody works on, to append something on a person's word. Throws RUN_STATE when a worker has it. */
+export async function claimAlone(env: Env, row: RunRow, who: string): Promise<LiveRun> {
+  const now = env.host.now()
+  const leaseUntil = now + ALONE_LEASE_MS
+  const only = { tenant: row.tenant, runId: row.runId }
+  const [claimed] = await env.store.claim({ worker: who, now, leaseUntil, limit: 1, signatures: null, only })
+  if (!claimed)
+    throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` is being worked on; cancel it or wait until it waits`)
+  return loadRun(env, claimed, leaseUntil)
+}

@@ -10,9 +10,7 @@ import { decodeRecord } from '../reliability/chain.ts'
 import { isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
 import type { Env } from './env.ts'
 import type { LiveRun } from './live-run.ts'
-import { loadFold, loadRun, readBranches, readStarted } from './load.ts'
-
-const LEASE_MS = 10_000
+import { claimAlone, loadFold, readBranches, readStarted } from './load.ts'
 
 /** Checkpoints and save points of a run, oldest first, each with the effects that were recorded after it. */
 export async function restorePoints(env: Env, row: RunRow): Promise<readonly RestorePoint[]> {
@@ -61,18 +59,7 @@ export async function restoreRun(
   const target = await restoreTarget(env, row, request.seq)
   await refuseChanged(env, row)
   await refuseOpenEffects(env, row)
-  const now = env.host.now()
-  const [claimed] = await env.store.claim({
-    worker: `restore:${request.by.id}`,
-    now,
-    leaseUntil: now + LEASE_MS,
-    limit: 1,
-    signatures: null,
-    only: { tenant: row.tenant, runId: row.runId },
-  })
-  if (!claimed)
-    throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` is being worked on; cancel it or wait until it waits`)
-  const run = await loadRun(env, claimed, now + LEASE_MS)
+  const run = await claimAlone(env, row, `restore:${request.by.id}`)
   // The numbers of the head go on; only the place from which work is done again moves (ENGINE R13).
   run.fold.branch += 1
   run.append((put) => ({

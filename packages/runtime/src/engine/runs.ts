@@ -1,6 +1,6 @@
 import { SignalboxError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import type { Principal } from '../contracts/common.ts'
+import { OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
 import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
@@ -9,6 +9,7 @@ import { decodeRecord } from '../reliability/chain.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import { Contents } from './contents.ts'
 import type { Env } from './env.ts'
+import { claimAlone } from './load.ts'
 import { restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { startRun } from './start.ts'
@@ -61,10 +62,27 @@ export function createRuns(env: Env): RunsApi {
       checkReason(request.reason)
       await restoreRun(env, await runOf(env, request.by.tenant, request.runId), request)
     },
+    feedback: (request) => recordFeedback(env, request),
     killSwitches: (tenant) => env.store.killSwitches(tenant),
     engageKillSwitch: (request) => engage(env, request),
     liftKillSwitch: (request) => lift(env, request),
   }
+}
+
+/** Nobody holds an ended run: whoever records something claims it for that moment (ENGINE R3). */
+async function recordFeedback(env: Env, request: Parameters<RunsApi['feedback']>[0]): Promise<void> {
+  const reason = checkReason(request.reason)
+  const row = await runOf(env, request.by.tenant, request.runId)
+  if (!isEnded(row.status))
+    throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` has not ended; there is no result to judge yet`)
+  const run = await claimAlone(env, row, `feedback:${request.by.id}`)
+  run.append((put) => ({
+    type: 'feedback.recorded' as const,
+    verdict: request.verdict,
+    by: request.by,
+    reason: put(reason, OPERATOR_LABELS),
+  }))
+  if (!(await run.release(null))) run.unload()
 }
 
 async function runOf(env: Env, tenant: string, runId: string): Promise<RunRow> {

@@ -66,6 +66,7 @@ export const ATTRIBUTES = {
   'signalbox.retry.scheduled': { type: 'boolean', sensitivity: 'none', cardinality: 'low' },
   'signalbox.drop.reason': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.override.what': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.feedback.verdict': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.restore.from_seq': { type: 'int', sensitivity: 'none', cardinality: 'high' },
   'signalbox.unmediated.where': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.link.kind': { type: 'string', sensitivity: 'none', cardinality: 'low' },
@@ -115,6 +116,7 @@ export const ENUMS = {
   'signalbox.budget.limit': 'max_turns max_tool_calls max_runtime_seconds max_tokens max_cost_nano_usd other',
   'signalbox.drop.reason': 'no_edge condition_false type_mismatch',
   'signalbox.override.what': 'resume_parked cancel terminate restore',
+  'signalbox.feedback.verdict': 'accepted edited rejected reopened',
   'signalbox.unmediated.where': 'node condition preview facts tool',
   'signalbox.link.kind': 'resume takeover restore resolution',
   'gen_ai.operation.name': 'chat execute_tool invoke_agent invoke_workflow',
@@ -211,6 +213,10 @@ export const EVENTS = {
   },
   'signalbox.override.recorded': {
     required: 'signalbox.record.seq signalbox.override.what',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.feedback.recorded': {
+    required: 'signalbox.record.seq signalbox.feedback.verdict',
     allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
   },
   'signalbox.superstep.committed': {

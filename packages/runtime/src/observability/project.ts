@@ -111,6 +111,9 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
     case 'override.recorded':
       to.log('signalbox.override.recorded', 'warn', { 'signalbox.override.what': record.what })
       break
+    case 'feedback.recorded':
+      to.log('signalbox.feedback.recorded', 'info', { 'signalbox.feedback.verdict': record.verdict })
+      break
     case 'question.asked':
       to.log('signalbox.question.asked', 'warn', {
         'signalbox.question.id': record.question_id,

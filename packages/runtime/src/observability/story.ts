@@ -70,6 +70,8 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
       return `The run was parked: ${record.code} (${quoted(record.detail, contents)}). It stands still until a person acts.`
     case 'override.recorded':
       return `${name(record.by.id)} ordered ${name(record.what)} (reason: ${quoted(record.reason, contents)}).`
+    case 'feedback.recorded':
+      return `${name(record.by.id)} judged the result: ${record.verdict} (reason: ${quoted(record.reason, contents)}).`
     case 'run.stopping':
       return `The run has to stop because ${stopText(record.reason)}; an effect is still open, so no new work starts.`
     case 'run.completed':

@@ -8,7 +8,7 @@ import { budgetBars, cursorOf, isoOf, parseCursor, restorePointView, runSummary,
 import { timelineOf } from '../views/timeline.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 
-type Names = 'startRun' | 'listRuns' | 'run' | 'events' | 'checkpoints' | 'cancel' | 'resume' | 'restore'
+type Names = 'startRun' | 'listRuns' | 'run' | 'events' | 'checkpoints' | 'cancel' | 'resume' | 'restore' | 'feedback'
 
 /** Endpoints about runs. Every one is about the tenant of the credential (Invariant 16). */
 export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
@@ -48,6 +48,10 @@ export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     },
     resume: async ({ params, body }, who) => {
       await runs.resume({ runId: params.id, by: who, reason: body.reason })
+      return { accepted: true, run_id: params.id }
+    },
+    feedback: async ({ params, body }, who) => {
+      await runs.feedback({ runId: params.id, by: who, verdict: body.verdict, reason: body.reason })
       return { accepted: true, run_id: params.id }
     },
     restore: async ({ params, body }, who) => {

@@ -23,6 +23,8 @@ function textOf(record: RunRecord): string | null {
       return `stands still with ${record.code}`
     case 'override.recorded':
       return `${record.by.id} ordered: ${record.what.replace('_', ' ')}`
+    case 'feedback.recorded':
+      return `${record.by.id} judged the result: ${record.verdict}`
     case 'run.stopping':
     case 'run.stopped':
     case 'run.cancelled':

@@ -93,7 +93,7 @@ export async function guardSend(ask: Ask, reading = false): Promise<void> {
 
 /** True for what `guardSend` and the host list throw: the request did not leave the process. */
 export function refusedToSend(thrown: unknown): boolean {
-  return thrown instanceof SignalboxError && (thrown.code === 'EGRESS_REFUSED' || thrown.details['not_sent'] === true)
+  return thrown instanceof SignalboxError && (thrown.code === 'EGRESS_REFUSED' || thrown.details.not_sent === true)
 }
 
 function notSent(code: ErrorCode, message: string): SignalboxError {
