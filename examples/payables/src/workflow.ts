@@ -55,8 +55,15 @@ const CONTRACT = {
 /** Hard limits of a run. The cost is in US dollars at the prices of the price file. */
 const BUDGET = { maxTurns: 12, maxToolCalls: 10, maxRuntimeSeconds: 90, maxTokens: 120_000, maxCostUsd: '0.50' }
 
-/** Builds the workflow over the tools, with the model that decides. Throws WORKFLOW_INVALID. */
-export function makeDesk({ model, tools }: { readonly model: string; readonly tools: DeskTools }) {
+/** What the desk is built from. */
+interface DeskParts {
+  /** `provider/model`. */
+  readonly model: string
+  readonly tools: DeskTools
+}
+
+/** The first part of the graph: a deterministic match, and the agent that decides and acts. */
+function deciding({ model, tools }: DeskParts) {
   return workflow({
     name: DESK,
     version: '1.0.0',
@@ -86,6 +93,12 @@ export function makeDesk({ model, tools }: { readonly model: string; readonly to
       prompt: (_input, state) => clerkPrompt(known(state)),
       done: (decision, ctx) => ctx.write({ decision, notes: `the clerk says: ${decision.decision}` }),
     })
+}
+
+/** The second part: what was really paid, what a refusal means, and a payment by rule. */
+function settling(parts: DeskParts) {
+  const { tools } = parts
+  return deciding(parts)
     .node('confirm', {
       input: Decision,
       output: Standing,
@@ -126,6 +139,12 @@ export function makeDesk({ model, tools }: { readonly model: string; readonly to
         return { payments: [paid.output], payable: false, reason: `${reason}; paid by rule, as it matches` }
       },
     })
+}
+
+/** Builds the workflow over the tools, with the model that decides. Throws WORKFLOW_INVALID. */
+export function makeDesk(parts: DeskParts) {
+  const { tools } = parts
+  return settling(parts)
     .node('notice', {
       input: Standing,
       output: Resolution,
