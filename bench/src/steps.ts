@@ -10,10 +10,19 @@ const STATE_BYTES = 4_096
 const Message = z.object({ left: z.int(), step: z.int(), text: z.string() })
 const State = z.object({ step: z.int(), text: z.string() })
 
-/** Text that changes with the step, so that no two values are equal. */
-function filler(step: number, bytes: number): string {
-  const word = `${(step * 2_654_435_761) % 4_294_967_296} `
-  return word.repeat(Math.ceil(bytes / word.length)).slice(0, bytes)
+/** Texts made once, so that the node's own work is not what is measured; neighbours differ. */
+function texts(bytes: number): readonly string[] {
+  return Array.from({ length: 64 }, (_, i) => {
+    const word = `${((i + 1) * 2_654_435_761) % 4_294_967_296} `
+    return Buffer.from(word.repeat(bytes).slice(0, bytes)).toString()
+  })
+}
+
+const MESSAGES = texts(MESSAGE_BYTES)
+const STATES = texts(STATE_BYTES)
+
+function textOf(list: readonly string[], step: number): string {
+  return list[step % list.length] ?? ''
 }
 
 const steps = workflow({
@@ -29,8 +38,8 @@ const steps = workflow({
     input: Message,
     output: Message,
     run: async ({ left, step }, ctx) => {
-      ctx.write({ work: { step: step + 1, text: filler(step + 1, STATE_BYTES) } })
-      return { left: left - 1, step: step + 1, text: filler(step, MESSAGE_BYTES) }
+      ctx.write({ work: { step: step + 1, text: textOf(STATES, step + 1) } })
+      return { left: left - 1, step: step + 1, text: textOf(MESSAGES, step) }
     },
   })
   .node('end', { input: Message, output: z.object({ step: z.int() }), run: async ({ step }) => ({ step }) })
@@ -65,7 +74,7 @@ export class StepsBox {
   async round(runs: number, each: number): Promise<StepsRound> {
     this.#rounds += 1
     const { store } = this.#box
-    const input = { left: each - 1, step: 0, text: filler(0, MESSAGE_BYTES) }
+    const input = { left: each - 1, step: 0, text: textOf(MESSAGES, 0) }
     for (let i = 0; i < runs; i++)
       await this.#box.runs.start({
         workflow: 'bench-steps',
