@@ -59,4 +59,21 @@ describe('input bound', () => {
     expect(inputUpperBound(request)).toBe(first)
     expect(reads - readsOfFirst).toBeLessThan(readsOfFirst)
   })
+
+  it('AGT-070: a conversation that grew, shrank or was edited is bound as if it had never been seen', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.constantFrom('', 'a', 'bcd'), { maxLength: 6 }), { maxLength: 8 }),
+        (versions) => {
+          const first = said('first')
+          const kept = new Map(['', 'a', 'bcd'].map((text) => [text, said(text)]))
+          for (const texts of versions) {
+            const messages = [first, ...texts.map((text) => kept.get(text) ?? said(text))]
+            const fresh = [said('first'), ...texts.map(said)]
+            expect(inputUpperBound({ ...EMPTY, messages })).toBe(inputUpperBound({ ...EMPTY, messages: fresh }))
+          }
+        },
+      ),
+    )
+  })
 })

@@ -9,7 +9,17 @@ const FRAME_TOKENS = 12
 /** Tokens of the text that providers put in front of tools; the largest published figure is below 1,000. */
 const TOOLS_PREAMBLE_TOKENS = 1_024
 
-const sizes = new WeakMap<ModelMessage, number>()
+/** What a conversation came to when it was last measured. */
+interface Measured {
+  readonly messages: readonly ModelMessage[]
+  readonly bytes: number
+  /** Messages and parts of messages. */
+  readonly frames: number
+}
+
+const NOTHING: Measured = { messages: [], bytes: 0, frames: 0 }
+/** By the first message: a conversation that only grew is measured from where it was. */
+const measured = new WeakMap<ModelMessage, Measured>()
 
 /**
  * An upper bound of the input tokens of a request (invariant 6). Tokenizers of language models never make more than
@@ -32,20 +42,24 @@ export function requestBytes(request: ModelRequest): number {
 }
 
 function messageBytes(messages: readonly ModelMessage[], frame: number): number {
-  let sum = 0
-  for (const message of messages) {
-    const parts = typeof message.content === 'string' ? 0 : message.content.length
-    sum += measuredOnce(message) + frame * (parts + 1)
-  }
-  return sum
+  const { bytes, frames } = measure(messages)
+  return bytes + frame * frames
 }
 
-function measuredOnce(message: ModelMessage): number {
-  const known = sizes.get(message)
-  if (known !== undefined) return known
-  const bytes = sizeOf(message)
-  sizes.set(message, bytes)
-  return bytes
+/** Messages are never changed in place, so equal ones need no second look; a turn does not cost its history. */
+function measure(messages: readonly ModelMessage[]): Measured {
+  const [first] = messages
+  if (!first) return NOTHING
+  const before = measured.get(first) ?? NOTHING
+  const known = before.messages.every((message, i) => message === messages[i]) ? before : NOTHING
+  let { bytes, frames } = known
+  for (const message of messages.slice(known.messages.length)) {
+    bytes += sizeOf(message)
+    frames += 1 + (typeof message.content === 'string' ? 0 : message.content.length)
+  }
+  const now = { messages: [...messages], bytes, frames }
+  measured.set(first, now)
+  return now
 }
 
 function sizeOf(message: ModelMessage): number {
