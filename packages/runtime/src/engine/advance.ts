@@ -80,7 +80,12 @@ function restoreHalt(run: LiveRun): void {
 /** Active time is a hard limit like the others; waiting for people does not count, because a waiting run is not here. */
 function armRuntimeLimit(run: LiveRun): () => void {
   const { leftMs } = run.budget.runtime(run.activeMs())
-  return run.env.host.after(leftMs, () => {
+  let cancel = run.env.host.after(leftMs, () => {
+    // Waiting in memory moved the limit: look again when it can have come.
+    if (!run.budget.runtime(run.activeMs()).passed) {
+      cancel = armRuntimeLimit(run)
+      return
+    }
     run.stopWith({
       kind: 'stop',
       end: 'stopped',
@@ -90,6 +95,7 @@ function armRuntimeLimit(run: LiveRun): () => void {
     run.abort.abort()
     run.waits.wakeAll(['approval', 'retry'])
   })
+  return () => cancel()
 }
 
 async function runSuperstep(run: LiveRun, before: OpenState, worker: string): Promise<OpenState | null> {
@@ -147,6 +153,11 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     if (run.halt?.kind === 'stop') announceStop(run, run.halt)
     await drainInbox(run)
     if (!run.isIdle) continue
+    if (run.responses.length > 0) {
+      // A port was answered: its message travels after this superstep, so the run stays here until the others are done.
+      await run.whenBusy()
+      continue
+    }
     const { on, wakeAt, wakeAtIso } = run.waits.list()
     run.append({ type: 'run.waiting' as const, on, wake_at: wakeAtIso })
     if (await run.release(wakeAt)) throw new Unloaded()

@@ -104,6 +104,9 @@ export class LiveRun implements Committing {
   private waiters: Waiter[] = []
   private readonly activeBefore: number
   private readonly activeSince: number
+  private pausedMs = 0
+  private pausedAt: number | null = null
+  private busyListener: (() => void) | null = null
   private busy = 0
   private idleListener: (() => void) | null = null
 
@@ -152,7 +155,8 @@ export class LiveRun implements Committing {
 
   /** Active runtime so far in milliseconds: waiting and downtime do not count (invariant 6). */
   activeMs(): number {
-    return Math.round(this.activeBefore + this.env.host.monotonicMs() - this.activeSince)
+    const now = this.pausedAt ?? this.env.host.monotonicMs()
+    return Math.round(this.activeBefore + now - this.activeSince - this.pausedMs)
   }
 
   /** The lease is being given up with the next commit. */
@@ -336,16 +340,31 @@ export class LiveRun implements Committing {
     this.waiters = []
     for (const waiter of waiting) waiter.reject(new Unloaded())
     this.idleListener?.()
+    this.busyListener?.()
   }
 
   /** Something is going on: handler code, a stage of the door, a call. Paired with `leave`. */
   enter(): void {
     this.busy += 1
+    this.busyListener?.()
   }
 
   leave(): void {
     this.busy -= 1
     if (this.busy === 0) this.idleListener?.()
+  }
+
+  /** Waits in memory until something goes on again; this is not active time. Only where leaving memory would lose something. */
+  async whenBusy(): Promise<void> {
+    if (this.busy > 0 || this.dead) return
+    const since = this.env.host.monotonicMs()
+    this.pausedAt = since
+    await new Promise<void>((resolve) => {
+      this.busyListener = resolve
+    })
+    this.busyListener = null
+    this.pausedAt = null
+    this.pausedMs += this.env.host.monotonicMs() - since
   }
 
   /** True when nothing is going on in memory. */

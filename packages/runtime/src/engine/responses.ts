@@ -10,8 +10,14 @@ import type { LiveRun, PendingResponse } from './live-run.ts'
 export function takeResponses(run: LiveRun): boolean {
   let taken = false
   for (const response of run.responses.splice(0)) {
+    const { requestId } = response
+    if (run.fold.opened.some((one) => one.request_id === requestId)) {
+      // Asked in the superstep that is still open: its message travels after that barrier.
+      run.responses.push(response)
+      continue
+    }
     run.with({ consumed: response.row })
-    const request = run.fold.checkpoint.requests.find((one) => one.request_id === response.requestId)
+    const request = run.fold.checkpoint.requests.find((one) => one.request_id === requestId)
     if (request && acceptAnswer(run, request, response)) taken = true
   }
   const now = run.env.host.now()
