@@ -36,6 +36,9 @@ export interface Report {
   readonly turn_ms: { readonly turn_10: Spread; readonly turn_500: Spread }
   readonly turn_bytes: { readonly turn_10: number; readonly turn_500: number }
   readonly ratios: Ratios
+  /** Every round and pair, so that the spread can be looked into. */
+  readonly rounds: Measured['rounds']
+  readonly turns: Measured['turns']
   readonly checks: readonly Check[]
   readonly aims: readonly Check[]
 }
@@ -80,6 +83,8 @@ export function reportOf(measured: Measured, loadBefore: number): Report {
     },
     turn_bytes: { turn_10: turnBytes.early, turn_500: turnBytes.late },
     ratios: ratiosOf(measured),
+    rounds,
+    turns,
     checks: checksOf(measured),
     aims: aimsOf(measured),
   }

@@ -52,6 +52,7 @@ function measure(messages: readonly ModelMessage[]): Measured {
   if (!first) return NOTHING
   const before = measured.get(first) ?? NOTHING
   const known = before.messages.every((message, i) => message === messages[i]) ? before : NOTHING
+  if (known.messages.length === messages.length) return known
   let { bytes, frames } = known
   for (const message of messages.slice(known.messages.length)) {
     bytes += sizeOf(message)
