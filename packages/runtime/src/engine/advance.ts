@@ -37,6 +37,8 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
         await run.flush()
         continue
       }
+      // Released while running: another worker claims it at once.
+      if (run.draining && (await run.release(null))) return
       const { queue, requests, superstep } = run.fold.checkpoint
       if (queue.length > 0 && superstep < run.spec.maxSupersteps) {
         state ??= await openState(run.spec, run.fold.checkpoint, run.contents)

@@ -78,6 +78,8 @@ export class LiveRun implements Committing {
   /** Wall time until which this worker holds the run. */
   leaseUntil: number
   dead = false
+  /** True when this worker stops: the superstep loop gives the run up at the next barrier. */
+  draining = false
   /** Why the store did not take what was appended; told at once, and appended by nobody (invariant 9). */
   trouble: SignalboxError | null = null
   /** What nothing can go on without: people, timers. */
@@ -356,6 +358,7 @@ export class LiveRun implements Committing {
 
   /** Waits in memory until something goes on again; this is not active time. Only where leaving memory would lose something. */
   async whenBusy(): Promise<void> {
+    if (this.draining) this.unload()
     if (this.busy > 0 || this.dead) return
     const since = this.env.host.monotonicMs()
     this.pausedAt = since
@@ -365,6 +368,12 @@ export class LiveRun implements Committing {
     this.busyListener = null
     this.pausedAt = null
     this.pausedMs += this.env.host.monotonicMs() - since
+  }
+
+  /** The worker stops: the run leaves at the next barrier, and at once when it only waits here. */
+  drain(): void {
+    this.draining = true
+    if (this.busyListener) this.unload()
   }
 
   /** True when nothing is going on in memory. */

@@ -66,7 +66,9 @@ export async function waitForRun(
     if (!options.untilWaiting || item.kind !== 'record') continue
     if (item.record.type !== 'run.waiting' && item.record.type !== 'run.parked') continue
     const row = await env.store.run(tenant, runId)
-    if (row && row.seq === item.record.seq && (row.status === 'waiting' || row.status === 'parked')) return row
+    const rests = row?.seq === item.record.seq && (row.status === 'waiting' || row.status === 'parked')
+    // An answer that no worker has taken yet means that the run is about to go on.
+    if (row && rests && (await env.store.inbox(tenant, runId)).length === 0) return row
   }
   return env.store.run(tenant, runId)
 }

@@ -70,6 +70,7 @@ export class Worker implements WorkerHandle {
     this.unlisten()
     this.wake()
     await this.polling
+    for (const { run } of this.held.values()) run.drain()
     const ended = Promise.all([...this.held.values()].map((held) => held.ended))
     await this.orAfter(ended, graceMs)
     // What is left is dropped between two commits: its lease runs out and another worker resumes it.
@@ -143,6 +144,7 @@ export class Worker implements WorkerHandle {
     const ended = started
       .then(async (run) => {
         this.held.set(key, { run, ended })
+        if (this.stopping) run.drain()
         await advance(run, this.name, why)
         if (run.trouble) this.onTrouble(run.trouble)
       })

@@ -62,11 +62,24 @@ async function waitUntilSettled(ask: Ask, intent: ActivityIntent): Promise<void>
   while (host.now() < until) await ask.run.waits.wait('settle', ask.ref.key, until)
 }
 
+/** A target that does not answer once may answer a moment later; after this many a person is asked. */
+const MAX_FAILED_LOOK_UPS = 3
+
+function failedLookUps(ask: Ask): number {
+  const own = [...ask.journal().children].filter(([key]) => key.startsWith('reconcile/'))
+  return own.filter(([, outcome]) => outcome.status === 'failed').length
+}
+
 async function lookUp(ask: Ask): Promise<Resolution | null> {
   const reconcile = ask.tool?.reconcile
   if (!reconcile) return null
   const read = await freshRead(ask, 'reconcile', (ctx) => reconcile(ask.args, ctx))
-  if ('failed' in read) return null
+  if ('failed' in read) {
+    const failures = failedLookUps(ask)
+    if (failures >= MAX_FAILED_LOOK_UPS) return null
+    await ask.run.waits.wait('settle', ask.ref.key, ask.run.env.host.now() + 500 * 2 ** failures)
+    return lookUp(ask)
+  }
   const found = asObject(read.value)
   if (found?.answer === 'happened') {
     const result = parsed(ask, found.output ?? null)
