@@ -116,17 +116,23 @@ function ledgerFaults({ records, effects, row }: StoredRun): string[] {
   return faults
 }
 
-/** An approval is one use: once a call that it allowed has ended, no other call may name it (Invariant 7). */
+/**
+ * An approval is one use (Invariant 7): no second intent may name it, unless what became of the first one is recorded as
+ * unknown and not resolved yet.
+ */
 function approvalFaults(records: readonly RunRecord[]): string[] {
-  const ended = new Map<string, number>()
+  const used = new Map<string, { readonly seq: number; readonly isOpen: boolean }>()
   const faults: string[] = []
   for (const record of records) {
-    if (record.type === 'activity.intent' && record.approval_id !== null && ended.has(record.approval_id))
-      faults.push(
-        `approval ${record.approval_id} was used up in record ${ended.get(record.approval_id)}, and again in ${record.seq}`,
-      )
-    const isEnd = record.type === 'activity.outcome' && record.status !== 'unknown'
-    if (isEnd && record.approval_id !== null) ended.set(record.approval_id, record.seq)
+    if (record.type !== 'activity.intent' && record.type !== 'activity.outcome') continue
+    const id = record.approval_id
+    const before = id === null ? undefined : used.get(id)
+    if (id === null) continue
+    if (record.type === 'activity.intent') {
+      if (before && !before.isOpen)
+        faults.push(`approval ${id} was used in record ${before.seq}, and again in ${record.seq}`)
+      used.set(id, { seq: record.seq, isOpen: before?.isOpen ?? false })
+    } else if (before) used.set(id, { ...before, isOpen: record.status === 'unknown' })
   }
   return faults
 }

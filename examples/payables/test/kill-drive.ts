@@ -29,10 +29,12 @@ export interface Killable {
   stop(): Promise<void>
 }
 
-/** Starts a worker process and waits until it is ready; it does nothing before `go`. */
-export async function startKillable(start: WorkerStart): Promise<Killable> {
+/** Starts a worker process, `under` another program, and waits until it is ready; it does nothing before `go`. */
+export async function startKillable(start: WorkerStart, under: readonly string[] = []): Promise<Killable> {
+  const command = [...under, process.execPath, '--conditions=signalbox-source', '--no-warnings']
   const child = fork(WORKER, [JSON.stringify(start)], {
-    execArgv: ['--conditions=signalbox-source', '--no-warnings'],
+    execPath: command[0] ?? process.execPath,
+    execArgv: command.slice(1),
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   const lines: string[] = []
@@ -141,8 +143,8 @@ export async function startRun(desk: Signalbox, file: string): Promise<string> {
 }
 
 /** Waits until no run of the desk is going on or waiting; throws with what is left when that takes too long. */
-export async function untilAllEnded(desk: Signalbox): Promise<void> {
-  const until = systemHost.now() + LIMIT_MS
+export async function untilAllEnded(desk: Signalbox, limitMs = LIMIT_MS): Promise<void> {
+  const until = systemHost.now() + limitMs
   for (;;) {
     const rows = await desk.runs.list({ tenant: TENANT, limit: 500 })
     const left = rows.filter((row) => ['queued', 'running', 'waiting', 'stopping'].includes(row.status))

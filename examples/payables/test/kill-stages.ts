@@ -81,8 +81,9 @@ const PLAN: Readonly<Record<string, readonly How[]>> = {
     ['large', 'acknowledged', PAY],
   ],
   barrier: [
+    // The number of a barrier is that of the superstep that is current: the next one, once it is durable.
     ['modern', 'barrier', '1'],
-    ['legacy', 'barrier_durable', '1'],
+    ['legacy', 'barrier_durable', '2'],
     ['large', 'barrier', '3'],
   ],
 }

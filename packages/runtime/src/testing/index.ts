@@ -8,4 +8,4 @@ export {
   type TestFunctions,
 } from './store-conformance.ts'
 export { scriptedModel } from './scripted-model.ts'
-export { overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'
+export { dropEvents, overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'

@@ -1,6 +1,7 @@
+import { DatabaseSync } from 'node:sqlite'
 import { parseJson } from '../base/json.ts'
 import { NO_AMOUNTS } from '../contracts/common.ts'
-import type { RunRecord } from '../contracts/records.ts'
+import type { RecordType, RunRecord } from '../contracts/records.ts'
 import type { CommitResult, RunCommit, Store, StoredRecord } from '../contracts/store.ts'
 import { faultStore } from './fault-store.ts'
 
@@ -11,6 +12,9 @@ import { faultStore } from './fault-store.ts'
  *   is, after the call (Invariant 3);
  * - `approval_not_consumed`: on resume, the use of an approval is forgotten (Invariant 7);
  * - `budget_refilled`: on resume, nothing counts as spent (Invariant 6).
+ *
+ * A dropped event is planted in the file itself with `dropEvents`; a store that does not flush is opened with
+ * `openFaultySqliteStore`.
  */
 export const PLANTED_FAULTS = ['intent_after_call', 'approval_not_consumed', 'budget_refilled'] as const
 
@@ -136,5 +140,16 @@ function forgetSpending(record: RunRecord): RunRecord {
       return { ...record, checkpoint: { ...record.checkpoint, spent: NO_AMOUNTS } }
     default:
       return record
+  }
+}
+
+/** From now on records of this type are lost below the store, in the SQLite file at `path` (Invariant 9). */
+export function dropEvents(path: string, type: RecordType): void {
+  const db = new DatabaseSync(path)
+  try {
+    db.exec(`CREATE TRIGGER planted_drop AFTER INSERT ON records WHEN NEW.type = '${type}'
+      BEGIN DELETE FROM records WHERE position = NEW.position; END`)
+  } finally {
+    db.close()
   }
 }
