@@ -95,7 +95,7 @@ export interface Answers {
 }
 
 /**
- * Plays the person until the signal aborts: approves every approval, and answers every question about an effect by
+ * Plays the person until the signal aborts: approves payments and nothing else, and answers every question about an effect by
  * looking at the bank's own file.
  */
 async function playPerson(desk: Signalbox, bankFolder: string, answers: Answers, signal: AbortSignal): Promise<void> {
@@ -121,7 +121,7 @@ async function answerRow(desk: Signalbox, folder: string, row: PersonRequestRow,
   if (row.kind === 'approval') {
     await desk.runs.decide({
       approvalId: row.id,
-      answer: 'approved',
+      answer: row.class === 'payments.write' ? 'approved' : 'rejected',
       by: PAUL,
       reason: 'the delivery was checked',
       seen: packetHash,
@@ -173,8 +173,8 @@ export interface Stand {
   readonly answers: Answers
   /** Starts a worker process on it. */
   worker(name: string, more?: Partial<WorkerStart>): Promise<Killable>
-  /** Lets the person go, closes and removes everything. */
-  close(): Promise<void>
+  /** Lets the person go, ends and removes everything; with `keepFolder` the files stay until it is called again. */
+  close(options?: { readonly keepFolder?: boolean }): Promise<void>
 }
 
 /** Sets a stand up. */
@@ -189,6 +189,7 @@ export async function makeStand(): Promise<Stand> {
   // An error of the person is told when the stand is closed, not as an unhandled one before.
   person.catch(() => undefined)
   const workers: Killable[] = []
+  let ending: Promise<void> | undefined
   return {
     folder,
     bankFolder,
@@ -200,16 +201,29 @@ export async function makeStand(): Promise<Stand> {
       workers.push(started)
       return started
     },
-    close: async () => {
+    close: async ({ keepFolder = false } = {}) => {
       leaving.abort()
-      await Promise.all(workers.map((each) => each.kill()))
-      await world.stop()
+      ending ??= end(workers, world, person, desk)
       try {
-        await person
+        await ending
       } finally {
-        await desk.close()
-        rmSync(folder, { recursive: true, force: true })
+        if (!keepFolder) rmSync(folder, { recursive: true, force: true })
       }
     },
+  }
+}
+
+async function end(
+  workers: readonly Killable[],
+  world: SpawnedWorld,
+  person: Promise<void>,
+  desk: Signalbox,
+): Promise<void> {
+  await Promise.all(workers.map((each) => each.kill()))
+  await world.stop()
+  try {
+    await person
+  } finally {
+    await desk.close()
   }
 }
