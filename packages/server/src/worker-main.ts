@@ -9,6 +9,21 @@ const tell = (message: FromWorker): void => {
   if (process.connected) process.send?.(message, () => undefined)
 }
 
+const TELL_AGAIN_MS = 60_000
+
+/** Passes trouble on, each code once a minute: a full disk would be told with every look at the store. */
+function troubleTeller(): (thrown: Error) => void {
+  const last = new Map<string, number>()
+  return (thrown) => {
+    const { code, message } = toSignalboxError(thrown)
+    const now = systemHost.monotonicMs()
+    if (now - (last.get(code) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return
+    last.set(code, now)
+    // The text of an unexpected fault may hold content.
+    tell({ type: 'trouble', code, message: code === 'INTERNAL' ? `an unexpected fault (${thrown.name})` : message })
+  }
+}
+
 async function main(): Promise<void> {
   // Written by the server process for exactly this entry.
   const start = JSON.parse(process.argv[2] ?? '') as WorkerStart
@@ -17,7 +32,11 @@ async function main(): Promise<void> {
   composed.signalbox.onItem((item) => {
     if (item.kind !== 'record') tell({ type: 'delta', item })
   })
-  const handle = composed.signalbox.work({ worker: start.name, concurrency: start.concurrency })
+  const handle = composed.signalbox.work({
+    worker: start.name,
+    concurrency: start.concurrency,
+    onTrouble: troubleTeller(),
+  })
   let stopping = false
   const stop = async (): Promise<void> => {
     if (stopping) return

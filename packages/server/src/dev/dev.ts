@@ -81,6 +81,7 @@ async function start(
   Object.assign(process.env, world?.env)
   const composed = await compose(project, dataDir, host, env)
   ends.push(() => composed.close())
+  requireModels(project, composed)
   const server = await serve(options, project, composed, people, host)
   ends.push(() => server.close())
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
@@ -92,6 +93,7 @@ async function start(
     env,
     host,
     onDelta: (item) => composed.signalbox.publish(item),
+    onTrouble: ({ worker, code, message }) => log(`${worker}: ${code}: ${message}`),
     onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
   })
   ends.push(() => pool.stop())
@@ -113,6 +115,12 @@ async function start(
     workers: () => pool.processes(),
     stop,
   }
+}
+
+/** A model that cannot be called is told at the start, not by the first run: MODEL_UNKNOWN, KEY_MISSING, PRICE_UNKNOWN. */
+function requireModels(project: Project, { models }: Composed): void {
+  const specs = project.workflows.map((each) => each.spec)
+  for (const { id } of modelsOf(specs, models)) void models.resolve(id).price
 }
 
 async function outsideWorld(project: Project, dataDir: string): Promise<OutsideWorld | null> {

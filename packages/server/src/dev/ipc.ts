@@ -8,6 +8,8 @@ export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'delta'; readonly item: DeltaItem }
+  /** The store does not take or give something; runs wait until it does. */
+  | { readonly type: 'trouble'; readonly code: ErrorCode; readonly message: string }
 
 /** What the server process tells a worker. */
 export type ToWorker = { readonly type: 'stop' }
@@ -23,5 +25,5 @@ export interface WorkerStart {
 /** True for a message of a worker; anything else on the channel is ignored. */
 export function isFromWorker(message: unknown): message is FromWorker {
   const type = typeof message === 'object' && message !== null && 'type' in message ? message.type : undefined
-  return type === 'ready' || type === 'failed' || type === 'delta'
+  return type === 'ready' || type === 'failed' || type === 'delta' || type === 'trouble'
 }

@@ -10,6 +10,8 @@ export interface PoolOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly host: Host
   readonly onDelta: (item: DeltaItem) => void
+  /** Told of trouble that no run can record, such as a full disk; at most once a minute for each code and worker. */
+  readonly onTrouble: (event: { readonly worker: string; readonly code: string; readonly message: string }) => void
   /** Told of every end that was not asked for, with how soon the next process comes. */
   readonly onRestart: (event: { readonly worker: string; readonly why: string; readonly inMs: number }) => void
 }
@@ -70,7 +72,7 @@ class Member {
 
   /** Resolves when the process is ready; rejects when it ends before. */
   start(): Promise<void> {
-    const { start, env, host, onDelta } = this.options
+    const { start, env, host, onDelta, onTrouble } = this.options
     const argument: WorkerStart = { ...start, name: this.name }
     const child = fork(ENTRY, [JSON.stringify(argument)], {
       env: { ...env },
@@ -84,6 +86,7 @@ class Member {
       child.on('message', (message) => {
         if (!isFromWorker(message)) return
         if (message.type === 'delta') onDelta(message.item)
+        else if (message.type === 'trouble') onTrouble({ ...message, worker: this.name })
         else if (message.type === 'failed') failure = new SignalboxError(message.code, message.message)
         else {
           ready = true

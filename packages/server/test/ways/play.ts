@@ -14,7 +14,9 @@ import {
   type RunResult,
   type RunsApi,
   type Signalbox,
+  type Store,
   systemHost,
+  type WorkerOptions,
   type WorkflowSpec,
 } from 'signalbox'
 import { answerWorkflow, deskAnswer, deskBundle, deskWorkflow, shopTools } from './desk.ts'
@@ -34,6 +36,8 @@ export interface BoxOptions {
   readonly model?: string
   readonly models?: ModelPort
   readonly policy?: PolicyPort
+  readonly store?: Store
+  readonly worker?: WorkerOptions
   /** Changes the workflows before they are registered. */
   readonly spec?: (spec: WorkflowSpec) => WorkflowSpec
 }
@@ -69,9 +73,14 @@ export function providedDesk(url: string, streaming: boolean): ModelPort {
 /** Composes a runtime with one worker. */
 export async function openBox(options: BoxOptions = {}): Promise<Box> {
   const shop = await startShop()
-  const { model = 'scripted/clerk', models = scriptedDesk(), policy = deskBundle(), spec = (one) => one } = options
+  const {
+    model = 'scripted/clerk',
+    models = scriptedDesk(),
+    policy = deskBundle(),
+    spec = (one) => one,
+    store = memoryStore(systemHost),
+  } = options
   const tools = shopTools(shop)
-  const store = memoryStore(systemHost)
   const box = createSignalbox({
     store,
     vault: keyVault({ store, host: systemHost, masterKey: new Uint8Array(32) }),
@@ -80,7 +89,7 @@ export async function openBox(options: BoxOptions = {}): Promise<Box> {
     workflows: [deskWorkflow(model, tools), answerWorkflow(model, tools)].map((built) => spec(built.spec)),
     mode: 'production',
   })
-  const worker = box.work({ pollMs: 5 })
+  const worker = box.work({ pollMs: 5, ...options.worker })
   return {
     box,
     shop,
