@@ -58,6 +58,7 @@ const PERMIT_ALL: PolicyPort = {
     facts: {},
   }),
   checkTools: () => undefined,
+  sentence: () => null,
 }
 
 const NO_MODELS: ModelPort = {

@@ -102,6 +102,8 @@ export interface PolicyPort {
   decide(request: PolicyRequest): Omit<Decision, 'id'>
   /** True when the catalogue lists the workflow and the principal holds one of its roles. */
   mayStart(workflow: string, principal: Principal): boolean
+  /** The sentence of a reason code that people are shown, or null when nothing declares it. */
+  sentence(code: string): string | null
   /** The catalogue's row, or null for an unknown tool. */
   tool(name: string): CatalogueTool | null
   /** Checks code against catalogue; throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID naming every difference at once. */

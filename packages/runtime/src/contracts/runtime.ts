@@ -29,7 +29,7 @@ export type StreamItem =
 /** Opens contents of a run for someone who may see them. */
 export interface ContentReader {
   /** The JSON value behind a reference of this run. Throws CONTENT_ERASED. */
-  read(ref: { readonly s: number; readonly i: number; readonly r?: string }): Promise<JsonValue>
+  read(ref: { readonly s: number; readonly i: number; readonly h: string; readonly r?: string }): Promise<JsonValue>
 }
 
 /** What a caller needs to start a run. Identity comes from the credential that the caller presented. */

@@ -14,6 +14,8 @@ export interface Sealer {
   seal(texts: readonly string[]): Sealed
   /** Opens what `seal` gave. Throws CONTENT_ERASED when the bytes or the key are gone, STORE_CORRUPT when they do not verify. */
   open(bytes: Uint8Array | null): readonly string[]
+  /** Opens as `open` does, with the keyed hash of each text: what a record's references must hold. */
+  openHashed(bytes: Uint8Array | null): { readonly texts: readonly string[]; readonly hashes: readonly string[] }
   /** Keyed digest of a text under the tenant's digest key, equal for equal texts within the tenant. */
   digest(text: string): string
 }

@@ -18,13 +18,15 @@ export function rollHead(head: string, digests: readonly string[]): string {
   return digests.reduce((before, digest) => sha256Hex(`${before}${digest}`), head)
 }
 
+type Opened = ReturnType<Sealer['openHashed']>
+
 /**
  * Opens the sealed contents of one run, and remembers values for as long as somebody holds their reference. Contents of
  * a fork may lie with its ancestors: `r` in the reference says where.
  */
 export class Contents implements ContentReader {
   private readonly values = new WeakMap<object, JsonValue>()
-  private readonly opened = new Map<string, readonly string[]>()
+  private readonly opened = new Map<string, Opened>()
   private readonly store: Store
   private readonly vault: Vault
   private readonly tenant: string
@@ -43,16 +45,21 @@ export class Contents implements ContentReader {
     this.values.set(ref, value)
   }
 
-  /** The value behind a reference. Throws CONTENT_ERASED. */
-  async read(ref: { readonly s: number; readonly i: number; readonly r?: string }): Promise<JsonValue> {
+  /** The value behind a reference. Throws CONTENT_ERASED, and STORE_CORRUPT when it is not what the record's hash says. */
+  async read(ref: {
+    readonly s: number
+    readonly i: number
+    readonly h: string
+    readonly r?: string
+  }): Promise<JsonValue> {
     const known = this.values.get(ref)
     if (known !== undefined) return known
-    const texts = await this.open(ref.r ?? this.runId, ref.s)
+    const { texts, hashes } = await this.open(ref.r ?? this.runId, ref.s)
     const text = texts[ref.i]
-    if (text === undefined)
+    if (text === undefined || hashes[ref.i] !== ref.h)
       throw new SignalboxError(
         'STORE_CORRUPT',
-        `record ${ref.s} has no content ${ref.i}; run \`signalbox audit verify\``,
+        `content ${ref.i} of record ${ref.s} is not what the record says; run \`signalbox audit verify\``,
       )
     const value = parseJson(text, `content ${ref.i} of record ${ref.s}`)
     this.values.set(ref, value)
@@ -81,17 +88,17 @@ export class Contents implements ContentReader {
     return items
   }
 
-  private async open(runId: string, seq: number): Promise<readonly string[]> {
+  private async open(runId: string, seq: number): Promise<Opened> {
     const key = `${runId}/${seq}`
     const known = this.opened.get(key)
     if (known) return known
     const [stored] = await this.store.recordsAt(this.tenant, runId, [seq])
     if (!stored) throw new SignalboxError('STORE_CORRUPT', `record ${seq} is missing; run \`signalbox audit verify\``)
-    const texts = (await this.sealerOf(runId)).open(stored.sealed)
+    const opened = (await this.sealerOf(runId)).openHashed(stored.sealed)
     // Only what was opened last is kept: values are remembered by their references.
     if (this.opened.size > 64) this.opened.clear()
-    this.opened.set(key, texts)
-    return texts
+    this.opened.set(key, opened)
+    return opened
   }
 
   private async sealerOf(runId: string): Promise<Sealer> {

@@ -133,7 +133,7 @@ async function openRequest(env: Env, tenant: string, id: string): Promise<Person
   }
 }
 
-async function readOrNull(contents: Contents, ref: { s: number; i: number; r?: string }): Promise<unknown> {
+async function readOrNull(contents: Contents, ref: { s: number; i: number; h: string; r?: string }): Promise<unknown> {
   try {
     return await contents.read(ref)
   } catch (thrown) {

@@ -94,11 +94,22 @@ class SubjectSealer implements Sealer {
   }
 
   open(bytes: Uint8Array | null): readonly string[] {
+    return this.#unseal(bytes).texts
+  }
+
+  openHashed(bytes: Uint8Array | null): { readonly texts: readonly string[]; readonly hashes: readonly string[] } {
+    const { plain, texts } = this.#unseal(bytes)
+    const salt = plain.subarray(0, SALT_BYTES)
+    return { texts, hashes: texts.map((text) => hmacBase64Url(this.#digestKey, salt, text)) }
+  }
+
+  #unseal(bytes: Uint8Array | null): { readonly plain: Buffer; readonly texts: readonly string[] } {
     if (bytes === null) throw erased(this.#subject)
     const plain = decrypt(this.#key(), bytes, '')
     const texts = plain && unpack(plain)
-    if (!texts) throw new SignalboxError('STORE_CORRUPT', 'sealed content does not verify: restore the last backup')
-    return texts
+    if (!plain || !texts)
+      throw new SignalboxError('STORE_CORRUPT', 'sealed content does not verify: restore the last backup')
+    return { plain, texts }
   }
 
   digest(text: string): string {

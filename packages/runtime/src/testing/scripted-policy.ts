@@ -28,6 +28,7 @@ export function scriptedPolicy(script: PolicyScript): PolicyPort {
     mayStart: () => true,
     tool: (name) => catalogueRow(name, script.tools),
     checkTools: () => undefined,
+    sentence: () => null,
   }
 }
 

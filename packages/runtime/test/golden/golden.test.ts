@@ -212,7 +212,7 @@ describe.each(VERSIONS)('the golden database %s', (version) => {
     const desk = await open(version, { work: false })
     const [started] = await desk.box.runs.records(TENANT, desk.runs.erased, { types: ['run.started'] })
     const contents = desk.box.runs.contents(TENANT, desk.runs.erased)
-    const input = started?.type === 'run.started' ? started.input : { s: 1, i: 0 }
+    const input = started?.type === 'run.started' ? started.input : { s: 1, i: 0, h: '' }
     await expect(contents.then((reader) => reader.read(input))).rejects.toMatchObject({ code: 'CONTENT_ERASED' })
     expect((await audit(desk, desk.runs.erased)).findings).toEqual([])
   })

@@ -57,7 +57,7 @@ async function request(ask: Ask): Promise<ApprovalRequested | Ended> {
     effect: ask.effect,
     arguments: canonicalJson(ask.args),
     requested_by: run.principal.id,
-    why: decision.asks.map((policy) => policy.reason_code),
+    why: decision.asks.map(({ reason_code: code }) => why(run.env.policy.sentence(code), code)),
     labels: ask.labels,
   }
   const record = run.append((put) => ({
@@ -94,6 +94,11 @@ async function request(ask: Ask): Promise<ApprovalRequested | Ended> {
   await run.flush()
   // The record was appended as exactly this type.
   return record as unknown as ApprovalRequested
+}
+
+/** The bundle's own sentence, with the code by which it is found there. */
+function why(sentence: string | null, code: string): string {
+  return sentence === null ? code : `${sentence} (${code})`
 }
 
 async function answerTo(ask: Ask, requested: ApprovalRequested): Promise<ApprovalDecided> {
