@@ -5,28 +5,14 @@ import { SignalboxError } from '../base/errors.ts'
 import type { RunCommit, Store } from '../contracts/store.ts'
 import { workflow } from '../orchestration/index.ts'
 import { memoryStore } from '../stores/index.ts'
-import { BenchBox, type BoxOptions, WIDE_BUDGET } from '../testing/bench-box.ts'
+import { type BenchBox, benchSet, WIDE_BUDGET } from '../testing/bench-box.ts'
 import { oneNode, payTool, readTool } from '../testing/engine-kit.ts'
 import { type FaultPlan, faultStore } from '../testing/fault-store.ts'
-import { openBank, type OutsideBank } from '../testing/outside-bank.ts'
 import { scriptedModel } from '../testing/scripted-model.ts'
 
-const boxes: BenchBox[] = []
-const banks: OutsideBank[] = []
-function box(options: BoxOptions): BenchBox {
-  const made = new BenchBox(options)
-  boxes.push(made)
-  return made
-}
-async function bank(): Promise<OutsideBank> {
-  const made = await openBank()
-  banks.push(made)
-  return made
-}
-afterEach(async () => {
-  for (const one of boxes.splice(0)) await one.close()
-  for (const one of banks.splice(0)) await one.close()
-})
+const set = benchSet()
+const { box, bank } = set
+afterEach(() => set.close())
 
 /** A memory store that writes down what each commit held. */
 function counted(): { store: Store; commits: (readonly string[])[] } {
@@ -251,7 +237,6 @@ describe('commits', () => {
     expect(outside.booked.map((booking) => booking.to).sort()).toEqual(runs.map((_, n) => `n${n}`).sort())
     const workers = await Promise.all(runs.map(async (runId) => (await one.of(runId, 'segment.started'))[0]?.worker))
     expect(new Set(workers).size).toBe(2)
-    await two.kill()
   })
 })
 

@@ -2,19 +2,13 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { JsonValue } from '../base/json.ts'
 import type { Tool } from '../contracts/tool.ts'
-import { BenchBox, type BoxOptions } from '../testing/bench-box.ts'
+import { BenchBox, benchSet } from '../testing/bench-box.ts'
 import { storePrefix } from '../testing/store-prefix.ts'
 import { oneNode, type OnlyCtx, readTool } from '../testing/engine-kit.ts'
 
-const boxes: BenchBox[] = []
-function box(options: BoxOptions): BenchBox {
-  const made = new BenchBox(options)
-  boxes.push(made)
-  return made
-}
-afterEach(async () => {
-  for (const one of boxes.splice(0)) await one.close()
-})
+const set = benchSet()
+const { box } = set
+afterEach(() => set.close())
 
 /** A program over reads: sequences, all, race. What it asks depends on the order in which answers come. */
 type Program =

@@ -13,6 +13,7 @@ import { createSignalbox, type Signalbox, type SignalboxOptions } from '../runti
 import { keyVault, memoryStore } from '../stores/index.ts'
 import { checkHistory } from './check-history.ts'
 import { scriptedPolicy } from './scripted-policy.ts'
+import { openBank, type OutsideBank } from './outside-bank.ts'
 import { type SkewedHost, skewedHost } from './skewed-host.ts'
 
 /** The requester of every run of a box. */
@@ -56,6 +57,7 @@ export class BenchBox {
   readonly host: SkewedHost
   private readonly options: BoxOptions
   private readonly workers: Worker[] = []
+  private readonly others: BenchBox[] = []
 
   constructor(options: BoxOptions) {
     this.options = options
@@ -77,9 +79,17 @@ export class BenchBox {
     })
   }
 
-  /** Another process on the same store and clock. */
+  /** Another process on the same store and clock; it ends with this one. */
   another(changes: Partial<BoxOptions> = {}): BenchBox {
-    return new BenchBox({ ...this.options, store: this.store, host: this.host, ...changes })
+    const made = new BenchBox({ ...this.options, store: this.store, host: this.host, ...changes })
+    this.others.push(made)
+    return made
+  }
+
+  /** Stops the workers of this box and of all that were made from it. */
+  async family(): Promise<void> {
+    await this.kill()
+    for (const one of this.others) await one.family()
   }
 
   /** Starts a worker that looks for runs often. */
@@ -174,10 +184,42 @@ export class BenchBox {
 
   /** Stops all workers, checks every history of the store by every prefix, and closes it. */
   async close(): Promise<void> {
-    await this.kill()
+    await this.family()
     const rows = await this.store.runs({ tenant: ANA.tenant, limit: 1_000 })
     for (const row of rows) await checkHistory(this.store, row)
     await this.sb.close()
+  }
+}
+
+/** What the tests of one file open, closed together with every check of `BenchBox.close`. */
+export interface BenchSet {
+  box(options: BoxOptions): BenchBox
+  bank(): Promise<OutsideBank>
+  close(): Promise<void>
+}
+
+/** A set that a test file fills in its tests and closes after each. */
+export function benchSet(): BenchSet {
+  const boxes: BenchBox[] = []
+  const banks: OutsideBank[] = []
+  return {
+    box: (options) => {
+      const made = new BenchBox(options)
+      boxes.push(made)
+      return made
+    },
+    bank: async () => {
+      const made = await openBank()
+      banks.push(made)
+      return made
+    },
+    close: async () => {
+      // All workers first: a box may share its store with another.
+      const opened = boxes.splice(0)
+      for (const one of opened) await one.family()
+      for (const one of opened) await one.close()
+      for (const one of banks.splice(0)) await one.close()
+    },
   }
 }
 
