@@ -73,7 +73,7 @@ export class Activation {
     this.replayLeft = this.queue.length
     this.list = this.fold.position?.list ?? emptyList(input.l)
     this.seen = joinLabels([input.l, snapshot.labels, this.list.l])
-    this.lastAt = run.fold.checkpointAt
+    this.lastAt = this.fold.position?.at ?? run.fold.checkpointAt
   }
 
   get attempt(): number {
@@ -298,7 +298,8 @@ export class Activation {
 
   private async savePoint(state: JsonValue): Promise<void> {
     if (this.isOver) return NEVER
-    if (this.open > 0) throw new SignalboxError('INTERNAL', 'a turn can only end when all its asks have ended')
+    if (this.open > 0 || this.queue.length > 0)
+      throw new SignalboxError('INTERNAL', 'a turn can only end when all its asks have ended')
     const added = this.added
     const before = this.list
     const { head, length } = this.conversationHead()
@@ -321,6 +322,9 @@ export class Activation {
       append: { before, items: added.map((a) => put(toJson(a.message), a.labels)) },
     }))
     this.list = saved.list
+    // A handler that starts from here sees this time and draws from the beginning.
+    this.lastAt = saved.at
+    this.draws = 0
   }
 
   private async loadPosition(): Promise<JsonValue | null> {

@@ -26,7 +26,7 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
     for (;;) {
       await drainInbox(run)
       if (run.halt) {
-        await settleHalt(run)
+        await settleHalt(run, worker)
         continue
       }
       if (isEnded(run.fold.status) || run.fold.status === 'parked') {
@@ -152,6 +152,8 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     if (run.dead) throw new Unloaded()
     if (isOver()) return
     if (run.halt?.kind === 'park') return
+    // What waits without having sent anything has nothing to be brought to its end.
+    if (run.halt?.kind === 'stop' && openEffects(run).length === 0) return
     if (run.halt?.kind === 'stop') announceStop(run, run.halt)
     await drainInbox(run)
     if (!run.isIdle) continue
@@ -176,7 +178,7 @@ async function waitForRequests(run: LiveRun, worker: string): Promise<void> {
 }
 
 /** Nothing new starts: parks, or ends the run once no effect is open (ENGINE R19). */
-async function settleHalt(run: LiveRun): Promise<void> {
+async function settleHalt(run: LiveRun, worker: string): Promise<void> {
   const { halt } = run
   if (!halt) return
   if (halt.kind === 'park') {
@@ -187,7 +189,7 @@ async function settleHalt(run: LiveRun): Promise<void> {
   if (open.length > 0) {
     announceStop(run, halt)
     const effects = await resumeOpenEffects(run, open)
-    await untilOver(run, effects.isOver, 'stopping')
+    await untilOver(run, effects.isOver, worker)
     return
   }
   stop(run, halt.reason, halt.end, halt.by)

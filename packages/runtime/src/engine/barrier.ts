@@ -4,6 +4,7 @@ import { type ContentRef, joinLabels, type ListAppend, type ListRef } from '../c
 import { type Delivery, type Drop, mergeWrites, route } from '../orchestration/index.ts'
 import { emptyList, rollHead } from './contents.ts'
 import { type Done, withRefs } from './done.ts'
+import { adoptedEffects } from '../reliability/fold.ts'
 import type { LiveRun, Put } from './live-run.ts'
 import type { OpenState } from './state.ts'
 
@@ -37,7 +38,7 @@ export function appendBarrier(run: LiveRun, before: OpenState, startedAt: string
       requests: [...earlier.requests, ...run.fold.opened],
       outputs: [...earlier.outputs, ...routed.outputs.map(({ node, ref }) => ({ node, value: ref }))],
       effect_keys: run.effectKeys,
-      adopted: [...run.adopted],
+      adopted: adoptedEffects(run.fold),
       spent: run.spent(),
     }
     return {

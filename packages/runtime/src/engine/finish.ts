@@ -63,7 +63,10 @@ function lastOutput(run: LiveRun): ContentRef | null {
 function closeRequests(run: LiveRun): void {
   for (const request of run.fold.checkpoint.requests) run.closeRequest(request.request_id, 'cancelled', null)
   for (const activation of run.fold.activations.values())
-    for (const entry of activation.asks.values())
-      if (entry.approval && !entry.approval.decided)
-        run.closeRequest(entry.approval.requested.approval_id, 'cancelled', null)
+    for (const entry of activation.asks.values()) closeAsked(run, entry)
+}
+
+function closeAsked(run: LiveRun, { approval, questions }: AskJournal): void {
+  if (approval && !approval.decided) run.closeRequest(approval.requested.approval_id, 'cancelled', null)
+  for (const { asked, answered } of questions) if (!answered) run.closeRequest(asked.question_id, 'cancelled', null)
 }

@@ -71,8 +71,6 @@ export class LiveRun implements Committing {
   readonly budget: BudgetLedger
   /** Aborts reads, models and tools: cancel, lost lease, run time limit. */
   readonly abort = new AbortController()
-  /** Effects adopted from the ledger on this timeline. */
-  readonly adopted: string[]
   /** Idempotency keys of effects that ended since the last checkpoint. */
   effectKeys: string[] = []
   /** Wall time until which this worker holds the run. */
@@ -80,6 +78,8 @@ export class LiveRun implements Committing {
   dead = false
   /** True when this worker stops: the superstep loop gives the run up at the next barrier. */
   draining = false
+  /** How often each identity was claimed by an intent of this process: the store may not know the newest yet. */
+  readonly claims = new Map<string, number>()
   /** Why the store did not take what was appended; told at once, and appended by nobody (invariant 9). */
   trouble: SignalboxError | null = null
   /** What nothing can go on without: people, timers. */
@@ -104,6 +104,10 @@ export class LiveRun implements Committing {
   private wakeAt: number | null = null
   private code: string | null
   private waiters: Waiter[] = []
+  private releaseWaiter: {
+    readonly resolve: (released: boolean) => void
+    readonly reject: (why: Unloaded) => void
+  } | null = null
   private readonly activeBefore: number
   private readonly activeSince: number
   private pausedMs = 0
@@ -149,7 +153,6 @@ export class LiveRun implements Committing {
     this.committedSeq = row.seq
     this.head = row.head
     this.code = row.code
-    this.adopted = [...fold.checkpoint.adopted]
     this.activeBefore = fold.activeMs
     this.activeSince = env.host.monotonicMs()
     this.waits = new Waits(this)
@@ -256,18 +259,14 @@ export class LiveRun implements Committing {
   }
 
   /** Commits everything and gives up the lease; false when something arrived meanwhile and the run goes on. */
-  async release(wakeAt: number | null): Promise<boolean> {
+  release(wakeAt: number | null): Promise<boolean> {
+    if (this.dead) return Promise.reject(new Unloaded())
     this.releasing = true
     this.wakeAt = wakeAt
-    await new Promise<void>((resolve, reject) => {
-      this.waiters.push({ seq: this.seq, resolve, reject })
+    return new Promise((resolve, reject) => {
+      this.releaseWaiter = { resolve, reject }
       this.env.committer.request(this)
     })
-    if (this.releasing) {
-      this.unload()
-      return true
-    }
-    return false
   }
 
   takeCommit(): RunCommit | null {
@@ -312,6 +311,11 @@ export class LiveRun implements Committing {
     const ready = this.waiters.filter((w) => w.seq <= commit.seq)
     this.waiters = this.waiters.filter((w) => w.seq > commit.seq)
     for (const waiter of ready) waiter.resolve()
+    if (!commit.release) return
+    const released = this.releaseWaiter
+    this.releaseWaiter = null
+    this.unload()
+    released?.resolve(true)
   }
 
   onInboxNotEmpty(commit: RunCommit): void {
@@ -322,9 +326,10 @@ export class LiveRun implements Committing {
     this.requests = [...commit.requests, ...this.requests]
     this.closed = [...commit.closed, ...this.closed]
     this.releasing = false
-    const waiting = this.waiters
-    this.waiters = []
-    for (const waiter of waiting) waiter.resolve()
+    this.releaseWaiter?.resolve(false)
+    this.releaseWaiter = null
+    // Who waits for durability meanwhile waits on: nothing of theirs was stored (invariant 3).
+    if (this.waiters.length > 0) this.env.committer.request(this)
   }
 
   onLost(why: SignalboxError | 'fenced' | 'effect_claimed'): void {
@@ -341,6 +346,8 @@ export class LiveRun implements Committing {
     const waiting = this.waiters
     this.waiters = []
     for (const waiter of waiting) waiter.reject(new Unloaded())
+    this.releaseWaiter?.reject(new Unloaded())
+    this.releaseWaiter = null
     this.idleListener?.()
     this.busyListener?.()
   }

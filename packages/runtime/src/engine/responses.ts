@@ -4,6 +4,7 @@ import { isoTime, timeOf } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import { inDeliveryOrder, route } from '../orchestration/index.ts'
+import { adoptedEffects } from '../reliability/fold.ts'
 import type { LiveRun, PendingResponse } from './live-run.ts'
 
 /** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
@@ -84,7 +85,7 @@ function append(
       queue: inDeliveryOrder(run.spec, [...before.queue, ...queue]),
       requests: before.requests.filter((one) => one.request_id !== request.request_id),
       outputs: [...before.outputs, ...routed.outputs.map(({ node, ref: r }) => ({ node, value: r }))],
-      adopted: [...run.adopted],
+      adopted: adoptedEffects(run.fold),
       spent: run.spent(),
     }
     return {

@@ -26,7 +26,6 @@ export interface WorkerOptions {
 
 interface Held {
   readonly run: LiveRun
-  readonly ended: Promise<void>
 }
 
 /**
@@ -34,7 +33,10 @@ interface Held {
  * (ARCHITECTURE.md). Several may share a store: the claim raises the epoch, and a commit under an old one is refused.
  */
 export class Worker implements WorkerHandle {
+  /** By run and epoch: a run that this worker takes over from itself is another one. */
   private readonly held = new Map<string, Held>()
+  /** Everything claimed and not ended, loading included. */
+  private readonly taken = new Set<Promise<void>>()
   private readonly env: Env
   private readonly name: string
   private readonly concurrency: number
@@ -71,11 +73,10 @@ export class Worker implements WorkerHandle {
     this.wake()
     await this.polling
     for (const { run } of this.held.values()) run.drain()
-    const ended = Promise.all([...this.held.values()].map((held) => held.ended))
-    await this.orAfter(ended, graceMs)
+    await this.orAfter(Promise.all(this.taken), graceMs)
     // What is left is dropped between two commits: its lease runs out and another worker resumes it.
     for (const { run } of this.held.values()) run.unload()
-    await Promise.all([...this.held.values()].map((held) => held.ended))
+    await Promise.all(this.taken)
     this.ending.abort()
     await this.beating
     this.unwatch()
@@ -135,15 +136,16 @@ export class Worker implements WorkerHandle {
   }
 
   private take(row: RunRow): void {
-    const key = `${row.tenant}/${row.runId}`
+    const key = `${row.tenant}/${row.runId}/${row.epoch}`
     const why = whyClaimed(row)
     this.loading += 1
     const started = loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs).finally(() => {
       this.loading -= 1
     })
-    const ended = started
+    const ended: Promise<void> = started
       .then(async (run) => {
-        this.held.set(key, { run, ended })
+        this.dropEarlier(run)
+        this.held.set(key, { run })
         if (this.stopping) run.drain()
         await advance(run, this.name, why)
         if (run.trouble) this.onTrouble(run.trouble)
@@ -151,8 +153,21 @@ export class Worker implements WorkerHandle {
       .catch((thrown: unknown) => this.onTrouble(toSignalboxError(thrown)))
       .finally(() => {
         this.held.delete(key)
+        this.taken.delete(ended)
         this.wake()
       })
+    this.taken.add(ended)
+  }
+
+  /** A lease of ours ran out and we claimed the run again: what the earlier epoch still does must not go on. */
+  private dropEarlier(run: LiveRun): void {
+    for (const held of this.held.values())
+      if (held.run.runId === run.runId && held.run.tenant === run.tenant) held.run.unload()
+  }
+
+  /** How many runs are in memory. A run that waits is not (ENGINE R7). */
+  get inMemory(): number {
+    return this.held.size
   }
 
   /** Extends the leases well before they end; a run that is no longer ours is dropped at once (ENGINE R4). */

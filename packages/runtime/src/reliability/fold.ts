@@ -46,6 +46,8 @@ export interface ActivationFold {
   result: ActivationResult | null
   /** Effects of the turns before the last save point. */
   effects: Set<string>
+  /** Those of them that the ledger answered with: they lie on an abandoned branch or an earlier attempt. */
+  adopted: Set<string>
   /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`: kept by a retry (ENGINE R5). */
   carried: Map<string, { requested: ApprovalRequested; decided: ApprovalDecided }>
 }
@@ -222,6 +224,7 @@ export function activation(fold: RunFold, id: string): ActivationFold {
       outcomes: [],
       result: null,
       effects: new Set(),
+      adopted: new Set(),
       carried: new Map(),
     }
     fold.activations.set(id, entry)
@@ -230,7 +233,11 @@ export function activation(fold: RunFold, id: string): ActivationFold {
 }
 
 function foldIntent(fold: RunFold, record: ActivityIntent): void {
-  if (record.ask.parent === null) journal(fold, record.ask).intents.push(record)
+  if (record.ask.parent !== null) return
+  journal(fold, record.ask).intents.push(record)
+  // An approval kept by a retry is used up by the first intent that names it (invariant 7).
+  const { carried } = activation(fold, record.ask.activation)
+  for (const [key, { requested }] of carried) if (requested.approval_id === record.approval_id) carried.delete(key)
 }
 
 function foldOutcome(fold: RunFold, record: ActivityOutcome): void {
@@ -260,6 +267,7 @@ function foldPosition(entry: ActivationFold, record: PositionSaved): void {
   for (const ask of entry.asks.values()) {
     const id = ask.outcome?.effect_id
     if (id) entry.effects.add(id)
+    if (id && ask.outcome?.ledger?.run === record.run) entry.adopted.add(id)
   }
   entry.position = record
   entry.asks.clear()
@@ -282,4 +290,15 @@ function foldFailed(entry: ActivationFold, record: ActivationFailed): void {
   entry.attempt = record.attempt + 1
   entry.asks.clear()
   entry.outcomes = []
+}
+
+/** Effects off this timeline that it was answered with from the ledger, those of the open superstep included (ENGINE R5). */
+export function adoptedEffects(fold: RunFold): readonly string[] {
+  const adopted = new Set(fold.checkpoint.adopted)
+  for (const entry of fold.activations.values()) {
+    for (const id of entry.adopted) adopted.add(id)
+    for (const { outcome } of entry.asks.values())
+      if (outcome?.effect_id && outcome.ledger?.run === outcome.run) adopted.add(outcome.effect_id)
+  }
+  return [...adopted]
 }

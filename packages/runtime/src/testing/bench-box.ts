@@ -154,11 +154,19 @@ export class BenchBox {
   async decide(answer: 'approved' | 'rejected', by: Principal = PAUL): Promise<void> {
     const { id } = await this.asked()
     await this.sb.runs.decide({ approvalId: id, answer, by, reason: 'seen and weighed', seen: null })
+    await this.closed(id)
   }
 
   async answer(answer: 'happened' | 'did_not' | 'stop', by: Principal = PAUL): Promise<void> {
     const { id } = await this.asked('question')
     await this.sb.runs.answer({ questionId: id, answer, by, reason: 'asked the bank' })
+    await this.closed(id)
+  }
+
+  /** Waits until the holder of the lease has taken the answer to a request. */
+  async closed(id: string): Promise<void> {
+    const look = async () => ((await this.store.request(ANA.tenant, id))?.state === 'open' ? null : true)
+    await this.until(look, `an answer to ${id}`)
   }
 
   /** Resolves with the first value that is not null, looked for again and again; fails when it never comes. */

@@ -5,6 +5,7 @@ import type { ApprovalPacket } from '../../contracts/packets.ts'
 import type { ApprovalDecided, ApprovalRequested } from '../../contracts/records.ts'
 import type { Preview } from '../../contracts/tool.ts'
 import { approvalBinding, isStillBound } from '../../policy/index.ts'
+import { drainInbox } from '../inbox.ts'
 import type { Ask, Ended } from './ask.ts'
 import { type ChildRead, freshRead, recordedRead } from './child.ts'
 import { decide } from './decide.ts'
@@ -14,9 +15,11 @@ import { decide } from './decide.ts'
  * (invariant 7). An approval that is on record already, undecided or decided, is not asked again.
  */
 export async function askForApproval(ask: Ask): Promise<Ended | null> {
-  if (ask.decision?.verdict !== 'require_approval') return null
-  const carried = ask.owner.fold.carried.get(`${ask.name}|${ask.digest}`)
-  const requested = ask.journal().approval?.requested ?? carried?.requested ?? (await request(ask))
+  const own = ask.journal().approval
+  // What a person was asked, and may have refused, stands also when the policy would no longer ask.
+  if (ask.decision?.verdict !== 'require_approval' && !own) return null
+  const carried = own ? null : takeCarried(ask)
+  const requested = own?.requested ?? carried?.requested ?? (await request(ask))
   if ('status' in requested) return requested
   const decided = carried?.decided ?? (await answerTo(ask, requested))
   switch (decided.answer) {
@@ -33,6 +36,14 @@ export async function askForApproval(ask: Ask): Promise<Ended | null> {
     default:
       return decided.answer satisfies never
   }
+}
+
+/** An approval that an earlier attempt got and did not use; taken out, so that no second call of this attempt uses it. */
+function takeCarried(ask: Ask): { requested: ApprovalRequested; decided: ApprovalDecided } | null {
+  const key = `${ask.name}|${ask.digest}`
+  const carried = ask.owner.fold.carried.get(key) ?? null
+  ask.owner.fold.carried.delete(key)
+  return carried
 }
 
 /** Stores the request before the pause (invariant 7). A preview that fails denies. */
@@ -107,6 +118,12 @@ async function answerTo(ask: Ask, requested: ApprovalRequested): Promise<Approva
     const decided = ask.journal().approval?.decided
     if (decided) return decided
     if (run.halt?.kind === 'stop') return decideWithoutPerson(ask, requested, 'cancelled')
+    if (run.env.host.now() >= timeOf(requested.deadline)) {
+      // An answer that was given in time counts, also when nobody read it in time.
+      await drainInbox(run)
+      const late = ask.journal().approval?.decided
+      if (late) return late
+    }
     if (run.env.host.now() >= timeOf(requested.deadline)) return decideWithoutPerson(ask, requested, 'expired')
     await run.waits.wait('approval', requested.approval_id, timeOf(requested.deadline))
   }

@@ -91,6 +91,10 @@ export class Ask {
   identity: EffectIdentity | null = null
   worst: Amounts = NO_AMOUNTS
   intent: ActivityIntent | null = null
+  /** How often the identity had been claimed by this process when it was looked up. */
+  claimsSeen = 0
+  /** A person ordered this effect beside an earlier one: its identity is its own. */
+  ordered = false
   /** Questions whose answer was already acted upon. */
   readonly usedQuestions = new Set<string>()
   private argsRef: ContentRef | null = null

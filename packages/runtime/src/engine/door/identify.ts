@@ -10,6 +10,16 @@ export function identify(ask: Ask): Ended | null {
   return ask.spec.kind === 'tool' ? identifyTool(ask, ask.spec) : identifyModel(ask, ask.spec)
 }
 
+/** What was sent stays what it was, also when the tool is gone or takes other arguments now: it still has to be resolved. */
+export function identifySent(ask: Ask): null {
+  const sent = ask.journal().intents.at(-1)?.proposal
+  if (identify(ask) !== null) ask.tool = null
+  if (!sent) return null
+  ask.class = sent.class
+  ask.effect = sent.effect
+  return null
+}
+
 function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended | null {
   const tool = ask.run.spec.tools.get(spec.tool)
   const allowed = ask.owner.node.tools

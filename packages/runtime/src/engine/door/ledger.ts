@@ -1,13 +1,15 @@
 import { canonicalJson } from '../../base/json.ts'
 import type { EffectRow } from '../../contracts/store.ts'
+import { timeOf } from '../../base/time.ts'
 import { decodeRecord } from '../../reliability/chain.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
 import { onTimeline } from '../../reliability/timeline.ts'
 import type { Ask, Ended } from './ask.ts'
 import { askPerson } from './question.ts'
 
-/** How long to wait before another run's open effect is looked at again. */
-const OTHER_RUN_MS = 2_000
+/** How long to wait before an effect that is open elsewhere is looked at again: the longer it takes, the rarer. */
+const LEAST_WAIT_MS = 2_000
+const MOST_WAIT_MS = 300_000
 
 /**
  * Looks an effect up by its identity (invariant 4, ENGINE R5): one that succeeded answers an equal ask; one that is open
@@ -16,21 +18,41 @@ const OTHER_RUN_MS = 2_000
  */
 export async function lookUpLedger(ask: Ask): Promise<Ended | null> {
   if (ask.effect === 'none' || !ask.tool) return null
+  const { run } = ask
   const named = ask.tool.effectKey?.(ask.args) ?? null
   const { scope, identity, leftovers } = named
     ? { scope: scopeOf(ask, named.scope), identity: ask.run.sealer.digest(named.key), leftovers: [] }
     : await unnamedIdentity(ask)
-  const effectId = ask.run.sealer.digest(canonicalJson([ask.run.tenant, ask.name, scope, identity]))
+  const effectId = run.sealer.digest(canonicalJson([ask.run.tenant, ask.name, scope, identity]))
   ask.identity = { effectId, scope, identity, idempotencyKey: idempotencyKey(ask.run.rootRun, ask.ref.key, null) }
   for (;;) {
-    const holder = await ask.run.env.store.effect(ask.run.tenant, ask.name, scope, identity)
+    ask.claimsSeen = run.claims.get(effectId) ?? 0
+    // What another ask of this run claimed is in the store before it is looked up there.
+    if (ask.claimsSeen > 0) await run.flush()
+    const holder = await run.env.store.effect(run.tenant, ask.name, scope, identity)
     if (!holder) break
     const end = await answerFrom(ask, holder)
     if (end) return end
-    await ask.run.waits.wait('settle', ask.ref.key, ask.run.env.host.now() + OTHER_RUN_MS)
+    if (ask.ordered) break
+    await run.waits.wait('settle', ask.ref.key, nextLook(ask))
   }
   const leftover = leftovers[0]
   return leftover ? otherArguments(ask, leftover) : null
+}
+
+/**
+ * True when another ask of this run claimed the identity after this one looked it up: then it has to look again. Nothing
+ * may be awaited between this answer and the intent.
+ */
+export function isClaimedSince(ask: Ask): boolean {
+  if (!ask.identity || ask.ordered) return false
+  return (ask.run.claims.get(ask.identity.effectId) ?? 0) !== ask.claimsSeen
+}
+
+function nextLook(ask: Ask): number {
+  const now = ask.run.env.host.now()
+  const elapsed = now - timeOf(ask.run.fold.checkpointAt)
+  return now + Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, elapsed / 4))
 }
 
 function scopeOf(ask: Ask, scope: 'run' | 'workflow' | 'tenant'): string {
@@ -50,9 +72,12 @@ async function unnamedIdentity(ask: Ask): Promise<{ scope: string; identity: str
   const ranges = run.timeline
   const isUsed = (row: EffectRow): boolean =>
     used.has(row.effectId) ||
+    isOfSibling(ask, row) ||
     (row.runId === run.runId && row.intentSeq <= run.fold.checkpointSeq && onTimeline(ranges, row.intentSeq))
   const equal = rows.filter((row) => row.argsDigest === ask.digest)
-  const occurrence = equal.filter(isUsed).length
+  const known = new Set(equal.map((row) => row.effectId))
+  const underWay = equalIntents(ask).filter((id) => !known.has(id))
+  const occurrence = equal.filter(isUsed).length + underWay.length
   const identity = run.sealer.digest(canonicalJson([ask.digest, occurrence]))
   const settled = (row: EffectRow): boolean =>
     row.state === 'failed' || row.state === 'not_sent' || row.state === 'released'
@@ -61,9 +86,28 @@ async function unnamedIdentity(ask: Ask): Promise<{ scope: string; identity: str
   return { scope: `run:${run.rootRun}`, identity, leftovers }
 }
 
+/** An effect of another activation of the open superstep is that one's, also while it is to be tried again. */
+function isOfSibling(ask: Ask, row: EffectRow): boolean {
+  const { run, ref } = ask
+  if (row.runId !== run.runId || row.intentSeq <= run.fold.checkpointSeq) return false
+  return onTimeline(run.timeline, row.intentSeq) && !row.askKey.startsWith(`${ref.activation}/`)
+}
+
+/** Identities of equal effects of this timeline's open superstep, durable or not. */
+function equalIntents(ask: Ask): readonly string[] {
+  const ids: string[] = []
+  for (const activation of ask.run.fold.activations.values())
+    for (const { intents } of activation.asks.values()) {
+      const intent = intents.at(-1)
+      if (intent?.effect_id && intent.proposal.name === ask.name && intent.proposal.args_digest === ask.digest)
+        ids.push(intent.effect_id)
+    }
+  return ids
+}
+
 /** Effects that this timeline already has, of this superstep and adopted ones. */
 function usedEffects(ask: Ask): ReadonlySet<string> {
-  const used = new Set(ask.run.adopted)
+  const used = new Set(ask.run.fold.checkpoint.adopted)
   for (const activation of ask.run.fold.activations.values()) {
     for (const id of activation.effects) used.add(id)
     for (const entry of activation.asks.values()) {
@@ -85,7 +129,6 @@ async function answerFrom(ask: Ask, holder: EffectRow): Promise<Ended | null> {
     ...record.result,
     ...(holder.runId === ask.run.runId ? {} : { r: holder.runId }),
   })
-  if (holder.runId === ask.run.runId) ask.run.adopted.push(holder.effectId)
   return {
     status: 'succeeded',
     code: 'ANSWERED_FROM_LEDGER',
@@ -101,12 +144,19 @@ async function otherArguments(ask: Ask, holder: EffectRow): Promise<Ended | null
     arguments: null,
     status: holder.state,
   })
-  if (answer === 'stop')
+  if (answer === 'stop') {
+    ask.run.stopWith({
+      kind: 'stop',
+      end: 'stopped',
+      reason: { kind: 'person', code: 'EFFECT_CONFLICT', subject: ask.name },
+      by: null,
+    })
     return {
       status: 'cancelled',
       code: 'EFFECT_CONFLICT',
       result: 'a person stopped the run at an effect that was asked again with other arguments',
     }
+  }
   if (answer === 'happened')
     return {
       status: 'rejected',
@@ -114,6 +164,7 @@ async function otherArguments(ask: Ask, holder: EffectRow): Promise<Ended | null
       result: 'a person answered that the earlier effect stands; this one was not done',
     }
   // A person ordered another one: it gets an identity and a key of its own.
+  ask.ordered = true
   if (ask.identity) {
     const identity = ask.run.sealer.digest(canonicalJson([ask.identity.identity, id]))
     ask.identity = {

@@ -9,7 +9,7 @@ import { decideAgain, decideFirst, readFacts } from './decide.ts'
 import { execute } from './execute.ts'
 import { fault } from './fault.ts'
 import type { GatePlace } from './gate.ts'
-import { identify } from './identify.ts'
+import { identify, identifySent } from './identify.ts'
 import { judgeAnswer } from './judge.ts'
 import { lookUpLedger } from './ledger.ts'
 import { recordOutcome } from './outcome.ts'
@@ -42,7 +42,7 @@ export const STAGES: readonly Stage[] = [
 
 /** An effect whose intent is on record without an end: it is never sent again blindly (invariant 5, ENGINE resume). */
 const RESUMED_EFFECT: readonly Stage[] = [
-  { name: 'identify', run: identify },
+  { name: 'identify', run: identifySent },
   { name: 'resolve', run: (ask) => resolveUnknown(ask, 'crashed') },
 ]
 

@@ -4,6 +4,7 @@ import type { ActivityIntent } from '../../contracts/records.ts'
 import { affordableOutputTokens } from '../../policy/index.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
+import { isClaimedSince, lookUpLedger } from './ledger.ts'
 
 /** An effect in a batch waits until every call of it is decided, then for the calls before it (ENGINE R6). */
 export async function waitForTurn(ask: Ask): Promise<Ended | null> {
@@ -23,6 +24,10 @@ export async function waitForTurn(ask: Ask): Promise<Ended | null> {
  */
 export async function recordIntent(ask: Ask): Promise<Ended | null> {
   const { run, decision } = ask
+  while (isClaimedSince(ask)) {
+    const answered = await lookUpLedger(ask)
+    if (answered) return answered
+  }
   if (run.halt) return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
   const tooDear = ask.model ? reserveModel(ask) : null
   if (tooDear) return tooDear
@@ -60,6 +65,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
 function claim(ask: Ask, intentSeq: number): void {
   const { run, identity } = ask
   if (!identity) return
+  run.claims.set(identity.effectId, (run.claims.get(identity.effectId) ?? 0) + 1)
   run.with({
     effect: {
       kind: 'claim',

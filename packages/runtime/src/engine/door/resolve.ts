@@ -36,6 +36,7 @@ export async function resolveUnknown(ask: Ask, why: 'crashed' | 'lost_answer'): 
   for (;;) {
     const resolution: Resolution = (await lookUp(ask)) ?? repeatBySameKey(ask) ?? (await decideByPerson(ask))
     if (resolution.kind === 'ended') return resolution.end
+    if (!mayRepeat(ask)) return notRepeated(ask, resolution.by)
     const end = await repeat(ask)
     // The first intent was charged when the repeat's intent took its place; the repeat itself costs nothing more.
     if (end.status !== 'unknown') return { ...end, settled: NO_AMOUNTS, resolvedBy: resolution.by }
@@ -109,7 +110,25 @@ function parsed(ask: Ask, output: JsonValue): JsonValue | undefined {
   }
 }
 
+/** A run that stops starts nothing, and a tool that is gone cannot be called. */
+function mayRepeat(ask: Ask): boolean {
+  return ask.tool !== null && ask.run.halt?.kind !== 'stop'
+}
+
+/** It did not happen, and it is not done any more. */
+function notRepeated(ask: Ask, by: 'same_key' | 'lookup' | 'person'): Ended {
+  return {
+    status: 'not_sent',
+    code: ask.tool ? 'CANCELLED' : 'TOOL_UNKNOWN',
+    result: 'it did not happen, and it is not sent any more',
+    settled: lastIntent(ask).reserved,
+    resolvedBy: by,
+  }
+}
+
+/** Without knowing whether it happened, a run that stops does not make it happen. */
 function repeatBySameKey(ask: Ask): Resolution | null {
+  if (!mayRepeat(ask)) return null
   return ask.tool?.repeat === 'same_key_is_harmless' ? { kind: 'repeat', by: 'same_key' } : null
 }
 
