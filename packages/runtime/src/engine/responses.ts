@@ -9,16 +9,12 @@ import type { LiveRun, PendingResponse } from './live-run.ts'
 
 /** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
 export function takeResponses(run: LiveRun): boolean {
+  // A checkpoint inside an open superstep would cut off what is on record of it: the message travels after its barrier.
+  if (run.fold.activations.size > 0) return false
   let taken = false
   for (const response of run.responses.splice(0)) {
-    const { requestId } = response
-    if (run.fold.opened.some((one) => one.request_id === requestId)) {
-      // Asked in the superstep that is still open: its message travels after that barrier.
-      run.responses.push(response)
-      continue
-    }
     run.with({ consumed: response.row })
-    const request = run.fold.checkpoint.requests.find((one) => one.request_id === requestId)
+    const request = run.fold.checkpoint.requests.find((one) => one.request_id === response.requestId)
     if (request && acceptAnswer(run, request, response)) taken = true
   }
   const now = run.env.host.now()
