@@ -13,6 +13,7 @@ import {
   type RunRow,
   type Signalbox,
   type StoredRecord,
+  sha256Hex,
 } from 'signalbox'
 import { type Booking, type Notification, readBank } from '../src/world/bank-store.ts'
 import { TENANT } from './kill-desk.ts'
@@ -96,7 +97,10 @@ function bankFaults({ runs, bookings, notifications }: Evidence): string[] {
 
 type IsOf<T> = (thing: T, row: EffectRow) => boolean
 
-/** Each effect in the ledger has an intent and an outcome on record, and the other way round. */
+/**
+ * Each effect in the ledger has an outcome on record, and the other way round; its key depends on nothing but the run and
+ * the place of the ask in it, however often it was attempted (Invariant 4).
+ */
 function ledgerFaults({ records, effects, row }: StoredRun): string[] {
   const faults: string[] = []
   const ends = new Map(records.map((record) => [record.seq, record]))
@@ -104,6 +108,8 @@ function ledgerFaults({ records, effects, row }: StoredRun): string[] {
     const end = effect.outcomeSeq === null ? undefined : ends.get(effect.outcomeSeq)
     if (end?.type !== 'activity.outcome' || end.effect_id !== effect.effectId)
       faults.push(`effect ${effect.tool} of ${row.runId} has no outcome on record`)
+    const key = `sb-${sha256Hex(`${effect.rootRunId}\n${effect.askKey}\n`).slice(0, 40)}`
+    if (effect.idempotencyKey !== key) faults.push(`effect ${effect.tool} of ${row.runId} has a key of another origin`)
   }
   const happened = records.filter(
     (record) => record.type === 'activity.outcome' && record.effect !== 'none' && record.status === 'succeeded',
