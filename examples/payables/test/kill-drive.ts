@@ -23,6 +23,8 @@ export interface Killable {
   go(orders: readonly KillOrder[]): void
   /** Resolves with the order that ended it. Throws when it ends otherwise. */
   killed(): Promise<string>
+  /** Resolves when it has stopped at an order's point. */
+  stopped(): Promise<void>
   /** Ends it now, as the parent. */
   kill(): Promise<void>
   /** Lets it stop by itself. */
@@ -63,6 +65,10 @@ export async function startKillable(start: WorkerStart, under: readonly string[]
       if (line === undefined || child.signalCode !== 'SIGKILL')
         throw new Error(`worker ${start.worker} ended with ${child.signalCode ?? child.exitCode} and was not killed`)
       return line.slice('killed '.length)
+    },
+    stopped: async () => {
+      const said = (): boolean => lines.some((line) => line.startsWith('stopped '))
+      while (!said()) await inTime(once(reader, 'line'), () => `worker ${start.worker} did not stop`)
     },
     kill: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')

@@ -10,6 +10,8 @@ export interface KillOrder {
   /** Beginning of a tool's name, a model's id, or a superstep's number; empty for all. */
   readonly name: string
   readonly nth: number
+  /** SIGKILL when not given. */
+  readonly signal?: 'SIGSTOP'
 }
 
 /** The argument of a worker process. */

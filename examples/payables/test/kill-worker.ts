@@ -1,7 +1,7 @@
 /**
  * A worker process of the kill tests. Started with one JSON argument, it opens the desk and says `ready`; told `go` with
  * its orders, it advances runs. At a point that an order names it says so and ends itself with SIGKILL: nothing after
- * that point happens. It ends with the process that forked it.
+ * that point happens; or it stops there until it is let go on. It ends with the process that forked it.
  *
  *   node kill-worker.ts '{"folder": …, "worldUrl": …, "worker": …}'
  */
@@ -22,6 +22,12 @@ const fault: FaultHook = (point, info) => {
     const hit = (hits.get(order.id) ?? 0) + 1
     hits.set(order.id, hit)
     if (hit !== order.nth) continue
+    if (order.signal === 'SIGSTOP') {
+      say(`stopped ${order.id}`)
+      process.kill(process.pid, 'SIGSTOP')
+      // Somebody has let it go on: as if it had only been slow.
+      return undefined
+    }
     say(`killed ${order.id}`)
     process.kill(process.pid, 'SIGKILL')
     return new Promise(() => undefined)
