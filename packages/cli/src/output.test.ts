@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { run } from '../test/harness.ts'
+import type { RunDetail } from '@signalbox/protocol'
 import { folded, outputOf, printable, table } from './output.ts'
+import { recordText, runText } from './run-views.ts'
 
 const terminal = (isTTY: boolean, env: Record<string, string> = {}) => {
   const written: string[] = []
@@ -41,6 +43,33 @@ describe('output', () => {
 
   it('CLI-020: untrusted text cannot move the cursor, change colours or turn its direction', () => {
     expect(printable('a\u001b[31mb\u0007\u202ec\rd')).toBe('a·[31mb··c·d')
+    expect(printable('pay\u200b \u2066bob\u2028\ufeff\u{e0041}')).toBe('pay· ·bob···')
+  })
+
+  it('CLI-020: a name that a model made up cannot either', () => {
+    const name = 'x\u001b[2J\u001b[1mall is well'
+    const activity = { kind: 'tool', name, effect: 'none', status: 'denied', code: 'TOOL_UNKNOWN', parent: null }
+    const rest = { cost_nano_usd: '0', latency_ms: null, from_ledger: null, decision: null, approval: null }
+    const step = { superstep: 0, branch: 0, nodes: ['clerk'], current: true, checkpoint_seq: 3, notes: [] }
+    const summary = { run_id: 'run_a', workflow: 'desk', version: '1.0.0', status: 'running', code: null }
+    // Of a page only what the terminal shows.
+    const detail = {
+      run: summary,
+      why: 'it runs',
+      principal: { id: 'user:ana', roles: [] },
+      cost_nano_usd: '0',
+      bundle: 'b@1',
+      open: [],
+      undone: [],
+      budget: [],
+      timeline: [{ ...step, activities: [{ ...activity, ...rest }] }],
+    } as unknown as RunDetail
+    const text = runText(detail, outputOf(terminal(false), false))
+    expect(text).toContain('x·[2J·[1mall is well')
+    expect(text).not.toContain('\u001b')
+    const at = '2026-01-01T00:00:00.000Z'
+    const base = { v: 1, run: 'run_a', seq: 4, at, prev: '', branch: 0, segment: 1, cause: null, active_ms: 0 }
+    expect(recordText({ ...base, type: 'activity.outcome', name, ask: { node: name } })).not.toContain('\u001b')
   })
 
   it('folds at spaces, keeps its own indentation, indents what follows', () => {

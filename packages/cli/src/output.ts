@@ -70,10 +70,13 @@ function fit(text: string, width: number, right: boolean): string {
   return right ? cut.padStart(width) : cut.padEnd(width)
 }
 
-/** Text without control characters, so that untrusted text cannot move the cursor or change colours. */
+/** Text without control and invisible characters, so that untrusted text cannot move the cursor, change colours or hide. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '·')
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\u{e0000}-\u{e007f}]/gu,
+    '·',
+  )
 }
 
 /** Text that keeps its lines, each indented and made printable. */

@@ -6,7 +6,7 @@ import { addPeopleCommands } from './commands-people.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addSystemCommands } from './commands-system.ts'
 import type { Shell } from './context.ts'
-import type { Terminal } from './output.ts'
+import { indented, type Terminal } from './output.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 unexpected fault, 2 usage or configuration, 3 not found, 4 refused or ended without output,
@@ -58,7 +58,7 @@ function report(thrown: unknown, args: readonly string[], terminal: Terminal): n
   if (thrown instanceof CommanderError && HELP.has(thrown.code))
     return thrown.exitCode === 0 ? 0 : showHelp(args, terminal)
   const error = thrown instanceof CommanderError ? usageError(thrown) : toSignalboxError(thrown)
-  terminal.stderr.write(`error ${error.code}: ${error.message}\n`)
+  terminal.stderr.write(`error ${error.code}: ${indented(error.message, '')}\n`)
   const hint = hintFor(error, args)
   if (hint !== null) terminal.stderr.write(`${hint}\n`)
   if (args.includes('--json')) {

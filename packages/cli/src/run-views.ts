@@ -72,7 +72,7 @@ function activityText(activity: Activity, out: Output): string[] {
   const latency = activity.latency_ms === null ? '' : `  ${Math.round(activity.latency_ms)} ms`
   const ledger = activity.from_ledger === null ? '' : '  answered from the ledger'
   const lines = [
-    `  ${activity.kind.padEnd(5)} ${activity.name}${effect}  ${status}${activity.code === null ? '' : ` ${activity.code}`}${cost}${latency}${ledger}`,
+    `  ${activity.kind.padEnd(5)} ${printable(activity.name)}${effect}  ${status}${activity.code === null ? '' : ` ${activity.code}`}${cost}${latency}${ledger}`,
   ]
   const { decision, approval } = activity
   if (decision && (decision.verdict !== 'allow' || decision.reason_code !== 'PERMITTED'))
@@ -124,6 +124,7 @@ export function recordText(record: RecordView): string {
     return typeof value === 'string' ? ` ${printable(value)}` : ''
   }
   const ask = record.ask
-  const node = typeof ask === 'object' && ask !== null && 'node' in ask ? ` at ${String(ask.node)}` : name('node')
+  const node =
+    typeof ask === 'object' && ask !== null && 'node' in ask ? ` at ${printable(String(ask.node))}` : name('node')
   return `${String(record.seq).padStart(5)}  ${time(record.at)}  ${record.type}${name('name')}${name('status')}${name('answer')}${name('code')}${node}`
 }

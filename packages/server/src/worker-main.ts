@@ -1,5 +1,5 @@
 /** Entry of a worker process: opens the data folder with the project and advances runs until it is told to stop. */
-import { systemHost, toSignalboxError } from 'signalbox'
+import { type StreamItem, systemHost, toSignalboxError } from 'signalbox'
 import { compose } from './dev/compose.ts'
 import type { FromWorker, WorkerStart } from './dev/ipc.ts'
 import { loadProject } from './project.ts'
@@ -24,14 +24,29 @@ function troubleTeller(): (thrown: Error) => void {
   }
 }
 
+/** Deltas on their way to the server process; what does not fit is left out, and the gap shows in their offsets. */
+const MAX_ON_THE_WAY = 1_000
+
+/** Passes deltas on as long as the server process takes them: a busy one must not make this process grow. */
+function deltaTeller(): (item: StreamItem) => void {
+  let onTheWay = 0
+  return (item) => {
+    if (item.kind === 'record' || !process.connected) return
+    if (item.kind === 'delta' && onTheWay >= MAX_ON_THE_WAY) return
+    onTheWay += 1
+    const message: FromWorker = { type: 'delta', item }
+    process.send?.(message, () => {
+      onTheWay -= 1
+    })
+  }
+}
+
 async function main(): Promise<void> {
   // Written by the server process for exactly this entry.
   const start = JSON.parse(process.argv[2] ?? '') as WorkerStart
   const project = await loadProject(start.configPath)
   const composed = await compose(project, start.dataDir, systemHost, process.env)
-  composed.signalbox.onItem((item) => {
-    if (item.kind !== 'record') tell({ type: 'delta', item })
-  })
+  composed.signalbox.onItem(deltaTeller())
   const handle = composed.signalbox.work({
     worker: start.name,
     concurrency: start.concurrency,
