@@ -72,11 +72,7 @@ function fit(text: string, width: number, right: boolean): string {
 
 /** Text without control and invisible characters, so that untrusted text cannot move the cursor, change colours or hide. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\u{e0000}-\u{e007f}]/gu,
-    '·',
-  )
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '·')
 }
 
 /** Text that keeps its lines, each indented and made printable. */
