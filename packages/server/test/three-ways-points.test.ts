@@ -203,6 +203,8 @@ describe.each(WAYS)('rules at the points, %s', (way) => {
     const trace = await play(way, { policy: forbids('post_tool_call', 'refunds-1') })
     expect(found(trace, 'refunds-1')).toEqual([])
     expect([trace.result.status, trace.sent]).toEqual(['completed', BOTH])
+    // The agent is told that it happened, and why it sees nothing of it.
+    expect(trace.places.contents).toContain('{"status":"succeeded","reason_code":"NOT_HERE"}')
     const refund = trace.records.find(
       (record) => record.type === 'activity.outcome' && record.name === 'payments.refund',
     )

@@ -176,10 +176,15 @@ function terminalResult(call: AnswerCall, result: AskResult | undefined, cut: bo
   if (cut) return failed('MODEL_OUTPUT_INVALID', 'the answer was cut at the output limit; nothing was done')
   if (!call.input.valid) return failed('TOOL_INPUT_INVALID', 'the arguments are not a JSON object')
   if (!result) throw new SignalboxError('INTERNAL', 'the batch answered fewer calls than it was asked')
-  if (result.status === 'succeeded') return { ok: true, value: result.output }
+  if (result.status === 'succeeded') return { ok: true, value: shownOutput(result) }
   if (result.status === 'denied') return { ok: false, value: { error: 'POLICY_DENIED', reason_code: result.code } }
   if (result.status === 'refused') return failed('BUDGET_EXHAUSTED', result.reason)
   return failed(result.code, result.reason)
+}
+
+/** What happened without a result that may be shown (withheld by policy, confirmed by a person) says so, with its code. */
+function shownOutput({ output, code }: AskResult): JsonValue {
+  return output === null && code !== '' ? { status: 'succeeded', reason_code: code } : output
 }
 
 function failed(error: string, reason: string): TerminalResult {
