@@ -8,7 +8,7 @@ import type { Ask, EffectIdentity, Ended } from './ask.ts'
 import { freshRead } from './child.ts'
 import { callTool } from './execute.ts'
 import { fault } from './fault.ts'
-import { guardSend } from './outlet.ts'
+import { guardSend, refusedToSend } from './outlet.ts'
 import { recordOutcome } from './outcome.ts'
 import { askPerson } from './question.ts'
 
@@ -169,9 +169,27 @@ async function decideByPerson(ask: Ask): Promise<Resolution> {
   return { kind: 'repeat', by: 'person' }
 }
 
+/** How long to wait before a kill switch is looked at again. */
+const SWITCH_MS = 5_000
+
+/** While a kill switch stands against the send, nothing is recorded and nothing goes on. */
+async function untilSendable(ask: Ask): Promise<void> {
+  for (;;) {
+    try {
+      // The deadline of the first send does not bind a repeat, which gets one of its own.
+      await guardSend(ask, true)
+      return
+    } catch (thrown) {
+      if (!refusedToSend(thrown) || ask.run.dead) throw thrown
+      await ask.run.waits.wait('settle', ask.ref.key, ask.run.env.host.now() + SWITCH_MS)
+    }
+  }
+}
+
 /** Sends the effect again: a new intent for the same identity, which costs nothing more. */
 async function repeat(ask: Ask): Promise<Ended> {
   const { run } = ask
+  await untilSendable(ask)
   const before = lastIntent(ask)
   const seconds = ask.tool?.timeoutSeconds ?? 30
   const record = run.append(
