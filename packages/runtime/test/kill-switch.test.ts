@@ -46,7 +46,7 @@ async function until(met: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe('kill switch', () => {
-  it('ENG-090: while it stands against a repeat, nothing is sent and nothing is recorded; lifted, the repeat goes out once', async () => {
+  it('ENG-036: while it stands against a repeat, nothing is sent and nothing is recorded; lifted, the repeat goes out once', async () => {
     const bank = await forgetfulBank()
     const host = quickHost()
     const pay = tool({

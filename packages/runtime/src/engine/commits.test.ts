@@ -8,6 +8,7 @@ import { memoryStore } from '../stores/index.ts'
 import { type BenchBox, benchSet, WIDE_BUDGET } from '../testing/bench-box.ts'
 import { oneNode, payTool, readTool } from '../testing/engine-kit.ts'
 import { type FaultPlan, faultStore } from '../testing/fault-store.ts'
+import { storeWith } from '../testing/store-with.ts'
 import { scriptedModel } from '../testing/scripted-model.ts'
 
 const set = benchSet()
@@ -24,19 +25,7 @@ function counted(): { store: Store; commits: (readonly string[])[] } {
       if (result[i]?.status === 'committed') commits.push(one.records.map((record) => record.type))
     return result
   }
-  return { commits, store: over(inner, { commit }) }
-}
-
-/** A store with some of its methods replaced. */
-function over(inner: Store, changes: Partial<Store>): Store {
-  return new Proxy(inner, {
-    get: (target, name) => {
-      const own = changes[name as keyof Store]
-      if (own !== undefined) return own
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
+  return { commits, store: storeWith(inner, { commit }) }
 }
 
 describe('flushes', () => {
