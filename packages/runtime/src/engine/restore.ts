@@ -9,7 +9,7 @@ import { describeDifference } from '../orchestration/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
 import type { Env } from './env.ts'
-import type { LiveRun } from './live-run.ts'
+import { type LiveRun, Unloaded } from './live-run.ts'
 import { claimAlone, loadFold, readBranches, readStarted } from './load.ts'
 
 /** Checkpoints and save points of a run, oldest first, each with the effects that were recorded after it. */
@@ -74,8 +74,25 @@ export async function restoreRun(
   run.fold.checkpoint = { ...run.fold.checkpoint, superstep: target.superstep }
   run.with({ code: null })
   await settleRequests(env, row, run, target)
-  if (!(await run.release(env.host.now()))) run.unload()
+  await handOver(env, run)
   env.hub.wakeWorkers()
+}
+
+/** Stores the branch and gives the run to whoever claims it. Answers to the branch that is left answer nothing any more. */
+async function handOver(env: Env, run: LiveRun): Promise<void> {
+  try {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      for (const item of await env.store.inbox(run.tenant, run.runId)) {
+        if (!run.seenInbox.has(item.row)) run.with({ consumed: item.row })
+        run.seenInbox.add(item.row)
+      }
+      if (await run.release(env.host.now())) return
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Unloaded)) throw thrown
+  }
+  run.unload()
+  throw new SignalboxError('CONFLICT', `run \`${run.runId}\` was not restored: others act on it now; try again`)
 }
 
 async function restoreTarget(

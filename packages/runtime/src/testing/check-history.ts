@@ -12,14 +12,8 @@ import { onTimeline, timelineRanges } from '../reliability/timeline.ts'
  * (invariant 3), and the row equal to what the records tell. Throws with the record at fault.
  */
 export async function checkHistory(store: Store, row: RunRow): Promise<void> {
+  await verifyHistory(store, row)
   const stored = await store.records(row.tenant, row.runId)
-  let prev = CHAIN_START
-  for (const [i, one] of stored.entries()) {
-    const record = decodeRecord(one)
-    if (one.seq !== i + 1 || record.seq !== one.seq) throw fault(record, 'has a gap before it')
-    if (record.prev !== prev || one.hash !== sha256Hex(one.body)) throw fault(record, 'breaks the chain')
-    prev = one.hash
-  }
   const records = stored.map(decodeRecord)
   let before: RunFold | null = null
   for (let head = 1; head <= records.length; head++) {
@@ -29,7 +23,21 @@ export async function checkHistory(store: Store, row: RunRow): Promise<void> {
   }
   if (!before) throw new Error(`run ${row.runId} has no records`)
   if (before.status !== row.status) throw new Error(`row says ${row.status}, records say ${before.status}`)
-  if (before.lastSeq !== row.seq || prev !== row.head) throw new Error(`row ${row.runId} is not at its head`)
+  if (before.lastSeq !== row.seq || stored.at(-1)?.hash !== row.head)
+    throw new Error(`row ${row.runId} is not at its head`)
+}
+
+/** Checks sequences and chain by the stored bytes alone; gives the last sequence (invariant 9). */
+export async function verifyHistory(store: Store, row: RunRow): Promise<number> {
+  let prev = CHAIN_START
+  const stored = await store.records(row.tenant, row.runId)
+  for (const [i, one] of stored.entries()) {
+    const record = decodeRecord(one)
+    if (one.seq !== i + 1 || record.seq !== one.seq) throw fault(record, 'has a gap before it')
+    if (record.prev !== prev || one.hash !== sha256Hex(one.body)) throw fault(record, 'breaks the chain')
+    prev = one.hash
+  }
+  return stored.length
 }
 
 /** The fold of the timeline that ends at a record. */
