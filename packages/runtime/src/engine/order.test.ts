@@ -1,8 +1,7 @@
-import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { appended, workflow } from '../orchestration/index.ts'
-import { WIDE_BUDGET } from '../testing/bench-box.ts'
+import { benchSet, WIDE_BUDGET } from '../testing/bench-box.ts'
 import { readTool } from '../testing/engine-kit.ts'
 
 const set = benchSet()

@@ -1,10 +1,9 @@
-import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { agent } from '../agents/index.ts'
 import { appended, owned, workflow } from '../orchestration/index.ts'
 import { clerkModel } from '../testing/agent-kit.ts'
-import { PAUL, WIDE_BUDGET } from '../testing/bench-box.ts'
+import { benchSet, PAUL, WIDE_BUDGET } from '../testing/bench-box.ts'
 import { approvalPolicy, oneNode, payTool, type PayTool } from '../testing/engine-kit.ts'
 
 const set = benchSet()

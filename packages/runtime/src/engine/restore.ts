@@ -12,6 +12,9 @@ import type { Env } from './env.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { claimAlone, loadFold, readBranches, readStarted } from './load.ts'
 
+/** How often rows that arrive meanwhile are read before the restore gives way. */
+const MAX_TRIES = 5
+
 /** Checkpoints and save points of a run, oldest first, each with the effects that were recorded after it. */
 export async function restorePoints(env: Env, row: RunRow): Promise<readonly RestorePoint[]> {
   const stored = await env.store.records(row.tenant, row.runId, {

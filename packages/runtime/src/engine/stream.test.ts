@@ -1,5 +1,5 @@
-import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { benchSet } from '../testing/bench-box.ts'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { RunRecord } from '../contracts/records.ts'
 import { clerkFlow, clerkModel } from '../testing/agent-kit.ts'
 import { KIT_TOOLS, payTool, readTool } from '../testing/engine-kit.ts'
