@@ -1,4 +1,4 @@
-import type { Client, EndpointOutput, Me, RunStatusView } from '@signalbox/protocol'
+import type { Client, Me, RunStatusView } from '@signalbox/protocol'
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useSession } from './session.tsx'
 
@@ -152,6 +152,3 @@ export function useChange<V>(change: (client: Client, input: V) => Promise<unkno
       ),
   })
 }
-
-/** One page of runs. */
-export type RunPage = EndpointOutput<'listRuns'>

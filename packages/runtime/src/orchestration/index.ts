@@ -1,16 +1,9 @@
 export { workflow } from './builder.ts'
 export { toDot, toMermaid } from './diagram.ts'
 export { appended, owned, port, reduced } from './fields.ts'
-export {
-  type Addressed,
-  type FieldWrite,
-  type Finished,
-  inDeliveryOrder,
-  numberDeliveries,
-  type Sent,
-} from './order.ts'
+export { type Finished, inDeliveryOrder, numberDeliveries } from './order.ts'
 export { REJECTION as Rejection } from './rejection.ts'
-export { type Delivery, type Drop, type Routed, route, routeStart } from './route.ts'
-export { describeDifference, type Describable, type Signed, sign } from './signature.ts'
-export { type Applied, applyWrites, type Merged, mergeWrites } from './state.ts'
+export { type Delivery, type Drop, route, routeStart } from './route.ts'
+export { describeDifference } from './signature.ts'
+export { applyWrites, mergeWrites } from './state.ts'
 export type * from './types.ts'

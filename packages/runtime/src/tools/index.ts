@@ -1,5 +1,5 @@
-export { type GuardedFetchOptions, guardedFetch, type SendEnd, type SendEvent } from './fetch.ts'
+export { type GuardedFetchOptions, guardedFetch } from './fetch.ts'
 export { mediatedModels } from './mediated.ts'
-export { type Place, runIn } from './place.ts'
+export { runIn } from './place.ts'
 export { ToolFailure, tool } from './tool.ts'
-export { type OutsideCall, outsideWatch } from './watch.ts'
+export { outsideWatch } from './watch.ts'

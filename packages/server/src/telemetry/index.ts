@@ -1,2 +1,1 @@
-export { startTelemetry, type TelemetryHandle, type TelemetryOptions } from './exporter.ts'
-export { type Environment, telemetrySettings } from './settings.ts'
+export { startTelemetry } from './exporter.ts'

@@ -1,4 +1,4 @@
-import { type BudgetBar, ENDED, type RestorePointView, type RunSummary } from '@signalbox/protocol'
+import type { BudgetBar, RestorePointView, RunSummary } from '@signalbox/protocol'
 import {
   type BudgetLimits,
   ERROR_TABLE,
@@ -136,9 +136,4 @@ function waitingFor(row: RunRow, open: readonly PersonRequestRow[]): string {
 function titleOf(code: string | null): string {
   if (code === null) return 'no reason is on record'
   return isErrorCode(code) ? `${code}, ${ERROR_TABLE[code].title.toLowerCase()}` : code
-}
-
-/** True when the run is over. */
-export function isEnded(row: RunRow): boolean {
-  return ENDED.includes(row.status)
 }
