@@ -156,7 +156,9 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     if (run.halt?.kind === 'stop' && openEffects(run).length === 0) return
     if (run.halt?.kind === 'stop') announceStop(run, run.halt)
     await drainInbox(run)
-    if (!run.isIdle) continue
+    // A cancellation that was just read wakes nobody who waits for a question: it must not be lost with the memory.
+    const mustStop = run.halt?.kind === 'stop' && run.fold.status !== 'stopping'
+    if (!run.isIdle || mustStop) continue
     if (run.responses.length > 0) {
       // A port was answered: its message travels after this superstep, so the run stays here until the others are done.
       await run.whenBusy()
