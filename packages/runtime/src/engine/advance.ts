@@ -148,7 +148,7 @@ async function passInput(run: LiveRun): Promise<boolean> {
  */
 async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): Promise<void> {
   for (;;) {
-    await run.whenIdle()
+    await run.activity.whenQuiet()
     if (run.dead) throw new Unloaded()
     if (isOver()) return
     if (run.halt?.kind === 'park') return
@@ -158,10 +158,11 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     await drainInbox(run)
     // A cancellation that was just read wakes nobody who waits for a question: it must not be lost with the memory.
     const mustStop = run.halt?.kind === 'stop' && run.fold.status !== 'stopping'
-    if (!run.isIdle || mustStop) continue
+    if (!run.activity.isQuiet || mustStop) continue
     if (run.responses.length > 0) {
       // A port was answered: its message travels after this superstep, so the run stays here until the others are done.
-      await run.whenBusy()
+      if (run.draining) run.unload()
+      await run.activity.whenBusy()
       continue
     }
     const { on, wakeAt, wakeAtIso } = run.waits.list()

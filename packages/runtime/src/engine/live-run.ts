@@ -18,6 +18,7 @@ import type { BudgetLedger } from '../policy/index.ts'
 import { encodeRecord } from '../reliability/chain.ts'
 import { foldRecord, type RunFold } from '../reliability/fold.ts'
 import { isCheckpoint, type Range } from '../reliability/timeline.ts'
+import { Activity } from './activity.ts'
 import type { Committing } from './committer.ts'
 import type { Contents } from './contents.ts'
 import type { Env } from './env.ts'
@@ -71,6 +72,8 @@ export class LiveRun implements Committing {
   readonly budget: BudgetLedger
   /** Aborts reads, models and tools: cancel, lost lease, run time limit. */
   readonly abort = new AbortController()
+  /** What is going on, and for how long: the run loop watches it. */
+  readonly activity: Activity
   /** Idempotency keys of effects that ended since the last checkpoint. */
   effectKeys: string[] = []
   /** Wall time until which this worker holds the run. */
@@ -108,13 +111,6 @@ export class LiveRun implements Committing {
     readonly resolve: (released: boolean) => void
     readonly reject: (why: Unloaded) => void
   } | null = null
-  private readonly activeBefore: number
-  private readonly activeSince: number
-  private pausedMs = 0
-  private pausedAt: number | null = null
-  private busyListener: (() => void) | null = null
-  private busy = 0
-  private idleListener: (() => void) | null = null
 
   readonly env: Env
   readonly row: RunRow
@@ -153,15 +149,13 @@ export class LiveRun implements Committing {
     this.committedSeq = row.seq
     this.head = row.head
     this.code = row.code
-    this.activeBefore = fold.activeMs
-    this.activeSince = env.host.monotonicMs()
+    this.activity = new Activity(env.host, fold.activeMs)
     this.waits = new Waits(this)
   }
 
   /** Active runtime so far in milliseconds: waiting and downtime do not count (invariant 6). */
   activeMs(): number {
-    const now = this.pausedAt ?? this.env.host.monotonicMs()
-    return Math.round(this.activeBefore + now - this.activeSince - this.pausedMs)
+    return this.activity.activeMs
   }
 
   /** The lease is being given up with the next commit. */
@@ -348,57 +342,22 @@ export class LiveRun implements Committing {
     for (const waiter of waiting) waiter.reject(new Unloaded())
     this.releaseWaiter?.reject(new Unloaded())
     this.releaseWaiter = null
-    this.idleListener?.()
-    this.busyListener?.()
+    this.activity.end()
   }
 
   /** Something is going on: handler code, a stage of the door, a call. Paired with `leave`. */
   enter(): void {
-    this.busy += 1
-    this.busyListener?.()
+    this.activity.enter()
   }
 
   leave(): void {
-    this.busy -= 1
-    if (this.busy === 0) this.idleListener?.()
+    this.activity.leave()
   }
 
-  /** Waits in memory until something goes on again; this is not active time. Only where leaving memory would lose something. */
-  async whenBusy(): Promise<void> {
-    if (this.draining) this.unload()
-    if (this.busy > 0 || this.dead) return
-    const since = this.env.host.monotonicMs()
-    this.pausedAt = since
-    await new Promise<void>((resolve) => {
-      this.busyListener = resolve
-    })
-    this.busyListener = null
-    this.pausedAt = null
-    this.pausedMs += this.env.host.monotonicMs() - since
-  }
-
-  /** The worker stops: the run leaves at the next barrier, and at once when it only waits here. */
+  /** The worker stops: the run leaves at the next barrier, and at once when it only rests here. */
   drain(): void {
     this.draining = true
-    if (this.busyListener) this.unload()
-  }
-
-  /** True when nothing is going on in memory. */
-  get isIdle(): boolean {
-    return this.busy === 0
-  }
-
-  /** Resolves when nothing is going on: all lanes are done or wait for somebody. */
-  whenIdle(): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (this.busy > 0 && !this.dead) return
-        this.idleListener = null
-        resolve()
-      }
-      this.idleListener = check
-      check()
-    })
+    if (this.activity.rests) this.unload()
   }
 
   /** The person's question is closed: its row says so with the next commit. */
