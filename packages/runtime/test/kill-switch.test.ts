@@ -18,13 +18,16 @@ const ana: Principal = { id: 'user:ana', kind: 'user', tenant: 'acme', roles: ['
 const olga: Principal = { id: 'user:olga', kind: 'user', tenant: 'acme', roles: ['operator'] }
 const budget = { maxTurns: 1, maxToolCalls: 5, maxRuntimeSeconds: 60, maxTokens: 1, maxCostUsd: '1' }
 
-/** Timers fire at once; time still passes only by `ahead`, so waits look again often. */
+/** The tool's own time limit; a timer of exactly this length is left as it is. */
+const TIMEOUT_SECONDS = 30
+
+/** Other timers fire at once; time passes by `ahead`, so waits look again often. */
 function quickHost(): Host & { ahead: number } {
   const host = {
     ...systemHost,
     ahead: 0,
     now: () => systemHost.now() + host.ahead,
-    after: (ms: number, fn: () => void) => systemHost.after(Math.min(ms, 10), fn),
+    after: (ms: number, fn: () => void) => systemHost.after(ms === TIMEOUT_SECONDS * 1_000 ? ms : Math.min(ms, 10), fn),
   }
   return host
 }
@@ -57,7 +60,7 @@ describe('kill switch', () => {
       output: z.object({}),
       hosts: [`127.0.0.1:${bank.port}`],
       repeat: 'same_key_is_harmless',
-      timeoutSeconds: 1,
+      timeoutSeconds: TIMEOUT_SECONDS,
       settleAfterSeconds: 1,
       execute: async (_args, ctx) => {
         await ctx.fetch(`http://127.0.0.1:${bank.port}/pay`, { method: 'POST', body: '{}' })
@@ -100,7 +103,7 @@ describe('kill switch', () => {
       mode: 'stop_now',
       reason: 'looking into it',
     })
-    host.ahead = 10_000
+    host.ahead = 40_000
     const settled = async (): Promise<number> => {
       let before = -1
       for (;;) {
