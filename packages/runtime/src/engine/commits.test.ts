@@ -1,10 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { agent } from '../agents/index.ts'
+import { sleep, systemHost } from '../base/host.ts'
 import { SignalboxError } from '../base/errors.ts'
 import type { RunCommit, Store } from '../contracts/store.ts'
 import { workflow } from '../orchestration/index.ts'
-import { memoryStore } from '../stores/index.ts'
+import { memoryStore, openSqliteStore } from '../stores/index.ts'
 import { type BenchBox, benchSet, WIDE_BUDGET } from '../testing/bench-box.ts'
 import { oneNode, payTool, readTool } from '../testing/engine-kit.ts'
 import { type FaultPlan, faultStore } from '../testing/fault-store.ts'
@@ -100,7 +104,13 @@ describe('flushes', () => {
       },
       { tools: [pay, read] },
     )
-    const one = box({ workflows: [flow] })
+    // Each commit takes longer than the way to the target.
+    const inner = memoryStore()
+    const commit: Store['commit'] = async (commits) => {
+      await sleep(systemHost, 40)
+      return inner.commit(commits)
+    }
+    const one = box({ workflows: [flow], store: storeWith(inner, { commit }) })
     let atSend: string[] = []
     let runId = ''
     outside.onPayment(async () => {
@@ -210,14 +220,16 @@ describe('commits', () => {
     }
   })
 
-  it('ENG-016: two workers on one store run every run once', async () => {
+  it.each(['in memory', 'on one file'])('ENG-016: two workers on one store %s run every run once', async (where) => {
     const outside = await bank()
     const pay = payTool(outside)
     const flow = oneNode(async (input, ctx) => (await ctx.call(pay, { to: String(input), amount: 1 })).status, {
       tools: [pay],
     })
-    const one = box({ workflows: [flow] })
-    const two = one.another()
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-engine-'))
+    const open = () => openSqliteStore({ path: join(folder, 'runs.db'), host: systemHost })
+    const one = box({ workflows: [flow], ...(where === 'in memory' ? {} : { store: await open() }) })
+    const two = one.another(where === 'in memory' ? {} : { store: await open() })
     one.work({ concurrency: 3 })
     two.work({ concurrency: 3 })
     const runs = await Promise.all(Array.from({ length: 20 }, (_, n) => one.start('one', `n${n}`)))
@@ -226,6 +238,9 @@ describe('commits', () => {
     expect(outside.booked.map((booking) => booking.to).sort()).toEqual(runs.map((_, n) => `n${n}`).sort())
     const workers = await Promise.all(runs.map(async (runId) => (await one.of(runId, 'segment.started'))[0]?.worker))
     expect(new Set(workers).size).toBe(2)
+    await set.close()
+    if (where !== 'in memory') await two.sb.close()
+    rmSync(folder, { recursive: true, force: true })
   })
 })
 

@@ -4,7 +4,8 @@ import type { JsonValue } from '../base/json.ts'
 import type { Tool } from '../contracts/tool.ts'
 import { BenchBox, benchSet } from '../testing/bench-box.ts'
 import { storePrefix } from '../testing/store-prefix.ts'
-import { oneNode, type OnlyCtx, readTool } from '../testing/engine-kit.ts'
+import { clerkFlow, clerkModel } from '../testing/agent-kit.ts'
+import { approvalPolicy, lookUp, oneNode, type OnlyCtx, payTool, readTool } from '../testing/engine-kit.ts'
 
 const set = benchSet()
 const { box } = set
@@ -124,6 +125,45 @@ describe('replay', () => {
       expect((await taken.ended(result.runId)).output).toEqual([2, 4, 6, 8])
     }
   })
+
+  it('ENG-006: an agent with an approval and effects ends the same from every prefix; what has an intent is not sent again', async () => {
+    const turns = [
+      [
+        { tool: 'get.one', args: { n: 1 } },
+        { tool: 'pay.send', args: { to: 'bob', amount: 1 } },
+      ],
+      [{ tool: 'pay.send', args: { to: 'eve', amount: 2 } }],
+    ]
+    const outside = await set.bank()
+    const flow = clerkFlow([payTool(outside, { found: lookUp(outside) }), readTool((n) => n)])
+    const first = box({ workflows: [flow], models: [clerkModel(turns).model], policy: approvalPolicy() })
+    first.work()
+    const runId = await first.start('clerks', 'go')
+    const finish = (one: BenchBox) =>
+      one.settle(async () => {
+        if ((await one.open()).length > 0) await one.decide('approved')
+        return (await one.row(runId)).status === 'completed' ? true : null
+      }, 'the end')
+    await finish(first)
+    const { output } = await first.ended(runId)
+    const records = await first.records(runId)
+    for (let k = 1; k <= records.length; k++) {
+      const intents = records.slice(0, k).filter((record) => record.type === 'activity.intent')
+      const sent = intents.filter((intent) => intent.proposal.effect !== 'none').length
+      const before = outside.booked.length
+      const taken = box({
+        workflows: [flow],
+        models: [clerkModel(turns).model],
+        policy: approvalPolicy(),
+        store: await storePrefix(first.store, runId, k),
+      })
+      taken.work()
+      await finish(taken)
+      expect((await taken.ended(runId)).output).toEqual(output)
+      expect(outside.booked.length - before).toBe(2 - sent)
+      await taken.family()
+    }
+  }, 120_000)
 
   it.each([
     ['asks with another argument', async (ctx: OnlyCtx, read: Tool<{ n: number }, number>) => ctx.call(read, { n: 9 })],

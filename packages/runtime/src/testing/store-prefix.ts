@@ -1,5 +1,5 @@
 import type { RunRecord } from '../contracts/records.ts'
-import type { EffectRow, Store } from '../contracts/store.ts'
+import type { EffectRow, PersonRequestRow, Store } from '../contracts/store.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { memoryStore } from '../stores/index.ts'
 import { ANA } from './bench-box.ts'
@@ -54,7 +54,7 @@ export async function storePrefix(from: Store, runId: string, length: number): P
       release: false,
       consumed: [],
       effects: claimed.map((effect) => ({ kind: 'claim' as const, row: effect })),
-      requests: requests.filter((request) => request.seq <= length).map((request) => ({ ...request, state: 'open' })),
+      requests: requests.filter((request) => request.seq <= length).map((request) => requestAt(request, records)),
       closed: [],
     },
   ])
@@ -65,6 +65,12 @@ export async function storePrefix(from: Store, runId: string, length: number): P
     checkpointSeq: fold.checkpointSeq,
   })
   return store
+}
+
+/** A request as it stood: open until the record of its answer. */
+function requestAt(request: PersonRequestRow, records: readonly RunRecord[]): PersonRequestRow {
+  const answered = records.some((record) => record.type === 'approval.decided' && record.approval_id === request.id)
+  return answered ? request : { ...request, state: 'open', decidedBy: null, decidedAt: null }
 }
 
 function claimAt(effect: EffectRow, records: readonly RunRecord[]): EffectRow {
