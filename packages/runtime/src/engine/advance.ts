@@ -23,13 +23,16 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
     startSegment(run, worker, why)
     restoreHalt(run)
     let state: OpenState | null = null
+    // While the run goes on, its worker drains the inbox beside it; here it is read before anything is decided upon it.
+    let look = true
     for (;;) {
-      await drainInbox(run)
+      if (look || run.draining || run.halt || rests(run)) await drainInbox(run)
+      look = false
       if (run.halt) {
         await settleHalt(run, worker)
         continue
       }
-      if (isEnded(run.fold.status) || run.fold.status === 'parked') {
+      if (rests(run)) {
         if (await run.release(null)) return
         continue
       }
@@ -50,8 +53,10 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
           reason: { kind: 'supersteps', code: 'SUPERSTEP_LIMIT', subject: String(superstep) },
           by: null,
         })
-      } else if (requests.length > 0) await waitForRequests(run, worker)
-      else complete(run)
+      } else if (requests.length > 0) {
+        await waitForRequests(run, worker)
+        look = true
+      } else complete(run)
     }
   } catch (thrown) {
     await lastResort(run, thrown)
@@ -59,6 +64,11 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
     stopTimer()
     run.unload()
   }
+}
+
+/** Nothing goes on any more, but what a person may order. */
+function rests(run: LiveRun): boolean {
+  return isEnded(run.fold.status) || run.fold.status === 'parked'
 }
 
 function startSegment(run: LiveRun, worker: string, why: SegmentStarted['why']): void {
