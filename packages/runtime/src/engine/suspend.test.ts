@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { sleep, systemHost } from '../base/host.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import type { InboxItem } from '../contracts/store.ts'
 import { port, workflow } from '../orchestration/index.ts'
@@ -89,6 +90,8 @@ describe('a run that waits', () => {
           // The worker that holds the run reads its inbox while its release is under way.
           await new Promise((resolve) => setTimeout(resolve, 15))
         }
+        // Every commit after that takes longer than the way to the target.
+        if (!late) await sleep(systemHost, 40)
         const results = await inner.commit(commits)
         refusals.push(...results.map((result) => result.status))
         return results

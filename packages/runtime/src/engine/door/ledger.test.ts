@@ -325,4 +325,47 @@ describe('a restore', () => {
     await one.answer('happened')
     await one.ended(runId)
   })
+
+  it('ENG-053: leaves an equal call of a later superstep an effect of its own, though an earlier one was answered from the ledger', async () => {
+    const outside = await bank()
+    const pay = payTool(outside)
+    let later: readonly Payment[] = []
+    const pays = (calls: () => readonly Payment[]) => ({
+      input: z.number(),
+      output: z.number(),
+      run: async (n: number, ctx: { call: (tool: PayTool, args: Payment) => Promise<unknown> }) => {
+        for (const each of calls()) await ctx.call(pay, each)
+        return n
+      },
+    })
+    const flow = workflow({
+      name: 'later',
+      version: '1.0.0',
+      input: z.number(),
+      output: z.number(),
+      budget: WIDE_BUDGET,
+      state: {},
+      tools: [pay],
+    })
+      .node(
+        'first',
+        pays(() => [bob]),
+      )
+      .node(
+        'second',
+        pays(() => later),
+      )
+      .start('first')
+      .edge('first', 'second')
+      .output('second')
+      .build()
+    const one = box({ workflows: [flow] })
+    one.work()
+    const { runId } = await one.run('later', 1)
+    expect(outside.booked).toHaveLength(1)
+    later = [bob]
+    await one.sb.runs.restore({ runId, seq: 1, by: PAUL, reason: 'with a second payment' })
+    await one.settle(async () => ((await one.row(runId)).status === 'completed' ? true : null), 'the end')
+    expect(outside.booked.map((booking) => booking.to)).toEqual(['bob', 'bob'])
+  })
 })
