@@ -75,6 +75,49 @@ describe('a run that waits', () => {
     expect((await one.row(runId)).seq).toBe(seq)
   })
 
+  it('ENG-091: a handle kept from an earlier superstep reaches nothing while the run goes on', async () => {
+    const outside = await bank()
+    const pay = payTool(outside)
+    const read = readTool((n) => n)
+    let misuse: () => void = () => undefined
+    const flow = workflow({
+      name: 'kept',
+      version: '1.0.0',
+      input: z.number(),
+      output: z.number(),
+      budget: WIDE_BUDGET,
+      state: {},
+      tools: [pay, read],
+    })
+      .node('first', {
+        input: z.number(),
+        output: z.number(),
+        run: (n, ctx) => {
+          misuse = () => void ctx.call(pay, { to: 'bob', amount: n })
+          return n
+        },
+      })
+      .node('second', {
+        input: z.number(),
+        output: z.number(),
+        run: async (n, ctx) => {
+          misuse()
+          for (let k = 0; k < 5; k++) await ctx.call(read, { n: k })
+          return n
+        },
+      })
+      .start('first')
+      .edge('first', 'second')
+      .output('second')
+      .build()
+    const one = box({ workflows: [flow] })
+    one.work()
+    const { status, runId } = await one.run('kept', 1)
+    expect(status).toBe('completed')
+    expect(outside.requests).toEqual([])
+    expect((await one.of(runId, 'activity.intent')).every((intent) => intent.proposal.effect === 'none')).toBe(true)
+  })
+
   it('ENG-092: what arrives at the moment of leaving keeps the run, and nothing is sent before its intent is durable', async () => {
     const outside = await bank()
     const pay = payTool(outside)

@@ -275,7 +275,8 @@ describe('between the intent and the send', () => {
         await one.host.advance(16_000)
       },
     })
-    one.work()
+    // No room for a second run: this worker cannot take the run over from itself.
+    one.work({ concurrency: 1 })
     const runId = await one.start('one', null)
     await one.until(async () => ((await one.of(runId, 'activity.outcome')).length > 0 ? true : null), 'an outcome')
     expect(outside.requests).toEqual([])
