@@ -7,7 +7,7 @@ import { keyVault, openSqliteStore } from '../stores/index.ts'
 import { verifyHistory } from '../testing/check-history.ts'
 import { clerkFlow, clerkModel } from '../testing/agent-kit.ts'
 import { benchSet, PAUL } from '../testing/bench-box.ts'
-import { KIT_TOOLS, payTool, readTool } from '../testing/engine-kit.ts'
+import { approvalPolicy, KIT_TOOLS, payTool, readTool } from '../testing/engine-kit.ts'
 import { needsApproval, scriptedPolicy } from '../testing/scripted-policy.ts'
 
 const set = benchSet()
@@ -65,5 +65,42 @@ describe('content', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
+  })
+
+  it('ENG-176: a waiting run whose subject was erased can be cancelled, and parks when it is told to go on', async () => {
+    const outside = await bank()
+    const call = { tool: 'pay.send', args: { to: 'bob', amount: 1 } }
+    const { model } = clerkModel([[call]], 'paid')
+    const one = box({
+      workflows: [clerkFlow([payTool(outside)])],
+      models: [model],
+      policy: approvalPolicy(),
+    })
+    one.work()
+    const cancelled = await one.start('clerks', 'pay bob')
+    const goesOn = await one.start('clerks', 'pay bob again')
+    for (const id of [cancelled, goesOn])
+      await one.until(async () => ((await one.row(id)).status === 'waiting' ? true : null), 'status waiting')
+    const vault = keyVault({ store: one.store, host: one.host, masterKey: new Uint8Array(32) })
+    for (const id of [cancelled, goesOn]) await vault.destroySubject('acme', (await one.row(id)).subject)
+    await one.kill()
+    // Another process: it has no key of theirs in memory.
+    const fresh = one.another()
+    fresh.work()
+    await fresh.sb.runs.cancel({ runId: cancelled, by: PAUL, reason: 'erased on request' })
+    const [open] = await fresh.sb.runs.requests({ tenant: 'acme', runId: goesOn, state: 'open', limit: 1 })
+    await fresh.sb.runs.decide({ approvalId: open?.id ?? '', answer: 'approved', by: PAUL, reason: 'fine', seen: null })
+    await fresh.until(
+      async () => ((await fresh.row(cancelled)).status === 'cancelled' ? true : null),
+      'status cancelled',
+    )
+    await fresh.until(async () => ((await fresh.row(goesOn)).status === 'parked' ? true : null), 'status parked')
+    const row = await fresh.row(goesOn)
+    expect(row).toMatchObject({ code: 'CONTENT_ERASED', leaseOwner: null })
+    for (const id of [cancelled, goesOn]) {
+      const now = await fresh.row(id)
+      expect(await verifyHistory(one.store, now)).toBe(now.seq)
+    }
+    expect(outside.requests).toEqual([])
   })
 })

@@ -1,3 +1,4 @@
+import { SignalboxError } from '../base/errors.ts'
 import type { ContentRef, Principal } from '../contracts/common.ts'
 import type { RecordBase, RunStopped, StopReason } from '../contracts/records.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
@@ -43,7 +44,14 @@ export function stop(
 
 /** Stands still until a person acts (invariant 2). */
 export function park(run: LiveRun, halt: Extract<Halt, { kind: 'park' }>): void {
-  run.append((put) => ({ type: 'run.parked' as const, code: halt.code, detail: put(halt.detail) }))
+  const parked = { type: 'run.parked' as const, code: halt.code }
+  try {
+    run.append((put) => ({ ...parked, detail: put(halt.detail) }))
+  } catch (thrown) {
+    // Nothing can be sealed any more when the subject's key was destroyed; the run parks all the same.
+    if (!(thrown instanceof SignalboxError && thrown.code === 'CONTENT_ERASED')) throw thrown
+    run.append({ ...parked, detail: null })
+  }
   run.with({ code: halt.code })
   run.halt = null
 }

@@ -4,6 +4,7 @@ import { OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
 import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
+import type { Sealer } from '../contracts/vault.ts'
 import { mayDecide } from '../policy/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { isEnded } from '../reliability/run-machine.ts'
@@ -246,12 +247,22 @@ async function post(
     slot: item.slot,
     by,
     body: JSON.stringify(item.body),
-    sealed: sealer.seal([item.text]).bytes,
+    sealed: sealedOrNothing(sealer, item.text),
     createdAt: env.host.now(),
   })
   if (result.status === 'slot_taken') throw alreadyDecided(item.slot ?? '', 'answered', result.by)
   if (result.status === 'no_run') throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${run.runId}\``)
   env.hub.wakeWorkers()
+}
+
+/** Where the subject was erased nothing can be sealed any more: the order counts, its words are not kept. */
+function sealedOrNothing(sealer: Sealer, text: string): Uint8Array | null {
+  try {
+    return sealer.seal([text]).bytes
+  } catch (thrown) {
+    if (thrown instanceof SignalboxError && thrown.code === 'CONTENT_ERASED') return null
+    throw thrown
+  }
 }
 
 function checkReason(reason: string): string {
