@@ -4,6 +4,7 @@ import { SignalboxError, toSignalboxError } from 'signalbox/errors'
 import { addDevCommand } from './commands-dev.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addRunCommands } from './commands-runs.ts'
+import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
 import type { Shell } from './context.ts'
 import { indented, type Terminal } from './output.ts'
@@ -35,6 +36,7 @@ function program(shell: Shell): Command {
   addRunCommands(root, shell)
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)
+  addStoreCommands(root, shell)
   for (const command of everyCommand(root)) {
     command
       .exitOverride()

@@ -22,6 +22,7 @@ export { appended, owned, port, Rejection, reduced, toDot, toMermaid, workflow }
 export { loadPrices } from './price-file.ts'
 export * from './stores/index.ts'
 export { ToolFailure, tool } from './tools/index.ts'
+export { backupSqlite, checkBackup } from './upkeep.ts'
 export { createSignalbox, RUNTIME_VERSION, type Signalbox, type SignalboxOptions } from './runtime.ts'
 export { DEFAULT_LIMITS, FAULT_POINTS, type EngineLimits, type FaultHook, type FaultPoint } from './engine/env.ts'
 export type { WorkerOptions } from './engine/worker.ts'

@@ -248,7 +248,8 @@ function prepareFile(db: DatabaseSync, path: string, unsafe: UnsafeOptions): voi
   db.exec('PRAGMA secure_delete = ON')
 }
 
-function checkFile(db: DatabaseSync, path: string): void {
+/** Throws STORE_CORRUPT for a database of another program and STORE_NEWER for a later format; changes nothing. */
+export function checkFile(db: DatabaseSync, path: string): void {
   const version = userVersion(db)
   const application = pragma(db, 'application_id')
   const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n
@@ -269,7 +270,8 @@ function userVersion(db: DatabaseSync): number {
   return Number(pragma(db, 'user_version'))
 }
 
-function pragma(db: DatabaseSync, text: string): unknown {
+/** The first value that a pragma answers. */
+export function pragma(db: DatabaseSync, text: string): unknown {
   const row = db.prepare(`PRAGMA ${text}`).get()
   return row === undefined ? undefined : Object.values(row)[0]
 }

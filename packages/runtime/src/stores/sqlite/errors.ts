@@ -73,8 +73,8 @@ export function storeError(thrown: unknown, path: string): SignalboxError {
 const READ_ONLY_REASONS: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'])
 const FULL_REASONS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
-/** The closed code and the fix for an error of the file system about the data folder. */
-export function folderError(thrown: unknown, folder: string): SignalboxError {
+/** The closed code and the fix for an error of the file system about the data folder, or about the folder that `what` says. */
+export function folderError(thrown: unknown, folder: string, what = 'data folder'): SignalboxError {
   const reason = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
   const details = { path: folder, reason }
   if (FULL_REASONS.has(reason)) {
@@ -84,9 +84,9 @@ export function folderError(thrown: unknown, folder: string): SignalboxError {
     })
   }
   if (READ_ONLY_REASONS.has(reason)) {
-    const sentence = `data folder \`${folder}\` cannot be written: make it a folder with write access for this user`
+    const sentence = `${what} \`${folder}\` cannot be written: make it a folder with write access for this user`
     return new SignalboxError('STORE_READ_ONLY', sentence, { cause: thrown, details })
   }
-  const sentence = `data folder \`${folder}\` cannot be used (${reason || 'unknown reason'}): give another path`
+  const sentence = `${what} \`${folder}\` cannot be used (${reason || 'unknown reason'}): give another path`
   return new SignalboxError('STORE_UNAVAILABLE', sentence, { cause: thrown, details })
 }
