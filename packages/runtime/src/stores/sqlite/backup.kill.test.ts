@@ -155,10 +155,12 @@ describe('a backup', () => {
   it('UPK-009: a vacuum on a full disk is STORE_FULL and changes nothing, where a small file system may be mounted', async () => {
     const disk = join(folder, 'disk')
     mkdirSync(disk)
-    if (!mounted(disk)) return
+    if (!mounted(disk, '1m')) return
     try {
       path = join(disk, 'signalbox.db')
       await (await filled(4)).close()
+      const room = 1_000_000 - statSync(path).size - 50_000
+      writeFileSync(join(disk, 'filler'), new Uint8Array(room))
       await expect(vacuumSqlite(path)).rejects.toMatchObject({ code: 'STORE_FULL' })
       expect(checkBackup(path)).toMatchObject({ runs: 1, records: 5, failedRuns: [] })
     } finally {
@@ -195,9 +197,9 @@ describe('a backup', () => {
   })
 })
 
-function mounted(disk: string): boolean {
+function mounted(disk: string, size = '256k'): boolean {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk], { stdio: 'ignore' })
     return true
   } catch {
     // Only an administrator may mount; the test above shows on any machine that nothing is left.
