@@ -9,20 +9,20 @@ const ASKED = `EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = runs.rid AND consum
 
 const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(', ')
 
-/** Parameters: now, signatures as a JSON list or null, limit. The three inner reads each use a partial index. */
+/** Signatures are a JSON list or null. The three inner reads each use a partial index. */
 const ELIGIBLE = `SELECT rid FROM runs WHERE rid IN (
     SELECT rid FROM runs WHERE runnable = 1
-    UNION SELECT rid FROM runs WHERE wake_at <= ?1
-    UNION SELECT rid FROM runs WHERE lease_until <= ?1)
-  AND (lease_until IS NULL OR lease_until <= ?1)
-  AND (?2 IS NULL OR signature IN (SELECT value FROM json_each(?2)))
+    UNION SELECT rid FROM runs WHERE wake_at <= $now
+    UNION SELECT rid FROM runs WHERE lease_until <= $now)
+  AND (lease_until IS NULL OR lease_until <= $now)
+  AND ($signatures IS NULL OR signature IN (SELECT value FROM json_each($signatures)))
   AND (status IN (${ACTIVE}) OR (runnable = 1 AND ${ASKED}))
-  ORDER BY rid LIMIT ?3`
+  ORDER BY rid LIMIT $limit`
 
-/** Parameters: now, signatures, tenant, run id, worker. */
-const ELIGIBLE_ONE = `SELECT rid FROM runs WHERE tenant = ?3 AND run_id = ?4
-  AND (lease_until IS NULL OR lease_until <= ?1 OR lease_owner = ?5)
-  AND (?2 IS NULL OR signature IN (SELECT value FROM json_each(?2)))`
+/** The same for one run, whether it is due or not. Parameters are named: not every version binds numbered ones by place. */
+const ELIGIBLE_ONE = `SELECT rid FROM runs WHERE tenant = $tenant AND run_id = $runId
+  AND (lease_until IS NULL OR lease_until <= $now OR lease_owner = $worker)
+  AND ($signatures IS NULL OR signature IN (SELECT value FROM json_each($signatures)))`
 
 const TAKE = `UPDATE runs SET epoch = epoch + 1, lease_owner = ?, lease_until = ?, runnable = ${ASKED} WHERE rid = ?
   RETURNING *`
@@ -31,8 +31,8 @@ function eligible(connection: Connection, request: ClaimRequest): number[] {
   const signatures = request.signatures === null ? null : JSON.stringify(request.signatures)
   const { only, now, limit, worker } = request
   const rows = only
-    ? connection.sql(ELIGIBLE_ONE).all(now, signatures, only.tenant, only.runId, worker)
-    : connection.sql(ELIGIBLE).all(now, signatures, limit)
+    ? connection.sql(ELIGIBLE_ONE).all({ now, signatures, tenant: only.tenant, runId: only.runId, worker })
+    : connection.sql(ELIGIBLE).all({ now, signatures, limit })
   return rows.slice(0, limit).map((row) => Number(row.rid))
 }
 
