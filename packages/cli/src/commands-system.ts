@@ -1,5 +1,8 @@
-import type { Audit, KillSwitchView } from '@signalbox/protocol'
+import { resolve } from 'node:path'
+import type { Audit, AuditAll, KillSwitchView } from '@signalbox/protocol'
+import { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from '@signalbox/server'
 import { Argument, type Command, Option } from 'commander'
+import { ERROR_TABLE } from 'signalbox/errors'
 import { intOption } from './ask.ts'
 import { type Shell, withClient, withShared } from './context.ts'
 import { who } from './format.ts'
@@ -14,24 +17,58 @@ export function addSystemCommands(program: Command, shell: Shell): void {
 function addAudit(program: Command, shell: Shell): void {
   const audit = program.command('audit').description('verify histories')
   withShared(audit.command('verify [run]'))
-    .description('verify one history, or all: chain, sequence, end, meaning; exit code 6 when something is wrong')
-    .action(async (id: string | undefined, _options: unknown, command: Command) => {
+    .description(
+      'verify one history, or all: chain, sequence, end, meaning, signed tree heads; exit code 6 when something is wrong',
+    )
+    .option('--heads <folder>', 'signed tree heads; also SIGNALBOX_TREE_HEADS_DIR; default: heads in the data folder')
+    .option('--public-key <file>', 'public key of the tree heads; default: audit.pub in the data folder')
+    .action(async (id: string | undefined, options: AuditOptions, command: Command) => {
       await withClient(command, shell, async ({ client, out }) => {
-        if (id !== undefined) {
-          const result = await client.audit({ params: { id } })
-          out.data(result)
-          out.text(auditText(result, out))
-          if (!result.ok) shell.setExitCode(6)
-          return
-        }
-        const all = await client.auditAll()
-        out.data(all)
-        for (const failed of all.failed) out.text(auditText(failed, out))
-        const sound = all.runs - all.failed.length
-        out.text(`${sound} of ${all.runs} histories verified, ${all.records} records`)
-        if (!all.ok) shell.setExitCode(6)
+        const heads = await checkTreeHeads(headsPlace(options, shell), id)
+        const result = id === undefined ? await client.auditAll() : await client.audit({ params: { id } })
+        const ok = result.ok && (heads?.ok ?? true)
+        out.data({ ...result, ok, tree_heads: heads })
+        out.text('failed' in result ? auditAllText(result, out) : auditText(result, out))
+        out.text(headsText(heads, out))
+        if (!ok) shell.setExitCode(ERROR_TABLE.AUDIT_FAILED.exit)
       })
     })
+}
+
+interface AuditOptions {
+  readonly heads?: string
+  readonly publicKey?: string
+  readonly data: string
+}
+
+function headsPlace({ heads, publicKey, data }: AuditOptions, shell: Shell): TreeHeadsPlace {
+  return {
+    dataDir: resolve(data),
+    env: shell.terminal.env,
+    ...(heads === undefined ? {} : { headsDir: resolve(heads) }),
+    ...(publicKey === undefined ? {} : { publicKeyPath: resolve(publicKey) }),
+  }
+}
+
+function auditAllText(all: AuditAll, out: Output): string {
+  const sound = all.runs - all.failed.length
+  const failed = all.failed.map((each) => auditText(each, out))
+  return [...failed, `${sound} of ${all.runs} histories verified, ${all.records} records`].join('\n')
+}
+
+function headsText(heads: TreeHeadsCheck | null, out: Output): string {
+  if (!heads) return 'no tree heads here: nothing outside the database vouches for it'
+  const { last, findings } = heads
+  const upTo = last ? `, the last one ${last.number} at ${last.time} over ${last.records} records` : ''
+  const state = heads.ok ? out.color.green('verified') : out.color.red('do not verify')
+  const lines = findings.map((each) => {
+    const where =
+      each.run_id === null ? '' : ` ${printable(each.run_id)}${each.seq === null ? '' : ` record ${each.seq}`}`
+    return `  head ${each.head ?? '?'}${where}: ${each.kind}: ${printable(each.detail)}`
+  })
+  return [`${heads.heads} tree heads ${state}${upTo}; ${heads.uncovered_records} records came after`, ...lines].join(
+    '\n',
+  )
 }
 
 function auditText(audit: Audit, out: Output): string {

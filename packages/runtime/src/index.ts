@@ -1,9 +1,11 @@
+export { type SigningKey, signingKey } from './base/ed25519.ts'
 export * from './base/errors.ts'
 export * from './base/hash.ts'
 export * from './base/host.ts'
 export * from './base/ids.ts'
 export * from './base/json.ts'
 export * from './base/money.ts'
+export { isoTime } from './base/time.ts'
 export * from './contracts/index.ts'
 export * from './observability/index.ts'
 export * from './policy/index.ts'
@@ -19,6 +21,29 @@ export {
   type ScriptedCall,
 } from './agents/index.ts'
 export { appended, owned, port, Rejection, reduced, toDot, toMermaid, workflow } from './orchestration/index.ts'
+export {
+  auditHeads,
+  auditSignedRun,
+  type HeadFiles,
+  type HeadFinding,
+  type HeadFindingKind,
+  type HeadsReport,
+  type JudgedLeaf,
+  judgeLeaf,
+  olderDatabase,
+  type SignedLeaf,
+  type StoredRun,
+} from './reliability/heads-audit.ts'
+export { LeafSet, leavesText, type RunLeaf } from './reliability/run-leaves.ts'
+export {
+  noteHash,
+  readVerifierKey,
+  signHead,
+  type TreeHead,
+  type VerifierKey,
+  verifierKeyOf,
+  verifierKeyText,
+} from './reliability/tree-head.ts'
 export { loadPrices } from './price-file.ts'
 export * from './stores/index.ts'
 export { ToolFailure, tool } from './tools/index.ts'

@@ -10,6 +10,7 @@ export {
   readDevPeople,
   seedDevPeople,
 } from './dev/tokens.ts'
+export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export {
   defaultConfigPath,
   defineProject,

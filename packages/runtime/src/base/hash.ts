@@ -16,3 +16,8 @@ export function hmacBase64Url(key: Uint8Array | KeyObject, ...parts: readonly (s
   for (const part of parts) mac.update(part)
   return mac.digest('base64url')
 }
+
+/** SHA-256 over the given bytes one after another: 32 bytes. */
+export function sha256Bytes(...parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(hash('sha256', Buffer.concat(parts), 'buffer'))
+}

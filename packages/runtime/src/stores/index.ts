@@ -9,5 +9,5 @@ export {
 } from './sqlite/upkeep.ts'
 export type { CopyCheck, SqliteBackup, StoreExtent } from './sqlite/backup.ts'
 export { STORE_VERSION } from './rules.ts'
-export { loadMasterKey, type MasterKeyOptions } from './master-key.ts'
+export { loadAuditKey, loadMasterKey, type MasterKeyOptions } from './master-key.ts'
 export { keyVault, type KeyVaultOptions } from './vault.ts'

@@ -14,8 +14,14 @@ import { SignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import type { Mode } from '../contracts/common.ts'
 
-const VARIABLE = 'SIGNALBOX_MASTER_KEY'
-const FILE = 'master.key'
+/** Where one kind of key is found. */
+interface KeyPlace {
+  readonly variable: string
+  readonly file: string
+}
+
+const MASTER: KeyPlace = { variable: 'SIGNALBOX_MASTER_KEY', file: 'master.key' }
+const AUDIT: KeyPlace = { variable: 'SIGNALBOX_AUDIT_KEY', file: 'audit.key' }
 const KEY_BYTES = 32
 
 /** Where the master key may come from. */
@@ -33,13 +39,25 @@ export interface MasterKeyOptions {
  * Throws KEY_MISSING when there is none or it has another form, STORE_READ_ONLY when the file cannot be made.
  */
 export function loadMasterKey(options: MasterKeyOptions): Uint8Array {
-  const given = options.env[VARIABLE]
-  if (given !== undefined && given !== '') return decode(given, `environment variable \`${VARIABLE}\``)
+  return loadKey(MASTER, options)
+}
+
+/**
+ * The seed of the Ed25519 key that signs tree heads, found as the master key is: `SIGNALBOX_AUDIT_KEY`, or in development
+ * the file `audit.key`. Use one key for one data folder. Throws as `loadMasterKey` does.
+ */
+export function loadAuditKey(options: MasterKeyOptions): Uint8Array {
+  return loadKey(AUDIT, options)
+}
+
+function loadKey({ variable, file }: KeyPlace, options: MasterKeyOptions): Uint8Array {
+  const given = options.env[variable]
+  if (given !== undefined && given !== '') return decode(given, `environment variable \`${variable}\``)
   if (options.mode === 'production') {
-    const sentence = `production needs \`${VARIABLE}\`: set it to 32 random bytes in base64 (openssl rand -base64 32)`
+    const sentence = `production needs \`${variable}\`: set it to 32 random bytes in base64 (openssl rand -base64 32)`
     throw new SignalboxError('KEY_MISSING', sentence)
   }
-  const path = join(options.dir, FILE)
+  const path = join(options.dir, file)
   return readKey(path) ?? makeKey(path, options)
 }
 

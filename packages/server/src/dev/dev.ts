@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Host, type Mode, type Signalbox, SignalboxError, systemHost } from 'signalbox'
+import { type Host, loadAuditKey, type Mode, type Signalbox, SignalboxError, signingKey, systemHost } from 'signalbox'
+import { headsDirOf, publicKeyPath } from '../heads/files.ts'
+import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import type { FaultLog } from '../http/problems.ts'
-import { loadProject, type OutsideWorld, type Project } from '../project.ts'
+import { type EnvValues, loadProject, type OutsideWorld, type Project } from '../project.ts'
 import { createServer } from '../server.ts'
 import { startTelemetry } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
@@ -25,6 +27,8 @@ export interface DevOptions {
   /** Folder of the built console, or null. */
   readonly consoleDir: string | null
   readonly host?: Host
+  /** Seconds between two tree heads when something was stored. Default 30. */
+  readonly headsEverySeconds?: number
   /** One line about something that happened: a worker that ended, a fault. Never content. */
   readonly log?: (line: string) => void
 }
@@ -81,6 +85,8 @@ async function start(
   Object.assign(process.env, world?.env)
   const composed = await compose(project, dataDir, host, env)
   ends.push(() => composed.close())
+  const heads = signHeads(options, { project, composed, dataDir, host, env })
+  ends.push(() => heads.stop())
   requireModels(project, composed)
   const server = await serve(options, project, composed, people, host)
   ends.push(() => server.close())
@@ -90,7 +96,8 @@ async function start(
   const pool = await startWorkers({
     count: options.workers,
     start: { configPath, dataDir, concurrency: options.concurrency ?? 16 },
-    env,
+    // Whoever holds the audit key can sign another history: the workers, which run the project's code, do not get it.
+    env: { ...env, SIGNALBOX_AUDIT_KEY: undefined },
     host,
     onDelta: (item) => composed.signalbox.publish(item),
     onTrouble: ({ worker, code, message }) => log(`${worker}: ${code}: ${message}`),
@@ -115,6 +122,27 @@ async function start(
     workers: () => pool.processes(),
     stop,
   }
+}
+
+interface HeadParts {
+  readonly project: Project
+  readonly composed: Composed
+  readonly dataDir: string
+  readonly host: Host
+  readonly env: EnvValues
+}
+
+/** Signs tree heads of the store in the background (Invariant 9). Throws KEY_MISSING and CONFIG_INVALID. */
+function signHeads(options: DevOptions, { project, composed, dataDir, host, env }: HeadParts): TreeHeadWriter {
+  return startTreeHeads({
+    store: composed.store,
+    host,
+    key: signingKey(loadAuditKey({ dir: dataDir, env, mode: project.mode ?? 'development', host })),
+    dir: headsDirOf(dataDir, env),
+    publicKeyPath: publicKeyPath(dataDir),
+    log: (line) => options.log?.(line),
+    ...(options.headsEverySeconds === undefined ? {} : { everySeconds: options.headsEverySeconds }),
+  })
 }
 
 /** A model that cannot be called is told at the start, not by the first run: MODEL_UNKNOWN, KEY_MISSING, PRICE_UNKNOWN. */

@@ -1,0 +1,52 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it, vi } from 'vitest'
+import { CONFIG, dataFolder, run, startDev } from './harness.ts'
+
+const firstHead = join('heads', '00000001.note')
+
+it('AUD-017: dev signs tree heads, and audit verify checks them with and without a server', async () => {
+  const folder = dataFolder()
+  const data = folder.path
+  const verify = async (...args: string[]) =>
+    await run(['audit', 'verify', '--data', data, '--config', CONFIG, ...args])
+  try {
+    const dev = await startDev(data)
+    const input = '{"to":"gina","amount":500}'
+    const started = await run(['run', 'letter', '--input', input, '--json', '--data', data, '--as', 'rita'])
+    const id = JSON.parse(started.stdout).run_id
+    await vi.waitFor(() => expect(existsSync(join(data, firstHead))).toBe(true))
+    const online = await verify()
+    expect([online.code, online.stdout]).toEqual([
+      0,
+      expect.stringMatching(/1 tree heads verified, the last one 1 at /),
+    ])
+    expect(await dev.end('SIGTERM')).toBe(0)
+
+    const sound = JSON.parse((await verify('--json')).stdout)
+    expect(sound).toMatchObject({
+      ok: true,
+      runs: 1,
+      tree_heads: { ok: true, last: { runs: 1 }, uncovered_records: 0 },
+    })
+    expect((await verify(id)).code).toBe(0)
+
+    // Kept elsewhere, heads and key are named.
+    const kept = dataFolder()
+    renameSync(join(data, 'heads'), join(kept.path, 'heads'))
+    renameSync(join(data, 'audit.pub'), join(kept.path, 'audit.pub'))
+    const named = ['--heads', join(kept.path, 'heads'), '--public-key', join(kept.path, 'audit.pub')]
+    expect((await verify()).stdout).toContain('no tree heads here')
+    expect((await verify(...named)).stdout).toMatch(/tree heads verified/)
+
+    const note = join(kept.path, firstHead)
+    writeFileSync(note, readFileSync(note, 'utf8').replace('number 1', 'number 2'))
+    const forged = await verify(...named)
+    expect([forged.code, forged.stdout]).toEqual([6, expect.stringContaining('head 1: forged_head')])
+    const told = JSON.parse((await verify('--json', ...named)).stdout)
+    expect(told).toMatchObject({ ok: false, tree_heads: { ok: false, findings: [{ kind: 'forged_head', head: 1 }] } })
+    kept.remove()
+  } finally {
+    folder.remove()
+  }
+})
