@@ -24,7 +24,14 @@ function addAudit(program: Command, shell: Shell): void {
     .option('--public-key <file>', 'public key of the tree heads; default: audit.pub in the data folder')
     .action(async (id: string | undefined, options: AuditOptions, command: Command) => {
       await withClient(command, shell, async ({ client, out }) => {
-        const heads = await checkTreeHeads(headsPlace(options, shell), id)
+        const heads = await headsOf(options, shell, id)
+        if (heads?.findings.some((each) => each.kind === 'removed_run' && each.run_id === id)) {
+          // The server would answer that there is no such run.
+          out.data({ run_id: id, ok: false, tree_heads: heads })
+          out.text(headsText(heads, out))
+          shell.setExitCode(ERROR_TABLE.AUDIT_FAILED.exit)
+          return
+        }
         const result = id === undefined ? await client.auditAll() : await client.audit({ params: { id } })
         const ok = result.ok && (heads?.ok ?? true)
         out.data({ ...result, ok, tree_heads: heads })
@@ -38,16 +45,23 @@ function addAudit(program: Command, shell: Shell): void {
 interface AuditOptions {
   readonly heads?: string
   readonly publicKey?: string
+  readonly url?: string
   readonly data: string
 }
 
-function headsPlace({ heads, publicKey, data }: AuditOptions, shell: Shell): TreeHeadsPlace {
-  return {
+/** Heads beside the data that the server reads. Of a server elsewhere the data folder here says nothing. */
+async function headsOf(options: AuditOptions, shell: Shell, run?: string): Promise<TreeHeadsCheck | null> {
+  const { heads, publicKey, data, url } = options
+  const { env } = shell.terminal
+  const named = heads !== undefined || publicKey !== undefined
+  if (!named && (url ?? env.SIGNALBOX_URL) !== undefined) return null
+  const place: TreeHeadsPlace = {
     dataDir: resolve(data),
-    env: shell.terminal.env,
+    env,
     ...(heads === undefined ? {} : { headsDir: resolve(heads) }),
     ...(publicKey === undefined ? {} : { publicKeyPath: resolve(publicKey) }),
   }
+  return await checkTreeHeads(place, run)
 }
 
 function auditAllText(all: AuditAll, out: Output): string {
@@ -57,7 +71,7 @@ function auditAllText(all: AuditAll, out: Output): string {
 }
 
 function headsText(heads: TreeHeadsCheck | null, out: Output): string {
-  if (!heads) return 'no tree heads here: nothing outside the database vouches for it'
+  if (!heads) return 'no tree heads checked: nothing outside the database vouches for it'
   const { last, findings } = heads
   const upTo = last ? `, the last one ${last.number} at ${last.time} over ${last.records} records` : ''
   const state = heads.ok ? out.color.green('verified') : out.color.red('do not verify')

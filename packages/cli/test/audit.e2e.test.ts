@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, it, vi } from 'vitest'
 import { CONFIG, dataFolder, run, startDev } from './harness.ts'
 
@@ -21,6 +22,7 @@ it('AUD-017: dev signs tree heads, and audit verify checks them with and without
       0,
       expect.stringMatching(/1 tree heads verified, the last one 1 at /),
     ])
+    expect((await verify('--url', dev.url)).stdout).toContain('no tree heads checked')
     expect(await dev.end('SIGTERM')).toBe(0)
 
     const sound = JSON.parse((await verify('--json')).stdout)
@@ -36,17 +38,30 @@ it('AUD-017: dev signs tree heads, and audit verify checks them with and without
     renameSync(join(data, 'heads'), join(kept.path, 'heads'))
     renameSync(join(data, 'audit.pub'), join(kept.path, 'audit.pub'))
     const named = ['--heads', join(kept.path, 'heads'), '--public-key', join(kept.path, 'audit.pub')]
-    expect((await verify()).stdout).toContain('no tree heads here')
+    expect((await verify()).stdout).toContain('no tree heads checked')
     expect((await verify(...named)).stdout).toMatch(/tree heads verified/)
+
+    tamper(join(data, 'signalbox.db'), id)
+    const removed = await verify(id, ...named)
+    expect([removed.code, removed.stdout]).toEqual([6, expect.stringContaining(`${id}: removed_run`)])
 
     const note = join(kept.path, firstHead)
     writeFileSync(note, readFileSync(note, 'utf8').replace('number 1', 'number 2'))
     const forged = await verify(...named)
     expect([forged.code, forged.stdout]).toEqual([6, expect.stringContaining('head 1: forged_head')])
     const told = JSON.parse((await verify('--json', ...named)).stdout)
-    expect(told).toMatchObject({ ok: false, tree_heads: { ok: false, findings: [{ kind: 'forged_head', head: 1 }] } })
+    expect(told.tree_heads.findings).toContainEqual(expect.objectContaining({ kind: 'forged_head', head: 1 }))
+    expect(told).toMatchObject({ ok: false, tree_heads: { ok: false } })
     kept.remove()
   } finally {
     folder.remove()
   }
 })
+
+/** Removes a run with its records. */
+function tamper(path: string, id: string): void {
+  const db = new DatabaseSync(path)
+  db.prepare('DELETE FROM records WHERE rid = (SELECT rid FROM runs WHERE run_id = ?)').run(id)
+  db.prepare('DELETE FROM runs WHERE run_id = ?').run(id)
+  db.close()
+}

@@ -188,6 +188,15 @@ describe('honest histories', () => {
     expect([count(), await found(), logged]).toEqual([2, [], []])
   })
 
+  it('AUD-018: a head that cannot be written is told, and the next one covers what it would have', async () => {
+    writeFileSync(join(dir, 'heads'), 'in the way')
+    await session((store) => start(store, 't', 'run_a'))
+    expect(logged).toEqual([expect.stringMatching(/^tree head not written: .*is in the way/)])
+    rmSync(join(dir, 'heads'))
+    await session((store) => start(store, 't', 'run_b'))
+    expect(await checkTreeHeads({ dataDir: dir, env: {} })).toMatchObject({ ok: true, last: { number: 1, runs: 2 } })
+  })
+
   it('AUD-006: a folder that never had tree heads is not checked; one whose heads are gone is a finding', async () => {
     await (await openSqliteStore({ path: database(), host: systemHost })).close()
     expect(await checkTreeHeads({ dataDir: dir, env: {} })).toBeNull()
@@ -250,6 +259,20 @@ describe('planted faults', () => {
     expect(others).toContainEqual(['changed_record', 2, 'run_a', 8])
   })
 
+  it('AUD-011: no head is signed over a run that goes on after its tail was cut', async () => {
+    tamper(`DELETE FROM records WHERE rid = ${RID('run_a')} AND seq > 7`)
+    tamper(
+      `UPDATE runs SET seq = 7, head = (SELECT hash FROM records WHERE rid = runs.rid AND seq = 7) WHERE run_id = 'run_a'`,
+    )
+    await session((store) => add(store, 't', 'run_a', 1, 'as it went on'))
+    expect(logged).toEqual([expect.stringContaining('`run_a` goes on with record 8 after record 10')])
+    expect(count()).toBe(3)
+    expect(await found()).toEqual([
+      ['changed_record', 2, 'run_a', 8],
+      ['cut_tail', 3, 'run_a', 8],
+    ])
+  })
+
   it('AUD-012: an edited note is a forged head, also when another key signed it', async () => {
     const note = readFileSync(head(2), 'utf8')
     writeFileSync(head(2), note.replace('records 14', 'records 15'))
@@ -297,6 +320,13 @@ describe('planted faults', () => {
       rmSync(second, { recursive: true })
     }
     expect((await found()).map(([kind, number]) => [kind, number])).toContainEqual(['inconsistent_heads', 2])
+  })
+
+  it('AUD-016: production takes the key from its variable only', () => {
+    const at = { dir, mode: 'production', host: systemHost } as const
+    const given = Buffer.alloc(32, 5).toString('base64')
+    expect(loadAuditKey({ ...at, env: { SIGNALBOX_AUDIT_KEY: given } })).toEqual(new Uint8Array(32).fill(5))
+    expect(() => loadAuditKey({ ...at, env: { SIGNALBOX_MASTER_KEY: given } })).toThrow(/SIGNALBOX_AUDIT_KEY/)
   })
 
   it('AUD-016: another audit key stops the start and leaves the public key as it was', async () => {

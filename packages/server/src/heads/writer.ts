@@ -120,6 +120,7 @@ class Heads {
   async write(): Promise<void> {
     await this.#read()
     if (this.#last && this.#unsigned.size === 0) return
+    for (const leaf of this.#unsigned.values()) this.#leaves.set(leaf)
     const { key, dir, host } = this.#options
     const head = {
       size: this.#leaves.size,
@@ -142,16 +143,17 @@ class Heads {
       const page = await this.#options.store.export(this.#position, PAGE)
       for (const record of page) this.#take(record)
       if (page.length < PAGE) return
+      // Requests are answered between two pages of a long history.
+      await this.#options.host.macrotask()
     }
   }
 
   #take(record: ExportedRecord): void {
     const { tenant, runId, seq, hash: head, position } = record
-    const before = this.#leaves.get(record)?.seq ?? 0
+    const key = JSON.stringify([tenant, runId])
+    const before = (this.#unsigned.get(key) ?? this.#leaves.get(record))?.seq ?? 0
     if (seq !== before + 1) throw discontinued(`run \`${runId}\` goes on with record ${seq} after record ${before}`)
-    const leaf = { tenant, runId, seq, head }
-    this.#leaves.set(leaf)
-    this.#unsigned.set(JSON.stringify([tenant, runId]), leaf)
+    this.#unsigned.set(key, { tenant, runId, seq, head })
     this.#position = position
   }
 }
