@@ -146,6 +146,13 @@ function rewrite(run: string, from: number, through: number): void {
   db.close()
 }
 
+function hashOf(run: string, seq: number): string {
+  const db = new DatabaseSync(database())
+  const row = db.prepare(`SELECT hash FROM records WHERE rid = ${RID(run)} AND seq = ?`).get(seq)
+  db.close()
+  return String(row?.hash)
+}
+
 async function found(run?: string) {
   const check = await checkTreeHeads({ dataDir: dir, env: {} }, run)
   if (!check) throw new Error('nothing was checked')
@@ -221,6 +228,15 @@ describe('planted faults', () => {
     expect(await found()).toEqual([['changed_record', 1, 'run_a', 5]])
   })
 
+  it('AUD-007: a record between two signed ones that was changed with its own hash breaks the chain', async () => {
+    const { body, hash } = record(6, ZEROS, 'as it never was')
+    tamper(`UPDATE records SET body = '${body}', hash = '${hash}' WHERE rid = ${RID('run_a')} AND seq = 6`)
+    expect(await found()).toEqual([['changed_record', 2, 'run_a', 6]])
+    const { body: fits, hash: its } = record(6, hashOf('run_a', 5), 'as it never was')
+    tamper(`UPDATE records SET body = '${fits}', hash = '${its}' WHERE rid = ${RID('run_a')} AND seq = 6`)
+    expect(await found()).toEqual([['changed_record', 2, 'run_a', 7]])
+  })
+
   it('AUD-008: a dropped event is found', async () => {
     tamper(`DELETE FROM records WHERE rid = ${RID('run_b')} AND seq = 4`)
     expect(await found()).toEqual([['dropped_event', 2, 'run_b', 4]])
@@ -257,6 +273,15 @@ describe('planted faults', () => {
     const [first, ...others] = await found()
     expect(first).toEqual(['older_database', 2, null, null])
     expect(others).toContainEqual(['changed_record', 2, 'run_a', 8])
+  })
+
+  it('AUD-011: an older copy that went on to the same place with another record is told apart by its hash', async () => {
+    copyFileSync(database(), join(dir, 'older.db'))
+    await session((store) => add(store, 't', 'run_b', 1))
+    copyFileSync(join(dir, 'older.db'), database())
+    await session((store) => add(store, 't', 'run_b', 1, 'as it went on'))
+    expect(logged).toEqual([expect.stringContaining('the store does not hold what the last head signed')])
+    expect([count(), await found()]).toEqual([4, [['changed_record', 4, 'run_b', 9]]])
   })
 
   it('AUD-011: no head is signed over a run that goes on after its tail was cut', async () => {
@@ -304,6 +329,16 @@ describe('planted faults', () => {
     ])
   })
 
+  it('AUD-014: what only the missing head signed is vouched for by the next root that holds', async () => {
+    await session((store) => add(store, 'other', 'run_c', 1))
+    rmSync(head(3))
+    rewrite('run_a', 9, 10)
+    expect(await found()).toEqual([
+      ['missing_head', 3, null, null],
+      ['changed_record', 4, 'run_a', 10],
+    ])
+  })
+
   it('AUD-015: heads of the same key from another history do not continue these', async () => {
     const first = dir
     const second = mkdtempSync(join(tmpdir(), 'signalbox-heads-'))
@@ -319,7 +354,9 @@ describe('planted faults', () => {
       dir = first
       rmSync(second, { recursive: true })
     }
-    expect((await found()).map(([kind, number]) => [kind, number])).toContainEqual(['inconsistent_heads', 2])
+    const check = await checkTreeHeads({ dataDir: dir, env: {} })
+    const other = { kind: 'inconsistent_heads', head: 2, detail: 'it names another head as the one before it' }
+    expect(check?.findings).toContainEqual(expect.objectContaining(other))
   })
 
   it('AUD-016: production takes the key from its variable only', () => {
