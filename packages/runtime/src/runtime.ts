@@ -5,12 +5,14 @@ import type { ModelPort } from './contracts/model.ts'
 import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
 import type { PolicyPort } from './contracts/policy.ts'
 import type { RunResult, RunsApi, StartRequest, StreamItem, WorkerHandle } from './contracts/runtime.ts'
+import type { Scheduler } from './contracts/scheduler.ts'
 import type { Store } from './contracts/store.ts'
 import type { Vault } from './contracts/vault.ts'
 import type { WorkflowSpec } from './contracts/workflow.ts'
 import { Committer } from './engine/committer.ts'
 import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './engine/env.ts'
 import { Hub } from './engine/hub.ts'
+import { LocalScheduler } from './engine/local-scheduler.ts'
 import { createRuns } from './engine/runs.ts'
 import { Worker, type WorkerOptions } from './engine/worker.ts'
 import { type GuardedFetchOptions, guardedFetch, mediatedModels, outsideWatch, runIn } from './tools/index.ts'
@@ -32,6 +34,8 @@ export interface SignalboxOptions {
   readonly limits?: Partial<EngineLimits>
   /** The platform's fetch, behind `ctx.fetch`. Default: the global one. */
   readonly fetch?: typeof fetch
+  /** Default: the one of this process. Another one only makes workers elsewhere look sooner. */
+  readonly scheduler?: Scheduler
   /** Named fault points, for drills and simulations. */
   readonly fault?: FaultHook
 }
@@ -79,6 +83,7 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
     outlet: outletOver(options.fetch ?? fetch),
     committer: new Committer(options.store, host),
     hub,
+    scheduler: options.scheduler ?? new LocalScheduler(host),
     fault: options.fault ?? null,
     runtimeVersion: RUNTIME_VERSION,
   }

@@ -3,6 +3,7 @@ import type { Mode } from '../contracts/common.ts'
 import type { ModelPort } from '../contracts/model.ts'
 import type { OutletPort } from '../contracts/outlet.ts'
 import type { PolicyPort } from '../contracts/policy.ts'
+import type { Scheduler } from '../contracts/scheduler.ts'
 import type { Store } from '../contracts/store.ts'
 import type { Vault } from '../contracts/vault.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
@@ -63,6 +64,7 @@ export interface Env {
   readonly outlet: OutletPort
   readonly committer: Committer
   readonly hub: Hub
+  readonly scheduler: Scheduler
   readonly fault: FaultHook | null
   readonly runtimeVersion: string
 }

@@ -9,7 +9,6 @@ type Listener = (item: StreamItem) => void
 export class Hub {
   private readonly byRun = new Map<string, Set<Listener>>()
   private readonly forAll = new Set<Listener>()
-  private readonly wakers = new Set<() => void>()
 
   /** Listens to one run; the returned function stops. */
   listen(runId: string, listener: Listener): () => void {
@@ -39,16 +38,5 @@ export class Hub {
   publish(item: StreamItem): void {
     for (const listener of this.byRun.get(item.runId) ?? []) listener(item)
     for (const listener of this.forAll) listener(item)
-  }
-
-  /** Registers a worker of this process, woken when something was started or posted here. */
-  onWork(wake: () => void): () => void {
-    this.wakers.add(wake)
-    return () => this.wakers.delete(wake)
-  }
-
-  /** Something may be claimable now. */
-  wakeWorkers(): void {
-    for (const wake of this.wakers) wake()
   }
 }

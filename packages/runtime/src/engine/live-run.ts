@@ -306,6 +306,8 @@ export class LiveRun implements Committing {
     this.waiters = this.waiters.filter((w) => w.seq > commit.seq)
     for (const waiter of ready) waiter.resolve()
     if (!commit.release) return
+    if (commit.row.wakeAt !== null) this.env.scheduler.wakeAt(commit, commit.row.wakeAt)
+    else this.env.scheduler.cancel(commit)
     const released = this.releaseWaiter
     this.releaseWaiter = null
     this.unload()

@@ -78,7 +78,7 @@ export async function restoreRun(
   run.with({ code: null })
   await settleRequests(env, row, run, target)
   await handOver(env, run)
-  env.hub.wakeWorkers()
+  env.scheduler.wake(row)
 }
 
 /** Stores the branch and gives the run to whoever claims it. Answers to the branch that is left answer nothing any more. */

@@ -252,7 +252,7 @@ async function post(
   })
   if (result.status === 'slot_taken') throw alreadyDecided(item.slot ?? '', 'answered', result.by)
   if (result.status === 'no_run') throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${run.runId}\``)
-  env.hub.wakeWorkers()
+  env.scheduler.wake(run)
 }
 
 /** Where the subject was erased nothing can be sealed any more: the order counts, its words are not kept. */
@@ -296,5 +296,4 @@ async function lift(env: Env, request: Parameters<RunsApi['liftKillSwitch']>[0])
   if (!row) throw new SignalboxError('NOT_FOUND', `there is no kill switch \`${request.id}\``)
   if (row.liftedAt !== null) throw new SignalboxError('CONFLICT', `kill switch \`${request.id}\` is lifted already`)
   await env.store.putKillSwitch({ ...row, liftedAt: env.host.now(), liftedBy: request.by.id })
-  env.hub.wakeWorkers()
 }

@@ -46,7 +46,7 @@ export async function startRun(
     genesis: { seq: 1, type: record.type, body, hash, sealed: sealed.bytes },
   })
   if (result.status === 'exists') return { runId: result.runId, existed: true }
-  env.hub.wakeWorkers()
+  env.scheduler.start({ tenant, runId })
   return { runId, existed: false }
 }
 

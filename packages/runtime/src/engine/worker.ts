@@ -60,7 +60,7 @@ export class Worker implements WorkerHandle {
     this.pollMs = options.pollMs ?? 100
     this.leaseMs = options.leaseMs ?? 15_000
     this.onTrouble = options.onTrouble ?? (() => undefined)
-    this.unlisten = env.hub.onWork(() => this.wake())
+    this.unlisten = env.scheduler.serve(() => this.wake())
     this.unwatch = env.outlet.onUnmediated((place, host) => this.onUnmediated(place, host))
     this.polling = this.poll()
     this.beating = this.beat()
@@ -138,6 +138,7 @@ export class Worker implements WorkerHandle {
   private take(row: RunRow): void {
     const key = `${row.tenant}/${row.runId}/${row.epoch}`
     const why = whyClaimed(row)
+    this.env.scheduler.cancel(row)
     this.loading += 1
     const started = loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs).finally(() => {
       this.loading -= 1
