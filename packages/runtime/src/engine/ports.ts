@@ -4,6 +4,7 @@ import type { OpenRequest, QueuedMessage } from '../contracts/checkpoint.ts'
 import type { NodeSpec } from '../contracts/workflow.ts'
 import type { Done } from './done.ts'
 import type { LiveRun } from './live-run.ts'
+import { listRequest } from './person-request.ts'
 
 const DEFAULT_DEADLINE_SECONDS = 86_400
 
@@ -30,25 +31,7 @@ export function openPort(run: LiveRun, node: NodeSpec, id: string, delivery: num
     deadline: isoTime(deadline),
   }
   const record = run.append({ type: 'request.opened' as const, request })
-  run.with({
-    request: {
-      tenant: run.tenant,
-      id: request.request_id,
-      kind: 'request',
-      runId: run.runId,
-      workflow: run.spec.name,
-      seq: record.seq,
-      tool: node.name,
-      class: 'port',
-      effect: 'none',
-      approvers: [],
-      requester: run.principal.id,
-      state: 'open',
-      decidedBy: null,
-      requestedAt: now,
-      deadline,
-      decidedAt: null,
-    },
-  })
+  const asked = { tool: node.name, class: 'port', effect: 'none', approvers: [], deadline }
+  listRequest(run, { id: request.request_id, kind: 'request', seq: record.seq, ...asked })
   return done
 }

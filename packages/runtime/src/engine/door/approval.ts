@@ -9,6 +9,7 @@ import { drainInbox } from '../inbox.ts'
 import type { Ask, Ended } from './ask.ts'
 import { type ChildRead, freshRead, recordedRead } from './child.ts'
 import { decide } from './decide.ts'
+import { listRequest } from '../person-request.ts'
 
 /**
  * Where the policy asks for a person: shows the action, waits for the answer, and derives again what was approved
@@ -82,26 +83,9 @@ async function request(ask: Ask): Promise<ApprovalRequested | Ended> {
     target_digest: targetDigest(ask, preview),
     deadline: isoTime(deadline),
   }))
-  run.with({
-    request: {
-      tenant: run.tenant,
-      id,
-      kind: 'approval',
-      runId: run.runId,
-      workflow: run.spec.name,
-      seq: record.seq,
-      tool: ask.name,
-      class: ask.class,
-      effect: ask.effect,
-      approvers: decision.asks.map((policy) => policy.approvers),
-      requester: run.principal.id,
-      state: 'open',
-      decidedBy: null,
-      requestedAt: now,
-      deadline,
-      decidedAt: null,
-    },
-  })
+  const { name: tool, class: toolClass, effect } = ask
+  const approvers = decision.asks.map((policy) => policy.approvers)
+  listRequest(run, { id, kind: 'approval', seq: record.seq, tool, class: toolClass, effect, approvers, deadline })
   await run.flush()
   // The record was appended as exactly this type.
   return record as unknown as ApprovalRequested

@@ -4,6 +4,7 @@ import { isoTime } from '../../base/time.ts'
 import type { QuestionPacket } from '../../contracts/packets.ts'
 import type { QuestionAnswered } from '../../contracts/records.ts'
 import type { Ask } from './ask.ts'
+import { listRequest } from '../person-request.ts'
 
 /** A question is never answered by silence: it stays open, and the run with it (invariant 5). */
 const NO_DEADLINE = 8_640_000_000_000_000
@@ -58,25 +59,17 @@ async function open(
     // A packet is plain JSON; the round trip through the sealed text keeps it so.
     packet: put(packet as unknown as JsonValue, ask.labels),
   }))
-  run.with({
-    request: {
-      tenant: run.tenant,
-      id,
-      kind: 'question',
-      runId: run.runId,
-      workflow: run.spec.name,
-      seq: record.seq,
-      tool: ask.name,
-      class: ask.class,
-      effect: ask.effect,
-      approvers: [QUESTION_ROLES],
-      requester: run.principal.id,
-      state: 'open',
-      decidedBy: null,
-      requestedAt: run.env.host.now(),
-      deadline: NO_DEADLINE,
-      decidedAt: null,
-    },
+  const { name: tool, class: toolClass, effect } = ask
+  const approvers = [QUESTION_ROLES]
+  listRequest(run, {
+    id,
+    kind: 'question',
+    seq: record.seq,
+    tool,
+    class: toolClass,
+    effect,
+    approvers,
+    deadline: NO_DEADLINE,
   })
   await run.flush()
   return id
