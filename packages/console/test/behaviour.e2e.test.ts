@@ -175,7 +175,10 @@ describe('approvals and questions', () => {
   it('CON-040: approving by keyboard alone sends what was seen, after a reason and the typed word', async () => {
     const page = await stage.open('paul', '/approvals')
     await text(page, 'INV-2026-0042').waitFor()
-    await press(page, 'j', 'j')
+    // One key, one step: the next key counts from where the step before has arrived.
+    await press(page, 'j')
+    await page.waitForURL(new RegExp(ASK.notice))
+    await press(page, 'j')
     await page.waitForURL(new RegExp(ASK.payment))
     await page.getByRole('heading', { name: 'Pay invoice INV-2026-0042' }).waitFor()
     await press(page, 'a')
