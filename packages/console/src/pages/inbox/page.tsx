@@ -1,5 +1,5 @@
 import type { RequestSummary } from '@signalbox/protocol'
-import { useMemo } from 'react'
+import { useLayoutEffect, useMemo, useRef } from 'react'
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router'
 import { useApprovals, useQuestions } from '../../api/queries.ts'
 import { useKeys, useTitle } from '../../lib/hooks.ts'
@@ -88,13 +88,24 @@ function useItems(decided: boolean): readonly RequestSummary[] {
   }, [approvals, questions, decided])
 }
 
+/**
+ * `j` and `k` step through the list. A step counts from where the steps before it lead: the address changes before the
+ * page has rendered it, so keys that follow each other within a frame would otherwise all count from the same place.
+ */
 function useInboxKeys(items: readonly RequestSummary[], selected: string | undefined, decided: boolean): void {
   const navigate = useNavigate()
+  const onTheWay = useRef<readonly string[]>([])
+  useLayoutEffect(() => {
+    const arrived = selected === undefined ? -1 : onTheWay.current.lastIndexOf(selected)
+    onTheWay.current = arrived < 0 ? [] : onTheWay.current.slice(arrived + 1)
+  }, [selected])
   const move = (by: number) => {
-    const at = items.findIndex((item) => item.id === selected)
+    const from = onTheWay.current.at(-1) ?? selected
+    const at = items.findIndex((item) => item.id === from)
     const next = items[at < 0 ? (by > 0 ? 0 : items.length - 1) : Math.min(items.length - 1, Math.max(0, at + by))]
-    if (!next) return
-    navigate(itemPath(next, decided), { replace: selected !== undefined })
+    if (!next || next.id === from) return
+    onTheWay.current = [...onTheWay.current, next.id]
+    navigate(itemPath(next, decided), { replace: from !== undefined })
     document.getElementById(`item-${next.id}`)?.focus()
   }
   useKeys({ j: () => move(1), k: () => move(-1) })

@@ -250,15 +250,24 @@ function prepareFile(db: DatabaseSync, path: string, unsafe: UnsafeOptions): voi
 
 /** Throws STORE_CORRUPT for a database of another program and STORE_NEWER for a later format; changes nothing. */
 export function checkFile(db: DatabaseSync, path: string): void {
-  const version = userVersion(db)
-  const application = pragma(db, 'application_id')
-  const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n
+  const { version, application, tables } = whatItIs(db)
   if (application !== APPLICATION_ID && (application !== 0 || version !== 0 || tables !== 0))
     throw new SignalboxError(
       'STORE_CORRUPT',
       `\`${path}\` is a database of another program: give the path of the data file`,
     )
   if (version > STORE_VERSION) throw newer(path, version)
+}
+
+/** Read in one transaction: between two reads another process may be making the tables. */
+function whatItIs(db: DatabaseSync): { version: number; application: unknown; tables: unknown } {
+  db.exec('BEGIN')
+  try {
+    const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n
+    return { version: userVersion(db), application: pragma(db, 'application_id'), tables }
+  } finally {
+    if (db.isTransaction) db.exec('ROLLBACK')
+  }
 }
 
 function newer(path: string, version: number): SignalboxError {

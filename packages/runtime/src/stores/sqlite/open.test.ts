@@ -10,7 +10,9 @@ import { sampleCommit, sampleRun } from '../../testing/conformance/samples.ts'
 import { claimed, rowOf } from '../../testing/conformance/suite.ts'
 import { openFaultySqliteStore } from '../../testing/sqlite-faults.ts'
 import { STORE_VERSION } from '../rules.ts'
+import { checkFile } from './connection.ts'
 import { openSqliteStore } from './open.ts'
+import { APPLICATION_ID } from './schema.ts'
 
 const host = systemHost
 let folder: string
@@ -49,7 +51,31 @@ async function fill(store: Store, run: RunRow): Promise<{ thrown: unknown; seq: 
   return { thrown: null, seq }
 }
 
+/** A connection in which another one tries to make the tables before each statement except the first one. */
+class Overtaken extends DatabaseSync {
+  #statements = 0
+  override prepare(text: string): ReturnType<DatabaseSync['prepare']> {
+    if (this.#statements++ === 0) return super.prepare(text)
+    const other = new DatabaseSync(path)
+    try {
+      other.exec(`BEGIN IMMEDIATE; CREATE TABLE runs (id); PRAGMA application_id = ${APPLICATION_ID}; COMMIT`)
+    } catch {
+      // It has to wait until the reads are over, or it was first.
+    } finally {
+      other.close()
+    }
+    return super.prepare(text)
+  }
+}
+
 describe('opening', () => {
+  it('STO-056: a new file is not taken for a foreign one while another process makes its tables', () => {
+    mkdirSync(join(folder, 'data'))
+    const db = new Overtaken(path)
+    expect(() => checkFile(db, path)).not.toThrow()
+    db.close()
+  })
+
   it('STO-080: a folder that is a file, a path that is a folder, and no write access are STORE_READ_ONLY', async () => {
     writeFileSync(join(folder, 'file'), '')
     mkdirSync(join(folder, 'folder'))
