@@ -43,8 +43,6 @@ export class Connection {
   readonly #host: Host
   readonly #busyLimitMs: number
   readonly #statements = new Map<string, StatementSync>()
-  readonly #begin: StatementSync
-  readonly #end: StatementSync
   #cancelCheckpoint: (() => void) | null = null
   #transactions = 0
   #truncationOwed = false
@@ -54,8 +52,6 @@ export class Connection {
     this.path = options.path
     this.#host = options.host
     this.#busyLimitMs = options.busyLimitMs ?? BUSY_LIMIT_MS
-    this.#begin = db.prepare('BEGIN IMMEDIATE')
-    this.#end = db.prepare('COMMIT')
   }
 
   /** Opens the file, makes its folder and tables when new, and brings an older one up to this version. */
@@ -159,10 +155,10 @@ export class Connection {
   }
 
   #transaction<T>(fn: () => T): T {
-    this.#begin.run()
+    this.sql('BEGIN IMMEDIATE').run()
     try {
       const result = fn()
-      this.#end.run()
+      this.sql('COMMIT').run()
       return result
     } catch (thrown) {
       // Some failures (a full disk) have rolled back already.

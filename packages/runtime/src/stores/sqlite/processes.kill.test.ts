@@ -18,21 +18,32 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-function writer(run: string, commits: number): { child: ChildProcess; output: () => string } {
+interface Writer {
+  readonly child: ChildProcess
+  readonly output: () => string
+  /** What it wrote on standard error. */
+  readonly trouble: () => string
+}
+
+function writer(run: string, commits: number): Writer {
   const child = spawn(process.execPath, ['--no-warnings', WRITER, path, run, String(commits)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''
+  let trouble = ''
   child.stdout?.setEncoding('utf8').on('data', (part: string) => {
     text += part
   })
-  return { child, output: () => text }
+  child.stderr?.setEncoding('utf8').on('data', (part: string) => {
+    trouble += part
+  })
+  return { child, output: () => text, trouble: () => trouble }
 }
 
 /** Resolves when the child has acknowledged that sequence. */
-async function acknowledged({ child, output }: ReturnType<typeof writer>, seq: number): Promise<void> {
+async function acknowledged({ child, output, trouble }: Writer, seq: number): Promise<void> {
   while (!output().includes(`ack ${seq}\n`)) {
-    if (child.exitCode !== null) throw new Error(`the writer ended: ${output()}`)
+    if (child.exitCode !== null) throw new Error(`the writer ended: ${output()}${trouble()}`)
     if (child.stdout) await once(child.stdout, 'data')
   }
 }
@@ -67,7 +78,7 @@ describe('processes on one file', () => {
   it('STO-056: several processes commit to one file at the same time, all succeed, positions have no gaps', async () => {
     const all = ['a', 'b', 'c'].map((name) => writer(`run_${name}`, 150))
     await Promise.all(all.map(({ child }) => once(child, 'close')))
-    for (const each of all) expect(lastAck(each.output())).toBe(151)
+    for (const each of all) expect(lastAck(each.output()), each.trouble()).toBe(151)
     const store = await openSqliteStore({ path, host: systemHost })
     const exported = await store.export(0, 10_000)
     expect(exported.map((record) => record.position)).toEqual(Array.from({ length: 453 }, (_, i) => i + 1))
