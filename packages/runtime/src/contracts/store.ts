@@ -1,5 +1,6 @@
 import type { Principal } from './common.ts'
 import type { RecordType, RunStatus } from './records.ts'
+import type { ScheduleStore } from './schedule.ts'
 
 /** A record as it is stored: exact bytes, which the chain covers, and its sealed contents beside it. */
 export interface StoredRecord {
@@ -251,7 +252,7 @@ export interface StoreStats {
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store {
+export interface Store extends ScheduleStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */

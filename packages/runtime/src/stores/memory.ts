@@ -34,6 +34,7 @@ import {
   wakes,
 } from './rules.ts'
 import { MemoryLedger } from './memory-ledger.ts'
+import { MemorySchedules } from './memory-schedules.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -66,7 +67,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore implements Store {
+class MemoryStore extends MemorySchedules implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 
@@ -85,7 +86,7 @@ class MemoryStore implements Store {
   #closed = false
 
   async create(run: NewRun): Promise<{ status: 'created' } | { status: 'exists'; runId: string }> {
-    this.#check()
+    this.check()
     checkNewRun(run)
     const known = this.#find(run.tenant, run.runId) ?? this.#byRequest.get(pair(run.tenant, run.requestId))
     if (known) return { status: 'exists', runId: known.row.runId }
@@ -98,7 +99,7 @@ class MemoryStore implements Store {
   }
 
   async commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]> {
-    this.#check()
+    this.check()
     for (const commit of commits) checkCommit(commit)
     const results = commits.map((commit) => this.#commitOne(commit))
     if (results.some((result) => result.status === 'committed')) this.#commits++
@@ -106,7 +107,7 @@ class MemoryStore implements Store {
   }
 
   async claim(request: ClaimRequest): Promise<readonly RunRow[]> {
-    this.#check()
+    this.check()
     const claimed: RunRow[] = []
     for (const run of this.#runs.values()) {
       if (claimed.length >= request.limit) break
@@ -123,7 +124,7 @@ class MemoryStore implements Store {
     held: readonly { tenant: string; runId: string; epoch: number }[],
     leaseUntil: number,
   ): Promise<readonly string[]> {
-    this.#check()
+    this.check()
     const lost: string[] = []
     for (const { tenant, runId, epoch } of held) {
       const run = this.#find(tenant, runId)
@@ -134,7 +135,7 @@ class MemoryStore implements Store {
   }
 
   async post(item: InboxItem): Promise<InboxResult> {
-    this.#check()
+    this.check()
     const run = this.#find(item.tenant, item.runId)
     if (!run) return { status: 'no_run' }
     if (run.inbox.some((entry) => entry.item.id === item.id)) return { status: 'duplicate' }
@@ -149,18 +150,18 @@ class MemoryStore implements Store {
   }
 
   async inbox(tenant: string, runId: string): Promise<readonly StoredInboxItem[]> {
-    this.#check()
+    this.check()
     const run = this.#find(tenant, runId)
     return run ? open(run).map((entry) => entry.item) : []
   }
 
   async run(tenant: string, runId: string): Promise<RunRow | null> {
-    this.#check()
+    this.check()
     return this.#find(tenant, runId)?.row ?? null
   }
 
   async runs(filter: RunFilter): Promise<readonly RunRow[]> {
-    this.#check()
+    this.check()
     return [...this.#runs.values()]
       .map((run) => run.row)
       .filter((row) => inFilter(row, filter))
@@ -169,7 +170,7 @@ class MemoryStore implements Store {
   }
 
   async records(tenant: string, runId: string, filter: RecordFilter = {}): Promise<readonly StoredRecord[]> {
-    this.#check()
+    this.check()
     const { after = 0, through = Number.MAX_SAFE_INTEGER, types, limit, descending = false } = filter
     const found = (this.#find(tenant, runId)?.records ?? []).filter(
       (record) => record.seq > after && record.seq <= through && (!types || types.includes(record.type)),
@@ -179,33 +180,33 @@ class MemoryStore implements Store {
   }
 
   async recordsAt(tenant: string, runId: string, seqs: readonly number[]): Promise<readonly StoredRecord[]> {
-    this.#check()
+    this.check()
     const wanted = new Set(seqs)
     return (this.#find(tenant, runId)?.records ?? []).filter((record) => wanted.has(record.seq))
   }
 
   async export(after: number, limit: number): Promise<readonly ExportedRecord[]> {
-    this.#check()
+    this.check()
     return this.#log.slice(Math.max(0, after), Math.max(0, after) + limit)
   }
 
   async effect(tenant: string, tool: string, scope: string, identity: string): Promise<EffectRow | null> {
-    this.#check()
+    this.check()
     return this.#ledger.holder({ tenant, tool, scope, identity }) ?? null
   }
 
   async effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]> {
-    this.#check()
+    this.check()
     return this.#ledger.family(tenant, rootRunId)
   }
 
   async request(tenant: string, id: string): Promise<PersonRequestRow | null> {
-    this.#check()
+    this.check()
     return this.#requests.get(pair(tenant, id)) ?? null
   }
 
   async requests(filter: Parameters<Store['requests']>[0]): Promise<readonly PersonRequestRow[]> {
-    this.#check()
+    this.check()
     return [...this.#requests.values()]
       .filter(
         (row) =>
@@ -219,25 +220,25 @@ class MemoryStore implements Store {
   }
 
   async killSwitches(tenant: string): Promise<readonly KillSwitch[]> {
-    this.#check()
+    this.check()
     return [...this.#switches.values()]
       .filter((row) => row.tenant === tenant)
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
   }
 
   async putKillSwitch(row: KillSwitch): Promise<void> {
-    this.#check()
+    this.check()
     this.#switches.set(pair(row.tenant, row.id), { ...row })
   }
 
   async key(tenant: string, subject: string): Promise<MemoryKey | null> {
-    this.#check()
+    this.check()
     const key = this.#keys.get(pair(tenant, subject))
     return key ? { wrapped: key.wrapped?.slice() ?? null, destroyedAt: key.destroyedAt } : null
   }
 
   async putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null> {
-    this.#check()
+    this.check()
     const place = pair(tenant, subject)
     const key = this.#keys.get(place) ?? { wrapped: wrapped.slice(), destroyedAt: null }
     this.#keys.set(place, key)
@@ -245,34 +246,34 @@ class MemoryStore implements Store {
   }
 
   async destroyKey(tenant: string, subject: string, at: number): Promise<void> {
-    this.#check()
+    this.check()
     const place = pair(tenant, subject)
     const destroyedAt = this.#keys.get(place)?.destroyedAt ?? at
     this.#keys.set(place, { wrapped: null, destroyedAt })
   }
 
   async cursor(name: string): Promise<number> {
-    this.#check()
+    this.check()
     return this.#cursors.get(name) ?? 0
   }
 
   async setCursor(name: string, position: number): Promise<void> {
-    this.#check()
+    this.check()
     this.#cursors.set(name, position)
   }
 
   async definition(signature: string): Promise<string | null> {
-    this.#check()
+    this.check()
     return this.#definitions.get(signature) ?? null
   }
 
   async putDefinition(signature: string, description: string): Promise<void> {
-    this.#check()
+    this.check()
     if (!this.#definitions.has(signature)) this.#definitions.set(signature, description)
   }
 
   async stats(): Promise<StoreStats> {
-    this.#check()
+    this.check()
     return { runs: this.#runs.size, records: this.#log.length, bytes: this.#bytes, commits: this.#commits }
   }
 
@@ -280,7 +281,7 @@ class MemoryStore implements Store {
     this.#closed = true
   }
 
-  #check(): void {
+  protected override check(): void {
     if (this.#closed) throw new SignalboxError('STORE_UNAVAILABLE', 'the store is closed: open it again')
   }
 

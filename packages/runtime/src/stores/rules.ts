@@ -2,9 +2,10 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { EffectRow, EffectState, NewRun, RunCommit, RunRow } from '../contracts/store.ts'
 import type { RunStatus } from '../contracts/records.ts'
+import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
 /** Version of the stored format that this code reads and writes. */
-export const STORE_VERSION = 1
+export const STORE_VERSION = 2
 
 /** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
@@ -67,6 +68,34 @@ export function firstRow(run: NewRun): RunRow {
     updatedAt: run.createdAt,
     costNanoUsd: '0',
   }
+}
+
+/** A lease that nobody ever had. */
+export function freeLease(name: string): LeaseRow {
+  return { name, owner: null, epoch: 0, beat: 0 }
+}
+
+/** Refuses a lease that would go back. Throws INTERNAL: the caller is at fault. */
+export function checkLease(row: LeaseRow, expect: { readonly epoch: number; readonly beat: number }): void {
+  if (row.epoch < expect.epoch || row.beat <= expect.beat)
+    throw new SignalboxError(
+      'INTERNAL',
+      `lease \`${row.name}\` must go on from epoch ${expect.epoch}, beat ${expect.beat}`,
+    )
+}
+
+/**
+ * Refuses a change of a schedule that contradicts itself or would open decided due times again, before anything is
+ * written. Throws INTERNAL: the caller is at fault.
+ */
+export function checkScheduleCommit(commit: ScheduleCommit, before: ScheduleRow | null): void {
+  const { row, firings, expectRevision } = commit
+  const wrong = (what: string): SignalboxError =>
+    new SignalboxError('INTERNAL', `change of schedule \`${row.name}\` is not well formed: ${what}`)
+  if (row.revision !== expectRevision + 1) throw wrong(`revision ${row.revision} does not follow ${expectRevision}`)
+  if (firings.some((each) => each.tenant !== row.tenant || each.schedule !== row.name))
+    throw wrong('a firing belongs to another schedule')
+  if (before && row.decidedThrough < before.decidedThrough) throw wrong('decided due times would be open again')
 }
 
 /** Refuses a new run whose genesis is not record 1. Throws INTERNAL: the caller is at fault. */

@@ -31,6 +31,8 @@ const WRITES: readonly StoreOperation[] = [
   'setCursor',
   'putDefinition',
   'heartbeat',
+  'setLease',
+  'commitSchedule',
 ]
 /** Every other answer of what writes is lost; of posts only the first, since a lost duplicate looks like a lost success. */
 const losing: FaultPlan = ({ op, n }) =>

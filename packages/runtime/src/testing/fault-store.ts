@@ -73,6 +73,11 @@ export function faultStore(inner: Store, plan: FaultPlan): Store {
     setCursor: (name, position) => at('setCursor', () => inner.setCursor(name, position)),
     definition: (signature) => at('definition', () => inner.definition(signature)),
     putDefinition: (signature, text) => at('putDefinition', () => inner.putDefinition(signature, text)),
+    lease: (name) => at('lease', () => inner.lease(name)),
+    setLease: (row, expect) => at('setLease', () => inner.setLease(row, expect)),
+    schedules: (tenant) => at('schedules', () => inner.schedules(tenant)),
+    firings: (filter) => at('firings', () => inner.firings(filter)),
+    commitSchedule: (change) => at('commitSchedule', () => inner.commitSchedule(change)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
   }

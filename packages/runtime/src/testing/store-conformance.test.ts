@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { LeaseRow, ScheduleCommit, ScheduleCommitResult } from '../contracts/schedule.ts'
 import type { Store } from '../contracts/store.ts'
 import { memoryUnderTest } from './conformance/places.ts'
 import { storeConformance } from './store-conformance.ts'
@@ -38,6 +39,17 @@ function withMethods(store: Store, over: Partial<Store>): Store {
 }
 
 const FAR = Number.MAX_SAFE_INTEGER
+
+async function leaseFrom(store: Store, row: LeaseRow): Promise<boolean> {
+  const { epoch, beat } = await store.lease(row.name)
+  return store.setLease({ ...row, epoch: Math.max(row.epoch, epoch), beat: beat + 1 }, { epoch, beat })
+}
+
+async function anyRevision(store: Store, change: ScheduleCommit): Promise<ScheduleCommitResult> {
+  const known = (await store.schedules(change.row.tenant)).find((each) => each.name === change.row.name)
+  const expectRevision = known?.revision ?? 0
+  return store.commitSchedule({ ...change, expectRevision, row: { ...change.row, revision: expectRevision + 1 } })
+}
 
 /** Each breaks one promise, and names a behaviour whose test must fail. */
 const PLANTED: readonly [string, string, (store: Store) => Partial<Store>][] = [
@@ -151,6 +163,22 @@ const PLANTED: readonly [string, string, (store: Store) => Partial<Store>][] = [
           filter.before ? { ...filter, before: { ...filter.before, runId: `${filter.before.runId}x` } } : filter,
         ),
     }),
+  ],
+  ['a lease moves from any row', 'STO-110', (store) => ({ setLease: async (row) => leaseFrom(store, row) })],
+  [
+    'a leader that was followed still writes',
+    'STO-113',
+    (store) => ({ commitSchedule: (change) => store.commitSchedule({ ...change, lease: null }) }),
+  ],
+  [
+    'the revision of a schedule is ignored',
+    'STO-112',
+    (store) => ({ commitSchedule: async (change) => anyRevision(store, change) }),
+  ],
+  [
+    'history is never forgotten',
+    'STO-115',
+    (store) => ({ commitSchedule: (change) => store.commitSchedule({ ...change, keep: null }) }),
   ],
   [
     'closing a request does nothing',

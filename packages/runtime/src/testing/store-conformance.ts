@@ -7,6 +7,7 @@ import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { projectionTests } from './conformance/projections.ts'
 import { readTests } from './conformance/reads.ts'
 import { durableTests, sharedTests } from './conformance/shared.ts'
+import { scheduleTests } from './conformance/schedules.ts'
 import { type ConformanceOptions, suiteOf } from './conformance/suite.ts'
 import { tenantTests } from './conformance/tenants.ts'
 
@@ -37,6 +38,7 @@ export function storeConformance(options: ConformanceOptions): void {
     effectTests(suite)
     projectionTests(suite)
     readTests(suite)
+    scheduleTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

@@ -3,6 +3,7 @@ import type { SQLOutputValue } from 'node:sqlite'
 import { SignalboxError } from '../../base/errors.ts'
 import type { Principal } from '../../contracts/common.ts'
 import type { RecordType, RunStatus } from '../../contracts/records.ts'
+import type { FiringRow, LeaseRow, ScheduleRow } from '../../contracts/schedule.ts'
 import type {
   EffectRow,
   EffectState,
@@ -178,5 +179,49 @@ export function killSwitch(row: Row): KillSwitch {
     expiresAt: numberOrNull(row, 'expires_at'),
     liftedAt: numberOrNull(row, 'lifted_at'),
     liftedBy: textOrNull(row, 'lifted_by'),
+  }
+}
+
+/** The row of a lease. */
+export function leaseRow(row: Row): LeaseRow {
+  return {
+    name: text(row, 'name'),
+    owner: textOrNull(row, 'owner'),
+    epoch: number(row, 'epoch'),
+    beat: number(row, 'beat'),
+  }
+}
+
+/** A schedule. */
+export function scheduleRow(row: Row): ScheduleRow {
+  return {
+    tenant: text(row, 'tenant'),
+    name: text(row, 'name'),
+    revision: number(row, 'revision'),
+    definition: text(row, 'definition'),
+    paused: number(row, 'paused') === 1,
+    decidedThrough: number(row, 'decided_through'),
+    updatedAt: number(row, 'updated_at'),
+    updatedBy: text(row, 'updated_by'),
+  }
+}
+
+/** A firing of a schedule. */
+export function firingRow(row: Row): FiringRow {
+  return {
+    tenant: text(row, 'tenant'),
+    schedule: text(row, 'schedule'),
+    id: text(row, 'id'),
+    kind: text(row, 'kind') as FiringRow['kind'],
+    dueAt: number(row, 'due_at'),
+    state: text(row, 'state') as FiringRow['state'],
+    attempt: number(row, 'attempt'),
+    epoch: number(row, 'epoch'),
+    runId: textOrNull(row, 'run_id'),
+    code: textOrNull(row, 'code'),
+    detail: text(row, 'detail'),
+    by: text(row, 'caused_by'),
+    startedAt: numberOrNull(row, 'started_at'),
+    endedAt: numberOrNull(row, 'ended_at'),
   }
 }

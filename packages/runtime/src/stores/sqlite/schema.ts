@@ -145,5 +145,41 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT INTO meta (name, value) VALUES ('format', 'signalbox store');
 `
 
+const VERSION_2 = `
+CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT, epoch INTEGER NOT NULL, beat INTEGER NOT NULL);
+
+CREATE TABLE schedules (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  definition TEXT NOT NULL,
+  paused INTEGER NOT NULL,
+  decided_through INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  updated_by TEXT NOT NULL,
+  PRIMARY KEY (tenant, name)
+);
+
+CREATE TABLE firings (
+  tenant TEXT NOT NULL,
+  schedule TEXT NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  due_at INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  run_id TEXT,
+  code TEXT,
+  detail TEXT NOT NULL,
+  caused_by TEXT NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  PRIMARY KEY (tenant, schedule, id)
+);
+CREATE INDEX firings_newest ON firings (tenant, schedule, due_at, id);
+CREATE INDEX firings_open ON firings (tenant, schedule) WHERE state IN ('queued', 'running');
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
-export const MIGRATIONS: readonly string[] = [VERSION_1]
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2]

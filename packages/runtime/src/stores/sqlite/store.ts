@@ -17,6 +17,14 @@ import type {
   StoredRecord,
   StoreStats,
 } from '../../contracts/store.ts'
+import type {
+  FiringRow,
+  LeaseRow,
+  ScheduleCommit,
+  ScheduleCommitResult,
+  ScheduleRow,
+  ScheduleStore,
+} from '../../contracts/schedule.ts'
 import { checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
 import { claimRuns, extendLeases } from './claims.ts'
 import { Appender, HOLDER } from './commits.ts'
@@ -31,6 +39,7 @@ import {
   readRequests,
   readRuns,
 } from './reads.ts'
+import { putLease, readFirings, readLease, readSchedules, writeSchedule } from './schedules.ts'
 import { bytesOrNull, effectRow, inboxItem, requestRow, runRow } from './rows.ts'
 
 /** The `Store` over one SQLite file, shared by any number of processes on this machine. */
@@ -200,6 +209,26 @@ export class SqliteStore implements Store {
     if ((await this.definition(signature)) !== null) return
     const put = 'INSERT OR IGNORE INTO definitions (signature, description) VALUES (?, ?)'
     await this.#connection.write(() => this.#connection.sql(put).run(signature, description))
+  }
+
+  lease(name: string): Promise<LeaseRow> {
+    return this.#connection.read(() => readLease(this.#connection, name))
+  }
+
+  setLease(row: LeaseRow, expect: { readonly epoch: number; readonly beat: number }): Promise<boolean> {
+    return putLease(this.#connection, row, expect)
+  }
+
+  schedules(tenant: string): Promise<readonly ScheduleRow[]> {
+    return this.#connection.read(() => readSchedules(this.#connection, tenant))
+  }
+
+  firings(filter: Parameters<ScheduleStore['firings']>[0]): Promise<readonly FiringRow[]> {
+    return this.#connection.read(() => readFirings(this.#connection, filter))
+  }
+
+  commitSchedule(commit: ScheduleCommit): Promise<ScheduleCommitResult> {
+    return writeSchedule(this.#connection, commit)
   }
 
   /** Counts come from the ends of the key ranges, which have no gaps, so that asking does not read the tables. */

@@ -4,6 +4,7 @@ import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleSwitch } from './projections.ts'
+import { sampleChange } from './schedules.ts'
 
 /** Histories, exports, lists. */
 export function readTests({ it, on }: Suite): void {
@@ -149,6 +150,11 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     setCursor: () => store.setCursor('c', 1),
     definition: () => store.definition('s'),
     putDefinition: () => store.putDefinition('s', '{}'),
+    lease: () => store.lease('l'),
+    setLease: () => store.setLease({ name: 'l', owner: 'o', epoch: 1, beat: 1 }, { epoch: 0, beat: 0 }),
+    schedules: () => store.schedules(tenant),
+    firings: () => store.firings({ tenant, schedule: 'nightly', limit: 10 }),
+    commitSchedule: () => store.commitSchedule(sampleChange()),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
 }

@@ -46,12 +46,35 @@ export function rereadingStore(store: Store): Store {
         return result.status === 'duplicate' ? { status: 'stored' } : result
       }
     },
+    setLease: (row, expect) => leaseAgain(store, row, expect),
+    commitSchedule: async (change) => {
+      try {
+        return await store.commitSchedule(change)
+      } catch (thrown) {
+        if (!answerLost(thrown)) throw thrown
+        const { tenant, name, revision, updatedBy } = change.row
+        const now = (await store.schedules(tenant)).find((each) => each.name === name)
+        return now?.revision === revision && now.updatedBy === updatedBy ? 'committed' : store.commitSchedule(change)
+      }
+    },
     putKey: (tenant, subject, wrapped) => twice(() => store.putKey(tenant, subject, wrapped)),
     destroyKey: (tenant, subject, at) => twice(() => store.destroyKey(tenant, subject, at)),
     putKillSwitch: (row) => twice(() => store.putKillSwitch(row)),
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),
     putDefinition: (signature, text) => twice(() => store.putDefinition(signature, text)),
     heartbeat: (worker, held, until) => twice(() => store.heartbeat(worker, held, until)),
+  }
+}
+
+async function leaseAgain(store: Store, ...call: Parameters<Store['setLease']>): Promise<boolean> {
+  const [row] = call
+  try {
+    return await store.setLease(...call)
+  } catch (thrown) {
+    if (!answerLost(thrown)) throw thrown
+    const now = await store.lease(row.name)
+    if (now.owner === row.owner && now.epoch === row.epoch && now.beat === row.beat) return true
+    return leaseAgain(store, ...call)
   }
 }
 
