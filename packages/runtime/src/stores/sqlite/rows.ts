@@ -192,7 +192,7 @@ export function leaseRow(row: Row): LeaseRow {
   }
 }
 
-/** A schedule. */
+/** A schedule, with what is decided of it. */
 export function scheduleRow(row: Row): ScheduleRow {
   return {
     tenant: text(row, 'tenant'),
