@@ -2,6 +2,7 @@ import { VERSION } from '@signalbox/server'
 import { Command, CommanderError } from 'commander'
 import { SignalboxError, toSignalboxError } from 'signalbox/errors'
 import { addDevCommand } from './commands-dev.ts'
+import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addStoreCommands } from './commands-store.ts'
@@ -37,6 +38,7 @@ function program(shell: Shell): Command {
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)
   addStoreCommands(root, shell)
+  addDrillCommands(root, shell)
   for (const command of everyCommand(root)) {
     command
       .exitOverride()

@@ -10,6 +10,8 @@ export {
   readDevPeople,
   seedDevPeople,
 } from './dev/tokens.ts'
+export type { DrillInput, DrillPerson, DrillWorld, RecordedEffect, WorkflowDrill } from './drill/define.ts'
+export { chosenDrills } from './drill/choose.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export {
   defaultConfigPath,

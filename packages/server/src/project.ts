@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Mode, type ModelPort, type Principal, type Signalbox, SignalboxError, type WorkflowSpec } from 'signalbox'
+import type { WorkflowDrill } from './drill/define.ts'
 
 /** Values of the environment, by name. */
 export type EnvValues = Readonly<Record<string, string | undefined>>
@@ -36,6 +37,8 @@ export interface ProjectDef {
   readonly outsideWorld?: (context: { readonly dataDir: string }) => Promise<OutsideWorld>
   /** Called at every start once workers are there; start runs with request ids, so that each is started once only. */
   readonly seed?: (context: SeedContext) => Promise<void>
+  /** What `signalbox drill` exercises: one entry for each workflow that can be drilled. */
+  readonly drills?: readonly WorkflowDrill[]
 }
 
 /** A defined project; the mark tells it from any other default export. */
