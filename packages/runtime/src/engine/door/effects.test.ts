@@ -3,6 +3,7 @@ import { memoryStore } from '../../stores/index.ts'
 import { ANA, PAUL, benchSet, type BenchBox } from '../../testing/bench-box.ts'
 import { lookUp, oneNode, type PayOptions, type PayTool, payTool } from '../../testing/engine-kit.ts'
 import { faultStore } from '../../testing/fault-store.ts'
+import { skewedHost } from '../../testing/skewed-host.ts'
 
 const set = benchSet()
 const { box, bank } = set
@@ -280,6 +281,27 @@ describe('between the intent and the send', () => {
     const runId = await one.start('one', null)
     await one.until(async () => ((await one.of(runId, 'activity.outcome')).length > 0 ? true : null), 'an outcome')
     expect(outside.requests).toEqual([])
+  })
+
+  it('ENG-037: a worker that slept through its lease and has not noticed sends nothing', async () => {
+    const outside = await bank()
+    let slept = 0
+    const real = skewedHost()
+    // The clock goes on and no timer has run yet: what a process sees that was stopped and is let go.
+    const host = { ...real, now: () => real.now() + slept }
+    const pay = payTool(outside, {
+      execute: async (args, ctx) => {
+        slept = 16_000
+        await ctx.fetch(`http://${outside.host}/pay`, { method: 'POST', body: JSON.stringify(args) })
+        return { receipt: 1 }
+      },
+    })
+    const one = box({ workflows: [flow(pay)], host })
+    one.work({ concurrency: 1 })
+    const runId = await one.start('one', null)
+    await one.until(async () => ((await one.of(runId, 'activity.outcome')).length > 0 ? true : null), 'an outcome')
+    expect(outside.requests).toEqual([])
+    expect(await one.of(runId, 'activity.outcome')).toMatchObject([{ status: 'not_sent', code: 'FENCED' }])
   })
 
   it('ENG-034: after the last moment of sending nothing goes out', async () => {

@@ -1,0 +1,7 @@
+import { EFFECTS } from './broken/effects.ts'
+import { REPLAY } from './broken/replay.ts'
+import { STORAGE } from './broken/storage.ts'
+import type { Mutation } from './mutation.ts'
+
+/** All wrong changes. Those of one test file stand together: it is loaded once. */
+export const MUTATIONS: readonly Mutation[] = [...REPLAY, ...EFFECTS, ...STORAGE]

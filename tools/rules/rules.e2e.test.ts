@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MUTATIONS } from './mutations.ts'
+import { misplaced, RuleRunner, rulesOf, type Verdict } from './runner.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Rules of parts that are still to come. */
+const NOT_BUILT: readonly string[] = ['R12']
+
+describe('the rules of the engine', () => {
+  let runner: RuleRunner
+  const honest = new Map<string, Promise<Verdict>>()
+  beforeAll(async () => {
+    runner = await RuleRunner.open(root)
+  })
+  afterAll(() => runner.close())
+
+  it('RUL-001: each has a change that breaks it, at a place that is there, and a behaviour that names it', () => {
+    expect(misplaced(root, MUTATIONS)).toEqual([])
+    const broken = new Set(MUTATIONS.map(({ rule }) => rule))
+    expect(rulesOf(root).filter((rule) => !broken.has(rule))).toEqual(NOT_BUILT)
+    expect(rulesOf(root).length).toBeGreaterThanOrEqual(20)
+  })
+
+  it('RUL-003: a behaviour that nothing breaks stays green, so that red means something', async () => {
+    const verdict = await runner.run('runtime/src/reliability/timeline.test.ts', 'ENG-164', null)
+    expect(verdict).toMatchObject({ failed: 0 })
+    expect(verdict.passed).toBeGreaterThan(0)
+  })
+
+  for (const mutation of MUTATIONS) {
+    const { rule, breaks, noticed, test } = mutation
+    it(`RUL-002: ${rule}, ${noticed} goes red when ${breaks}`, async () => {
+      const known = honest.get(`${test} ${noticed}`) ?? runner.run(test, noticed, null)
+      honest.set(`${test} ${noticed}`, known)
+      const before = await known
+      expect(before, 'without the change').toMatchObject({ failed: 0 })
+      expect(before.passed).toBeGreaterThan(0)
+      expect((await runner.run(test, noticed, mutation)).failed, 'with the change').toBeGreaterThan(0)
+    })
+  }
+})
