@@ -168,7 +168,7 @@ function reads(state: State): Pick<RunsApi, Reads> {
   }
 }
 
-type Changes = 'start' | 'decide' | 'answer' | 'respond' | 'cancel' | 'resume' | 'restore' | 'feedback'
+type Changes = 'start' | 'decide' | 'answer' | 'respond' | 'cancel' | 'resume' | 'release' | 'restore' | 'feedback'
 
 function changes({ note }: State): Pick<RunsApi, Changes> {
   return {
@@ -181,6 +181,7 @@ function changes({ note }: State): Pick<RunsApi, Changes> {
     respond: async (request) => note('respond', request.by, request),
     cancel: async (request) => note('cancel', request.by, request),
     resume: async (request) => note('resume', request.by, request),
+    release: async (request) => note('release', request.by, request),
     restore: async (request) => note('restore', request.by, request),
     feedback: async (request) => note('feedback', request.by, request),
   }

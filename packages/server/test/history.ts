@@ -278,5 +278,6 @@ function rowOf(runId: string, tenant: string, completed: boolean, seq: number, h
     createdAt: Date.UTC(2026, 0, 1),
     updatedAt: Date.UTC(2026, 0, 1),
     costNanoUsd: '2500000',
+    attempts: 0,
   }
 }

@@ -274,12 +274,16 @@ export interface RunParked extends RecordBase {
   readonly type: 'run.parked'
   readonly code: ErrorCode
   readonly detail: ContentRef | null
+  /** Of a quarantine: what stood in the way of loading the run, or null when it loads (ENGINE R15). */
+  readonly because?: ErrorCode | null
+  /** Of a quarantine: how often the run was claimed without getting anywhere. */
+  readonly attempts?: number
 }
 
 /** A person let a parked run go on, or acted beside the normal path. */
 export interface OverrideRecorded extends RecordBase {
   readonly type: 'override.recorded'
-  readonly what: 'resume_parked' | 'cancel' | 'terminate' | 'restore'
+  readonly what: 'resume_parked' | 'release_quarantined' | 'cancel' | 'terminate' | 'restore'
   readonly by: Principal
   readonly reason: ContentRef | null
 }

@@ -119,6 +119,8 @@ export interface RunsApi {
   cancel(request: { runId: string; by: Principal; reason: string; terminate?: boolean }): Promise<void>
   /** Lets a parked run go on. Throws RUN_STATE otherwise. */
   resume(request: { runId: string; by: Principal; reason: string }): Promise<void>
+  /** Lets a quarantined run be tried again (ENGINE R15). Throws RUN_STATE otherwise, KEY_MISSING while its key does not open. */
+  release(request: { runId: string; by: Principal; reason: string }): Promise<void>
   restorePoints(tenant: string, runId: string): Promise<readonly RestorePoint[]>
   /** Moves the head to a restore point as a new branch. Throws CHECKPOINT_NOT_FOUND, WORKFLOW_CHANGED (with the difference). */
   restore(request: { runId: string; seq: number; by: Principal; reason: string }): Promise<void>

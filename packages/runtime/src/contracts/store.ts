@@ -26,6 +26,7 @@ export interface RunRow {
   readonly runId: string
   readonly workflow: string
   readonly version: string
+  /** Identity of the definition that the run is with (`WorkflowSpec.definition`); in rows of format 1 its graph's hash. */
   readonly signature: string
   readonly requestId: string
   readonly principal: string
@@ -47,6 +48,8 @@ export interface RunRow {
   readonly createdAt: number
   readonly updatedAt: number
   readonly costNanoUsd: string
+  /** Claims since the last commit that moved the run on, a present one included (ENGINE R15). */
+  readonly attempts: number
 }
 
 /** A new run: its row and its genesis record, stored together. */
@@ -86,7 +89,11 @@ export interface EffectRow {
   readonly outcomeSeq: number | null
 }
 
-/** What happens to the ledger in a commit: `claim` takes the identity, `settle` changes the state of a claimed one. */
+/**
+ * What happens to the ledger in a commit: `claim` takes the identity, `settle` changes the state of a claimed one. `await`
+ * asks to be told when the effect is no longer open or unknown: an inbox row `settled` is written in the transaction that
+ * settles it, or in this one when it is settled already.
+ */
 export type EffectChange =
   | { readonly kind: 'claim'; readonly row: EffectRow }
   | {
@@ -95,6 +102,7 @@ export type EffectChange =
       readonly state: EffectState
       readonly outcomeSeq: number | null
     }
+  | { readonly kind: 'await'; readonly effectId: string }
 
 /** State of an approval or question as people list it. */
 export type RequestState = 'open' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void' | 'answered'
@@ -144,10 +152,14 @@ export interface RunCommit {
     RunRow,
     'status' | 'code' | 'branch' | 'checkpointSeq' | 'superstep' | 'wakeAt' | 'costNanoUsd' | 'updatedAt'
   >
+  /** The definition that the run is with from here on, when these records change it. */
+  readonly definition?: { readonly version: string; readonly signature: string }
   /** Gives up the lease. With it, the commit is refused as `inbox_not_empty` when an unconsumed inbox row exists. */
   readonly release: boolean
   /** Inbox rows that these records consumed. */
   readonly consumed: readonly number[]
+  /** Inbox rows that a release leaves unread on purpose: a parked run reads them once it goes on. */
+  readonly left?: readonly number[]
   readonly effects: readonly EffectChange[]
   /** Inserted when new by (tenant, id), else replaced. */
   readonly requests: readonly PersonRequestRow[]
@@ -168,7 +180,7 @@ export interface InboxItem {
   readonly id: string
   readonly tenant: string
   readonly runId: string
-  readonly kind: 'decide' | 'answer' | 'respond' | 'cancel' | 'terminate' | 'resume' | 'restore'
+  readonly kind: 'decide' | 'answer' | 'respond' | 'cancel' | 'terminate' | 'resume' | 'restore' | 'settled'
   /** Unique within the run when set: the first row wins (`approval:<id>`). */
   readonly slot: string | null
   readonly by: Principal
@@ -199,6 +211,16 @@ export interface ClaimRequest {
   readonly limit: number
   /** Signatures of the workflow versions that this worker has; null accepts all. */
   readonly signatures: readonly string[] | null
+  /**
+   * Runs of these workflows with other signatures too, when they have been claimable since before `quietSince` and nobody
+   * took them (ENGINE R14).
+   */
+  readonly orphans?: { readonly workflows: readonly string[]; readonly quietSince: number }
+  /**
+   * Claims of this worker that ended through no fault of the run: their leases end now and they do not count as attempts
+   * (ENGINE R15). Done before anything is claimed.
+   */
+  readonly returned?: readonly { readonly tenant: string; readonly runId: string; readonly epoch: number }[]
   /** Claim only this run, whether runnable or not, unless another worker's lease is live. */
   readonly only?: { readonly tenant: string; readonly runId: string }
 }

@@ -33,6 +33,8 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
         continue
       }
       if (rests(run)) {
+        // Nobody waits for these answers any more; a parked run reads them when it goes on.
+        if (isEnded(run.fold.status)) for (const { row } of run.responses.splice(0)) run.with({ consumed: row })
         if (await run.release(null)) return
         continue
       }
@@ -213,7 +215,10 @@ async function settleHalt(run: LiveRun, worker: string): Promise<void> {
 async function lastResort(run: LiveRun, thrown: unknown): Promise<void> {
   if (thrown instanceof Unloaded || run.dead) return
   const error = toSignalboxError(thrown)
-  if (!parksRun(error.code) && error.code.startsWith('STORE_')) return
+  if (!parksRun(error.code) && error.code.startsWith('STORE_')) {
+    run.onLost(error)
+    return
+  }
   try {
     park(run, { kind: 'park', code: error.code, detail: error.message })
     await run.release(null)

@@ -53,6 +53,10 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
     case 'restore':
       // A restore claims the run itself; no row of this kind is written.
       return
+    case 'settled':
+      // An effect of another run has ended: whoever waits for one looks again (ENGINE R5).
+      run.waits.wakeAll(['settle'])
+      return
     default:
       item.kind satisfies never
   }
@@ -121,7 +125,7 @@ function applyResume(run: LiveRun, item: StoredInboxItem): void {
   if (run.fold.status !== 'parked') return
   run.append((put) => ({
     type: 'override.recorded' as const,
-    what: 'resume_parked' as const,
+    what: run.fold.parkedCode === 'RUN_QUARANTINED' ? ('release_quarantined' as const) : ('resume_parked' as const),
     by: item.by,
     reason: reasonRef(run, item, put),
   }))

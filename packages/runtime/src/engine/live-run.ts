@@ -85,6 +85,8 @@ export class LiveRun implements Committing {
   readonly claims = new Map<string, number>()
   /** Why the store did not take what was appended; told at once, and appended by nobody (invariant 9). */
   trouble: SignalboxError | null = null
+  /** Set when the run left through no fault of its own: its claim can be given back at once. */
+  isReturned = false
   /** What nothing can go on without: people, timers. */
   readonly waits: Waits
   /** Set when the run must not start anything new; the superstep loop brings it to its end. */
@@ -247,6 +249,12 @@ export class LiveRun implements Committing {
     })
   }
 
+  /** Asks the store to tell this run when an effect of another has ended; stored with the next commit, asked for now. */
+  awaitEffect(effectId: string): void {
+    this.effects.push({ kind: 'await', effectId })
+    this.env.committer.request(this)
+  }
+
   /** Asks for a commit without waiting for it (ENGINE R2: after the outcome of an effect). */
   requestFlush(): void {
     if (!this.dead && this.committedSeq < this.seq) this.env.committer.request(this)
@@ -264,7 +272,8 @@ export class LiveRun implements Committing {
   }
 
   takeCommit(): RunCommit | null {
-    if (this.dead || (this.buffer.length === 0 && !this.releasing && this.consumed.length === 0)) return null
+    const nothing = this.buffer.length === 0 && this.consumed.length === 0 && this.effects.length === 0
+    if (this.dead || (nothing && !this.releasing)) return null
     const records = this.buffer
     this.buffer = []
     const commit: RunCommit = {
@@ -287,6 +296,8 @@ export class LiveRun implements Committing {
       },
       release: this.releasing,
       consumed: this.consumed,
+      // What a parked run was answered is read again when it goes on.
+      left: this.fold.status === 'parked' ? this.responses.map((response) => response.row) : [],
       effects: this.effects,
       requests: this.requests,
       closed: this.closed,
@@ -330,6 +341,7 @@ export class LiveRun implements Committing {
 
   onLost(why: SignalboxError | 'fenced' | 'effect_claimed'): void {
     if (typeof why !== 'string') this.trouble = why
+    this.isReturned = why !== 'fenced'
     this.unload()
   }
 

@@ -56,6 +56,14 @@ export function createRuns(env: Env): RunsApi {
           'RUN_STATE',
           `run \`${runId}\` is \`${row.status}\`; only a parked run can be resumed by a person`,
         )
+      if (row.code === 'RUN_QUARANTINED')
+        throw new SignalboxError('RUN_STATE', `run \`${runId}\` is quarantined; use \`signalbox run release ${runId}\``)
+      await post(env, row, by, { kind: 'resume', slot: null, body: {}, text: checkReason(reason) })
+    },
+    release: async ({ runId, by, reason }) => {
+      const row = await runOf(env, by.tenant, runId)
+      if (row.status !== 'parked' || row.code !== 'RUN_QUARANTINED')
+        throw new SignalboxError('RUN_STATE', `run \`${runId}\` is \`${row.status}\` and not quarantined`)
       await post(env, row, by, { kind: 'resume', slot: null, body: {}, text: checkReason(reason) })
     },
     restorePoints: async (tenant, runId) => restorePoints(env, await runOf(env, tenant, runId)),

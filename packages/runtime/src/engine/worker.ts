@@ -1,15 +1,16 @@
-import { toSignalboxError } from '../base/errors.ts'
+import { type ErrorCode, toSignalboxError } from '../base/errors.ts'
 import { sleep } from '../base/host.ts'
 import { newId } from '../base/ids.ts'
 import type { Place } from '../contracts/outlet.ts'
 import type { SegmentStarted } from '../contracts/records.ts'
 import type { WorkerHandle } from '../contracts/runtime.ts'
-import type { RunRow } from '../contracts/store.ts'
+import type { ClaimRequest, RunRow } from '../contracts/store.ts'
 import { advance } from './advance.ts'
 import type { Env } from './env.ts'
 import { drainInbox } from './inbox.ts'
 import type { LiveRun } from './live-run.ts'
 import { loadRun } from './load.ts'
+import { QUARANTINE_AFTER, quarantine } from './quarantine.ts'
 
 /** How a worker claims and keeps runs. */
 export interface WorkerOptions {
@@ -20,9 +21,16 @@ export interface WorkerOptions {
   readonly pollMs?: number
   /** A run whose worker is silent for this long is taken over. Default 15,000. */
   readonly leaseMs?: number
+  /** Claims without progress after which a run is set aside (ENGINE R15). Default 5. */
+  readonly quarantineAfter?: number
   /** Called with a malfunction that has no run to be recorded in (the store does not answer). */
   readonly onTrouble?: (error: Error) => void
 }
+
+type Returned = NonNullable<ClaimRequest['returned']>[number]
+
+/** Codes of a store that does not take or give anything just now. */
+const TROUBLE: ReadonlySet<ErrorCode> = new Set(['STORE_FULL', 'STORE_READ_ONLY', 'STORE_UNAVAILABLE'])
 
 interface Held {
   readonly run: LiveRun
@@ -42,6 +50,9 @@ export class Worker implements WorkerHandle {
   private readonly concurrency: number
   private readonly pollMs: number
   private readonly leaseMs: number
+  private readonly quarantineAfter: number
+  /** Claims to be given back with the next one. */
+  private returned: readonly Returned[] = []
   private readonly onTrouble: (error: Error) => void
   private stopping = false
   private wakeUp: (() => void) | null = null
@@ -59,6 +70,7 @@ export class Worker implements WorkerHandle {
     this.concurrency = options.concurrency ?? 64
     this.pollMs = options.pollMs ?? 100
     this.leaseMs = options.leaseMs ?? 15_000
+    this.quarantineAfter = options.quarantineAfter ?? QUARANTINE_AFTER
     this.onTrouble = options.onTrouble ?? (() => undefined)
     this.unlisten = env.scheduler.serve(() => this.wake())
     this.unwatch = env.outlet.onUnmediated((place, host) => this.onUnmediated(place, host))
@@ -132,7 +144,30 @@ export class Worker implements WorkerHandle {
     if (limit <= 0) return []
     const now = this.env.host.now()
     const signatures = [...this.env.workflows.keys()]
-    return this.env.store.claim({ worker: this.name, now, leaseUntil: now + this.leaseMs, limit, signatures })
+    const { returned } = this
+    const leaseUntil = now + this.leaseMs
+    const rows = await this.env.store.claim({ worker: this.name, now, leaseUntil, limit, signatures, returned })
+    this.returned = this.returned.filter((one) => !returned.includes(one))
+    return rows
+  }
+
+  /** Sets the run aside when it was claimed too often, else brings it to life. */
+  private async open(row: RunRow): Promise<LiveRun | null> {
+    if (row.attempts > this.quarantineAfter) {
+      await quarantine(this.env, row, this.name)
+      return null
+    }
+    try {
+      return await loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs)
+    } catch (thrown) {
+      // The store's trouble says nothing about the run; what the run itself has counts against it.
+      if (TROUBLE.has(toSignalboxError(thrown).code)) this.giveBack(row)
+      throw thrown
+    }
+  }
+
+  private giveBack({ tenant, runId, epoch }: Returned): void {
+    this.returned = [...this.returned, { tenant, runId, epoch }]
   }
 
   private take(row: RunRow): void {
@@ -140,15 +175,17 @@ export class Worker implements WorkerHandle {
     const why = whyClaimed(row)
     this.env.scheduler.cancel(row)
     this.loading += 1
-    const started = loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs).finally(() => {
+    const started = this.open(row).finally(() => {
       this.loading -= 1
     })
     const ended: Promise<void> = started
       .then(async (run) => {
+        if (!run) return
         this.dropEarlier(run)
         this.held.set(key, { run })
         if (this.stopping) run.drain()
         await advance(run, this.name, why)
+        if (run.isReturned) this.giveBack(run)
         if (run.trouble) this.onTrouble(run.trouble)
       })
       .catch((thrown: unknown) => this.onTrouble(toSignalboxError(thrown)))

@@ -134,7 +134,9 @@ function foldLife(fold: RunFold, record: RunRecord): void {
       fold.parkedCode = record.code
       return
     case 'override.recorded':
-      if (record.what === 'resume_parked') fold.status = nextStatus(fold.status, 'resume')
+      if (record.what !== 'resume_parked' && record.what !== 'release_quarantined') return
+      fold.status = nextStatus(fold.status, 'resume')
+      fold.parkedCode = null
       return
     case 'run.stopping':
       fold.status = nextStatus(fold.status, 'stop_asked')

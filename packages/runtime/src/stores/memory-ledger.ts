@@ -1,11 +1,13 @@
 import type { EffectChange, EffectRow, RunCommit } from '../contracts/store.ts'
-import { holdsIdentity, mayClaimAgain } from './rules.ts'
+import { holdsIdentity, isSettled, mayClaimAgain } from './rules.ts'
 
 type Settle = EffectChange & { readonly kind: 'settle' }
 
 /** The ledger of effects of the store in memory (invariants 4 and 5), in the order of claims. */
 export class MemoryLedger {
   #rows: EffectRow[] = []
+  /** Runs that wait for the end of an effect. */
+  #waits: { readonly tenant: string; readonly effectId: string; readonly runId: string }[] = []
 
   /** The live holder of an identity. */
   holder(at: Pick<EffectRow, 'tenant' | 'tool' | 'scope' | 'identity'>): EffectRow | undefined {
@@ -29,12 +31,42 @@ export class MemoryLedger {
     const before = this.#rows
     this.#rows = [...before]
     for (const change of commit.effects) {
+      if (change.kind === 'await') continue
       const holder = change.kind === 'claim' ? this.#claim(change.row) : this.#settle(commit.tenant, change)
       if (holder === null) continue
       this.#rows = before
       return holder
     }
     return null
+  }
+
+  /** After a commit: the runs to be told that an effect has ended, each with the effect. */
+  ended(commit: RunCommit): readonly { readonly runId: string; readonly effect: EffectRow }[] {
+    return commit.effects.flatMap((change) => (change.kind === 'claim' ? [] : this.#told(commit, change)))
+  }
+
+  #told(
+    { tenant, runId }: RunCommit,
+    change: Exclude<EffectChange, { kind: 'claim' }>,
+  ): { runId: string; effect: EffectRow }[] {
+    const { effectId } = change
+    const effect = this.#rows.findLast((row) => row.tenant === tenant && row.effectId === effectId)
+    const isHere = (wait: { tenant: string; effectId: string }): boolean =>
+      wait.tenant === tenant && wait.effectId === effectId
+    if (change.kind === 'await') {
+      if (!effect) return []
+      if (isSettled(effect.state)) return [{ runId, effect }]
+      if (!this.#waits.some((wait) => isHere(wait) && wait.runId === runId))
+        this.#waits.push({ tenant, effectId, runId })
+      return []
+    }
+    if (!effect || !isSettled(effect.state)) return []
+    const told = this.#waits.filter(isHere)
+    this.#waits = this.#waits.filter((wait) => !isHere(wait))
+    return told
+      .map((wait) => wait.runId)
+      .sort()
+      .map((waiting) => ({ runId: waiting, effect }))
   }
 
   #claim(row: EffectRow): string | null {

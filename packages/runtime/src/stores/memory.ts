@@ -28,8 +28,11 @@ import {
   ACTIVE_STATUSES,
   checkCommit,
   checkNewRun,
+  claimableSince,
   firstRow,
+  movesOn,
   runnableAfterRelease,
+  settledItem,
   STORE_VERSION,
   wakes,
 } from './rules.ts'
@@ -108,12 +111,19 @@ class MemoryStore extends MemorySchedules implements Store {
 
   async claim(request: ClaimRequest): Promise<readonly RunRow[]> {
     this.check()
+    for (const { tenant, runId, epoch } of request.returned ?? []) {
+      const run = this.#find(tenant, runId)
+      if (!run || run.row.epoch !== epoch || run.row.leaseOwner !== request.worker) continue
+      run.row = { ...run.row, leaseUntil: request.now, attempts: Math.max(run.row.attempts - 1, 0) }
+    }
     const claimed: RunRow[] = []
     for (const run of this.#runs.values()) {
       if (claimed.length >= request.limit) break
       if (!claimable(run, request)) continue
       run.runnable = asked(run)
-      run.row = { ...run.row, epoch: run.row.epoch + 1, leaseOwner: request.worker, leaseUntil: request.leaseUntil }
+      const { epoch, attempts } = run.row
+      const { worker: leaseOwner, leaseUntil } = request
+      run.row = { ...run.row, epoch: epoch + 1, attempts: attempts + 1, leaseOwner, leaseUntil }
       claimed.push(run.row)
     }
     return claimed
@@ -136,6 +146,10 @@ class MemoryStore extends MemorySchedules implements Store {
 
   async post(item: InboxItem): Promise<InboxResult> {
     this.check()
+    return this.#post(item)
+  }
+
+  #post(item: InboxItem): InboxResult {
     const run = this.#find(item.tenant, item.runId)
     if (!run) return { status: 'no_run' }
     if (run.inbox.some((entry) => entry.item.id === item.id)) return { status: 'duplicate' }
@@ -294,16 +308,24 @@ class MemoryStore extends MemorySchedules implements Store {
     if (!run || run.row.leaseOwner === null || run.row.seq !== commit.expectSeq || run.row.epoch !== commit.epoch)
       return { status: 'fenced' }
     const consumed = new Set(commit.consumed)
-    if (commit.release && open(run).some((entry) => !consumed.has(entry.item.row))) return { status: 'inbox_not_empty' }
+    const left = new Set(commit.left)
+    const unread = open(run).filter(({ item }) => !consumed.has(item.row) && !left.has(item.row))
+    if (commit.release && unread.length > 0) return { status: 'inbox_not_empty' }
     const holder = this.#ledger.apply(commit)
     if (holder !== null) return { status: 'effect_claimed', effectId: holder }
     for (const entry of run.inbox) if (consumed.has(entry.item.row)) entry.consumed = true
     for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
     for (const closing of commit.closed) this.#closeRequest(commit, closing)
     const lease = commit.release ? { leaseOwner: null, leaseUntil: null } : {}
-    run.row = { ...run.row, ...commit.row, ...lease, seq: commit.seq, head: commit.head }
+    const attempts = movesOn(commit) ? 0 : run.row.attempts
+    const { seq, head, definition } = commit
+    run.row = { ...run.row, ...commit.row, ...lease, ...definition, seq, head, attempts }
     if (commit.release) run.runnable = runnableAfterRelease(commit.row.status)
     this.#append(run, commit.records)
+    for (const { runId, effect } of this.#ledger.ended(commit)) {
+      const item = settledItem(runId, effect, commit.row.updatedAt)
+      this.#post(item)
+    }
     return { status: 'committed' }
   }
 
@@ -326,7 +348,8 @@ class MemoryStore extends MemorySchedules implements Store {
 
 function claimable(run: MemoryRun, request: ClaimRequest): boolean {
   const { row } = run
-  if (request.signatures && !request.signatures.includes(row.signature)) return false
+  const known = !request.signatures || request.signatures.includes(row.signature)
+  if (!known && (request.only || !isOrphan(run, request))) return false
   const leased = row.leaseOwner !== null && row.leaseUntil !== null
   const live = leased && (row.leaseUntil ?? 0) > request.now
   if (request.only) {
@@ -334,8 +357,14 @@ function claimable(run: MemoryRun, request: ClaimRequest): boolean {
     return !live || row.leaseOwner === request.worker
   }
   if (live) return false
-  if (!ACTIVE_STATUSES.includes(row.status)) return asked(run)
+  if (!ACTIVE_STATUSES.includes(row.status)) return run.runnable && asked(run)
   return run.runnable || leased || (row.wakeAt !== null && row.wakeAt <= request.now)
+}
+
+function isOrphan(run: MemoryRun, { orphans, now }: ClaimRequest): boolean {
+  if (!orphans?.workflows.includes(run.row.workflow)) return false
+  const told = open(run).map((entry) => entry.item.createdAt)
+  return claimableSince(run.row, told.length > 0 ? Math.min(...told) : null, now) < orphans.quietSince
 }
 
 function inFilter(row: RunRow, filter: RunFilter): boolean {

@@ -46,11 +46,24 @@ const claim = fc
     limit: fc.integer({ min: 0, max: 4 }),
     signatures: fc.constantFrom(null, ['s1'], ['s1', 's2']),
     only: fc.option(at),
+    quietSince: fc.option(times),
+    back: fc.option(at),
   })
   .map(
-    ({ worker, now, lease, limit, signatures, only }): Step =>
-      (store) =>
-        store.claim({ worker, now, leaseUntil: now + lease, limit, signatures, ...(only ? { only } : {}) }),
+    ({ worker, now, lease, limit, signatures, only, quietSince, back }): Step =>
+      async (store) => {
+        const epoch = back ? ((await store.run(back.tenant, back.runId))?.epoch ?? 1) : 0
+        return store.claim({
+          worker,
+          now,
+          leaseUntil: now + lease,
+          limit,
+          signatures,
+          ...(only ? { only } : {}),
+          ...(quietSince === null ? {} : { orphans: { workflows: ['desk'], quietSince } }),
+          ...(back ? { returned: [{ ...back, epoch }] } : {}),
+        })
+      },
   )
 
 const effectChanges = fc.array(
@@ -76,6 +89,10 @@ const effectChanges = fc.array(
             }),
           }),
       ),
+    fc.record({ identity: identities, scope: fc.constantFrom('tenant', 'run') }).map(
+      ({ identity, scope }) =>
+        (): EffectChange => ({ kind: 'await', effectId: `${identity} ${scope}` }),
+    ),
     fc.record({ identity: identities, scope: fc.constantFrom('tenant', 'run'), state: states }).map(
       ({ identity, scope, state }) =>
         (): EffectChange => ({ kind: 'settle', effectId: `${identity} ${scope}`, state, outcomeSeq: 5 }),
@@ -91,6 +108,8 @@ const commitOne = fc.record({
   status: statuses,
   wakeAt: fc.option(times),
   consume: fc.integer({ min: 0, max: 3 }),
+  leave: fc.integer({ min: 0, max: 2 }),
+  definition: fc.option(fc.constantFrom('s1', 's2'), { freq: 8 }),
   effects: effectChanges,
   stale: fc.integer({ min: 0, max: 9 }),
   request: fc.option(fc.constantFrom('q1', 'q2')),
@@ -111,6 +130,8 @@ const commit = fc.array(commitOne, { minLength: 1, maxLength: 3 }).map(
             count: part.count,
             release: part.release,
             consumed: unread.slice(0, part.consume).map((item) => item.row),
+            left: unread.slice(part.consume, part.consume + part.leave).map((item) => item.row),
+            ...(part.definition ? { definition: { version: '2.0.0', signature: part.definition } } : {}),
             effects: part.effects.map((change) => change(row)),
             closed:
               part.stale > 6 ? [{ id: 'q1', state: 'approved' as const, decidedBy: null, decidedAt: part.stale }] : [],

@@ -1,11 +1,11 @@
 /** What every store decides in the same way: shapes of a commit, states, and what a release leaves behind. */
 import { SignalboxError } from '../base/errors.ts'
-import type { EffectRow, EffectState, NewRun, RunCommit, RunRow } from '../contracts/store.ts'
+import type { EffectRow, EffectState, InboxItem, NewRun, RunCommit, RunRow } from '../contracts/store.ts'
 import type { RunStatus } from '../contracts/records.ts'
 import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
 /** Version of the stored format that this code reads and writes. */
-export const STORE_VERSION = 2
+export const STORE_VERSION = 3
 
 /** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
@@ -67,6 +67,7 @@ export function firstRow(run: NewRun): RunRow {
     createdAt: run.createdAt,
     updatedAt: run.createdAt,
     costNanoUsd: '0',
+    attempts: 0,
   }
 }
 
@@ -96,6 +97,38 @@ export function checkScheduleCommit(commit: ScheduleCommit, before: ScheduleRow 
   if (firings.some((each) => each.tenant !== row.tenant || each.schedule !== row.name))
     throw wrong('a firing belongs to another schedule')
   if (before && row.decidedThrough < before.decidedThrough) throw wrong('decided due times would be open again')
+}
+
+/** True when a commit moves its run on: more than the note that a worker took it up (ENGINE R15). */
+export function movesOn(commit: RunCommit): boolean {
+  return commit.release || commit.records.some((record) => record.type !== 'segment.started')
+}
+
+/** True when nobody needs to wait for the effect any more. */
+export function isSettled(state: EffectState): boolean {
+  return state !== 'open' && state !== 'unknown'
+}
+
+/** What the store tells a run that waits for an effect of another; once for each end of it. */
+export function settledItem(runId: string, effect: EffectRow, createdAt: number): InboxItem {
+  const { tenant, effectId } = effect
+  return {
+    id: `settled:${effectId}:${effect.runId}:${effect.outcomeSeq ?? effect.intentSeq}`,
+    tenant,
+    runId,
+    kind: 'settled',
+    slot: null,
+    by: { id: 'service:ledger', kind: 'service', tenant, roles: [] },
+    body: JSON.stringify({ effect_id: effectId }),
+    sealed: null,
+    createdAt,
+  }
+}
+
+/** Since when a run could have been claimed: when it was last written, or later became due or was told something. */
+export function claimableSince(row: RunRow, oldestUnread: number | null, now: number): number {
+  const due = row.wakeAt !== null && row.wakeAt <= now ? row.wakeAt : oldestUnread
+  return Math.max(row.updatedAt, row.leaseUntil ?? 0, due ?? 0)
 }
 
 /** Refuses a new run whose genesis is not record 1. Throws INTERNAL: the caller is at fault. */

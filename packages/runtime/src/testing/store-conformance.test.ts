@@ -38,6 +38,10 @@ function withMethods(store: Store, over: Partial<Store>): Store {
   })
 }
 
+function withoutAttempts<R extends { attempts: number } | null>(row: R): R {
+  return row && { ...row, attempts: 1 }
+}
+
 const FAR = Number.MAX_SAFE_INTEGER
 
 async function leaseFrom(store: Store, row: LeaseRow): Promise<boolean> {
@@ -179,6 +183,49 @@ const PLANTED: readonly [string, string, (store: Store) => Partial<Store>][] = [
     'history is never forgotten',
     'STO-115',
     (store) => ({ commitSchedule: (change) => store.commitSchedule({ ...change, keep: null }) }),
+  ],
+  [
+    'attempts are not counted',
+    'STO-029',
+    (store) => ({ run: async (...at) => withoutAttempts(await store.run(...at)) }),
+  ],
+  [
+    'claims that were given back count all the same',
+    'STO-019',
+    (store) => ({ claim: (request) => store.claim({ ...request, returned: [] }) }),
+  ],
+  [
+    'orphans are claimed at once',
+    'STO-018',
+    (store) => ({
+      claim: ({ orphans, ...request }) =>
+        store.claim(orphans ? { ...request, orphans: { ...orphans, quietSince: FAR } } : request),
+    }),
+  ],
+  [
+    'rows that were left are read away',
+    'STO-017',
+    (store) => ({
+      commit: (commits) =>
+        store.commit(commits.map((each) => ({ ...each, consumed: [...each.consumed, ...(each.left ?? [])] }))),
+    }),
+  ],
+  [
+    'a changed definition is forgotten',
+    'STO-047',
+    (store) => ({
+      commit: (commits) => store.commit(commits.map(({ definition: _, ...each }) => each)),
+    }),
+  ],
+  [
+    'nobody is told of the end of an effect',
+    'STO-048',
+    (store) => ({
+      commit: (commits) =>
+        store.commit(
+          commits.map((each) => ({ ...each, effects: each.effects.filter((change) => change.kind !== 'await') })),
+        ),
+    }),
   ],
   [
     'closing a request does nothing',

@@ -3,6 +3,7 @@ import { STORE_VERSION } from '../stores/index.ts'
 import { claimTests, leaseTests } from './conformance/claims.ts'
 import { commitTests, fenceTests } from './conformance/commits.ts'
 import { effectTests } from './conformance/effects.ts'
+import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { projectionTests } from './conformance/projections.ts'
 import { readTests } from './conformance/reads.ts'
@@ -35,6 +36,8 @@ export function storeConformance(options: ConformanceOptions): void {
     wakeTests(suite)
     claimTests(suite)
     leaseTests(suite)
+    attemptTests(suite)
+    takeoverTests(suite)
     effectTests(suite)
     projectionTests(suite)
     readTests(suite)

@@ -134,7 +134,7 @@ function decisionRows(activity: Activity): (readonly [string, ReactNode])[] {
     rows.push(['Reason code', <code key="c">{decision.reason_code}</code>])
     rows.push(['Policies', decision.policies.length > 0 ? decision.policies.join(', ') : 'none named'])
     rows.push(['Bundle', <code key="b">{decision.bundle}</code>])
-  } else rows.push(['Decision', activity.kind === 'timer' ? 'not needed for a timer' : 'none recorded'])
+  } else rows.push(['Decision', 'none recorded'])
   if (approval) {
     rows.push([
       'Approval',

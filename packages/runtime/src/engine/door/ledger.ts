@@ -7,8 +7,11 @@ import { onTimeline } from '../../reliability/timeline.ts'
 import type { Ask, Ended } from './ask.ts'
 import { askPerson } from './question.ts'
 
-/** How long to wait before an effect that is open elsewhere is looked at again: the longer it takes, the rarer. */
-const LEAST_WAIT_MS = 2_000
+/**
+ * How long to wait before an effect that is open elsewhere is looked at again: the longer it takes, the rarer. Only for
+ * what the store cannot tell: the end of the effect wakes the run at once.
+ */
+const LEAST_WAIT_MS = 60_000
 const MOST_WAIT_MS = 300_000
 
 /**
@@ -34,6 +37,7 @@ export async function lookUpLedger(ask: Ask): Promise<Ended | null> {
     const end = await answerFrom(ask, holder)
     if (end) return end
     if (ask.ordered) break
+    run.awaitEffect(holder.effectId)
     await run.waits.wait('settle', ask.ref.key, nextLook(ask))
   }
   const leftover = leftovers[0]

@@ -9,13 +9,20 @@ const ASKED = `EXISTS (SELECT 1 FROM inbox WHERE inbox.rid = runs.rid AND consum
 
 const ACTIVE = ACTIVE_STATUSES.map((status) => `'${status}'`).join(', ')
 
-/** Signatures are a JSON list or null. The three inner reads each use a partial index. */
+/** Since when a run could have been claimed, as `claimableSince` says it. */
+const CLAIMABLE_SINCE = `max(updated_at, coalesce(lease_until, 0), coalesce(
+  CASE WHEN wake_at <= $now THEN wake_at END,
+  (SELECT min(created_at) FROM inbox WHERE inbox.rid = runs.rid AND consumed = 0), 0))`
+
+/** Lists are JSON or null. The three inner reads each use a partial index. */
 const ELIGIBLE = `SELECT rid FROM runs WHERE rid IN (
     SELECT rid FROM runs WHERE runnable = 1
     UNION SELECT rid FROM runs WHERE wake_at <= $now
     UNION SELECT rid FROM runs WHERE lease_until <= $now)
   AND (lease_until IS NULL OR lease_until <= $now)
-  AND ($signatures IS NULL OR signature IN (SELECT value FROM json_each($signatures)))
+  AND ($signatures IS NULL OR signature IN (SELECT value FROM json_each($signatures))
+    OR ($workflows IS NOT NULL AND workflow IN (SELECT value FROM json_each($workflows))
+      AND ${CLAIMABLE_SINCE} < $quietSince))
   AND (status IN (${ACTIVE}) OR (runnable = 1 AND ${ASKED}))
   ORDER BY rid LIMIT $limit`
 
@@ -24,20 +31,24 @@ const ELIGIBLE_ONE = `SELECT rid FROM runs WHERE tenant = $tenant AND run_id = $
   AND (lease_until IS NULL OR lease_until <= $now OR lease_owner = $worker)
   AND ($signatures IS NULL OR signature IN (SELECT value FROM json_each($signatures)))`
 
-const TAKE = `UPDATE runs SET epoch = epoch + 1, lease_owner = ?, lease_until = ?, runnable = ${ASKED} WHERE rid = ?
+const TAKE = `UPDATE runs SET epoch = epoch + 1, lease_owner = ?, lease_until = ?, attempts = attempts + 1,
+  runnable = ${ASKED} WHERE rid = ?
   RETURNING *`
 
 function eligible(connection: Connection, request: ClaimRequest): number[] {
   const signatures = request.signatures === null ? null : JSON.stringify(request.signatures)
-  const { only, now, limit, worker } = request
+  const { only, now, limit, worker, orphans } = request
+  const workflows = orphans ? JSON.stringify(orphans.workflows) : null
+  const quietSince = orphans?.quietSince ?? 0
   const rows = only
     ? connection.sql(ELIGIBLE_ONE).all({ now, signatures, tenant: only.tenant, runId: only.runId, worker })
-    : connection.sql(ELIGIBLE).all({ now, signatures, limit })
+    : connection.sql(ELIGIBLE).all({ now, signatures, limit, workflows, quietSince })
   return rows.slice(0, limit).map((row) => Number(row.rid))
 }
 
 /** Claims runs and raises their epochs (ENGINE R11). Looks without the write lock first: most polls find nothing. */
 export async function claimRuns(connection: Connection, request: ClaimRequest): Promise<readonly RunRow[]> {
+  await giveBack(connection, request)
   if (request.limit < 1) return []
   const some = await connection.read(() => eligible(connection, { ...request, limit: 1 }))
   if (some.length === 0) return []
@@ -47,6 +58,17 @@ export async function claimRuns(connection: Connection, request: ClaimRequest): 
       return row ? [runRow(row)] : []
     }),
   )
+}
+
+const GIVE_BACK = `UPDATE runs SET lease_until = $now, attempts = max(attempts - 1, 0)
+  WHERE tenant = $tenant AND run_id = $runId AND epoch = $epoch AND lease_owner = $worker`
+
+async function giveBack(connection: Connection, { worker, now, returned = [] }: ClaimRequest): Promise<void> {
+  if (returned.length === 0) return
+  await connection.write(() => {
+    for (const { tenant, runId, epoch } of returned)
+      connection.sql(GIVE_BACK).run({ now, tenant, runId, epoch, worker })
+  })
 }
 
 /** Extends leases; gives the ids of the runs that the worker does not hold at that epoch. */

@@ -11,12 +11,21 @@ import type {
   StoredRecord,
 } from '../../contracts/store.ts'
 import type { RunStatus } from '../../contracts/records.ts'
-import { firstRow, holdsIdentity, mayClaimAgain, runnableAfterRelease, wakes } from '../rules.ts'
+import {
+  firstRow,
+  holdsIdentity,
+  isSettled,
+  mayClaimAgain,
+  movesOn,
+  runnableAfterRelease,
+  settledItem,
+  wakes,
+} from '../rules.ts'
 import type { Connection } from './connection.ts'
 import { effectRow, inboxPrincipal } from './rows.ts'
 
 const SET_ROW = `seq = ?, head = ?, status = ?, code = ?, branch = ?, checkpoint_seq = ?, superstep = ?, updated_at = ?,
-  cost_nano_usd = ?`
+  cost_nano_usd = ?, attempts = attempts * ?`
 
 /** The common commit: nothing to check but the fence, and no indexed column to touch. */
 const ADVANCE = `UPDATE runs SET ${SET_ROW}
@@ -96,7 +105,7 @@ export class Appender {
   commit(commit: RunCommit): CommitResult {
     const rid = this.rid(commit.tenant, commit.runId)
     if (rid === null) return { status: 'fenced' }
-    const plain = !commit.release && commit.effects.length === 0 && commit.row.wakeAt === null
+    const plain = !commit.release && commit.effects.length === 0 && commit.row.wakeAt === null && !commit.definition
     if (plain && this.#advance.run(...setRow(commit), rid, commit.expectSeq, commit.epoch).changes === 1) {
       this.#appendAll(rid, commit)
       return { status: 'committed' }
@@ -137,7 +146,8 @@ export class Appender {
     const now = this.#connection.sql('SELECT seq, epoch, lease_owner FROM runs WHERE rid = ?').get(rid)
     if (!now || now.lease_owner === null || now.seq !== commit.expectSeq || now.epoch !== commit.epoch)
       return { status: 'fenced' }
-    if (commit.release && this.#unreadBeside(rid, commit.consumed)) return { status: 'inbox_not_empty' }
+    if (commit.release && this.#unreadBeside(rid, [...commit.consumed, ...(commit.left ?? [])]))
+      return { status: 'inbox_not_empty' }
     const holder = this.#applyEffects(commit)
     if (holder !== null) return { status: 'effect_claimed', effectId: holder }
     const wakeAt = commit.row.wakeAt
@@ -147,7 +157,12 @@ export class Appender {
     } else {
       this.#connection.sql(ADVANCE_WAKE).run(...setRow(commit), wakeAt, rid)
     }
+    if (commit.definition) {
+      const { version, signature } = commit.definition
+      this.#connection.sql('UPDATE runs SET version = ?, signature = ? WHERE rid = ?').run(version, signature, rid)
+    }
     this.#appendAll(rid, commit)
+    for (const change of commit.effects) this.#tellWaiters(commit, change)
     return { status: 'committed' }
   }
 
@@ -161,6 +176,7 @@ export class Appender {
     const { tenant, effects } = commit
     const apply = (): string | null => {
       for (const change of effects) {
+        if (change.kind === 'await') continue
         const holder = change.kind === 'claim' ? this.#claimEffect(change.row) : this.#settleEffect(tenant, change)
         if (holder !== null) return holder
       }
@@ -199,9 +215,26 @@ export class Appender {
     return null
   }
 
+  /** Tells who waits for an effect that has ended now; the row is unread, whatever became of a lease (ENGINE R3). */
+  #tellWaiters(commit: RunCommit, change: EffectChange): void {
+    if (change.kind === 'claim') return
+    const { tenant, runId, row } = commit
+    const found = this.#connection.sql(LATEST).get(tenant, change.effectId)
+    const effect = found ? effectRow(found) : null
+    const ended = effect === null || isSettled(effect.state)
+    if (change.kind === 'await' && !ended) {
+      const add = 'INSERT OR IGNORE INTO effect_waits (tenant, effect_id, run_id) VALUES (?, ?, ?)'
+      this.#connection.sql(add).run(tenant, change.effectId, runId)
+    } else if (change.kind === 'await' && effect) this.post(settledItem(runId, effect, row.updatedAt))
+    if (change.kind !== 'settle' || !effect || !ended) return
+    const take = 'DELETE FROM effect_waits WHERE tenant = ? AND effect_id = ? RETURNING run_id'
+    const told = this.#connection.sql(take).all(tenant, change.effectId)
+    for (const waiting of told.map((one) => String(one.run_id)).sort())
+      this.post(settledItem(waiting, effect, row.updatedAt))
+  }
+
   #settleEffect(tenant: string, change: EffectChange & { kind: 'settle' }): string | null {
-    const latest = 'SELECT * FROM effects WHERE tenant = ? AND effect_id = ? ORDER BY entry DESC LIMIT 1'
-    const found = this.#connection.sql(latest).get(tenant, change.effectId)
+    const found = this.#connection.sql(LATEST).get(tenant, change.effectId)
     if (!found) return null
     const { tool, scope, identity } = effectRow(found)
     if (holdsIdentity(change.state)) {
@@ -260,8 +293,15 @@ export class Appender {
 export const HOLDER = `SELECT * FROM effects WHERE tenant = ? AND tool = ? AND scope = ? AND identity = ?
   AND state IN ('open', 'unknown', 'succeeded')`
 
-type SetRow = [number, string, string, string | null, number, number, number, number, string]
+/** The newest effect of an id. Parameters: tenant, effect id. */
+const LATEST = 'SELECT * FROM effects WHERE tenant = ? AND effect_id = ? ORDER BY entry DESC LIMIT 1'
 
-function setRow({ seq, head, row }: RunCommit): SetRow {
-  return [seq, head, row.status, row.code, row.branch, row.checkpointSeq, row.superstep, row.updatedAt, row.costNanoUsd]
+type SetRow = [number, string, string, string | null, number, number, number, number, string, number]
+
+function setRow(commit: RunCommit): SetRow {
+  const { seq, head, row } = commit
+  const { status, code, branch, checkpointSeq, superstep, updatedAt, costNanoUsd } = row
+  // Progress takes the count of attempts back to none.
+  const keep = movesOn(commit) ? 0 : 1
+  return [seq, head, status, code, branch, checkpointSeq, superstep, updatedAt, costNanoUsd, keep]
 }

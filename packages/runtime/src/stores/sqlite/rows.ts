@@ -79,6 +79,7 @@ export function runRow(row: Row): RunRow {
     createdAt: number(row, 'created_at'),
     updatedAt: number(row, 'updated_at'),
     costNanoUsd: text(row, 'cost_nano_usd'),
+    attempts: number(row, 'attempts'),
   }
 }
 

@@ -181,5 +181,16 @@ CREATE INDEX firings_newest ON firings (tenant, schedule, due_at, id);
 CREATE INDEX firings_open ON firings (tenant, schedule) WHERE state IN ('queued', 'running');
 `
 
+/** Claims without progress are counted, and runs that wait for an effect of another run are told of its end. */
+const VERSION_3 = `
+ALTER TABLE runs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE effect_waits (
+  tenant TEXT NOT NULL,
+  effect_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (tenant, effect_id, run_id)
+);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2]
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3]

@@ -68,7 +68,7 @@ export function commitTests({ it, on }: Suite): void {
         },
       })
       assert.deepEqual(await store.commit([commit]), [{ status: 'committed' }])
-      assert.deepEqual(await rowOf(store, run), { ...run, ...commit.row, seq: 4, head: commit.head })
+      assert.deepEqual(await rowOf(store, run), { ...run, ...commit.row, seq: 4, head: commit.head, attempts: 0 })
       assert.deepEqual(plain(await store.records('acme', 'run_a', { after: 1 })), plain(commit.records))
       assert.deepEqual(await store.request('acme', 'apr_1'), request)
       assert.deepEqual(await store.effects('acme', 'run_a'), [effect])
@@ -82,7 +82,7 @@ export function commitTests({ it, on }: Suite): void {
       const commit = sampleCommit(run, { count: 0, release: true, row: { status: 'waiting' } })
       assert.deepEqual(await store.commit([commit]), [{ status: 'committed' }])
       const row = await rowOf(store, run)
-      assert.deepEqual(row, { ...run, ...commit.row, leaseOwner: null, leaseUntil: null })
+      assert.deepEqual(row, { ...run, ...commit.row, leaseOwner: null, leaseUntil: null, attempts: 0 })
       assert.deepEqual(await store.commit([]), [])
     }),
   )

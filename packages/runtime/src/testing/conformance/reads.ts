@@ -179,4 +179,5 @@ const sampleCommitRow = {
   createdAt: 1,
   updatedAt: 1,
   costNanoUsd: '0',
+  attempts: 0,
 }

@@ -40,7 +40,12 @@ export function sampleRun(runId: string, over: Partial<NewRun> = {}): NewRun {
 
 /** What a sample commit may choose; the rest follows the row that it starts from. */
 export interface SampleCommit
-  extends Partial<Pick<RunCommit, 'release' | 'consumed' | 'effects' | 'requests' | 'closed' | 'epoch' | 'expectSeq'>> {
+  extends Partial<
+    Pick<
+      RunCommit,
+      'release' | 'consumed' | 'left' | 'definition' | 'effects' | 'requests' | 'closed' | 'epoch' | 'expectSeq'
+    >
+  > {
   /** How many records. Default 1. */
   readonly count?: number
   readonly row?: Partial<RunCommit['row']>
