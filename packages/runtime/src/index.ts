@@ -34,6 +34,14 @@ export {
   type SignedLeaf,
   type StoredRun,
 } from './reliability/heads-audit.ts'
+export {
+  type CatchUp,
+  type DueDecision,
+  type DueQuestion,
+  decideDue,
+  everyInterval,
+  type NextDue,
+} from './reliability/schedule.ts'
 export { LeafSet, leavesText, type RunLeaf } from './reliability/run-leaves.ts'
 export {
   noteHash,
