@@ -5,6 +5,7 @@ import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addRunCommands } from './commands-runs.ts'
+import { addScheduleCommands } from './commands-schedule.ts'
 import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
 import type { Shell } from './context.ts'
@@ -37,6 +38,7 @@ function program(shell: Shell): Command {
   addRunCommands(root, shell)
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)
+  addScheduleCommands(root, shell)
   addStoreCommands(root, shell)
   addDrillCommands(root, shell)
   for (const command of everyCommand(root)) {

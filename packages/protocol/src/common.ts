@@ -31,6 +31,7 @@ export const permissionSchema = z.enum([
   'questions.answer',
   'requests.respond',
   'kill_switches.write',
+  'schedules.write',
 ])
 /** What a signed-in principal may do. */
 export type Permission = z.output<typeof permissionSchema>
@@ -102,3 +103,5 @@ export const limitSchema = z.coerce.number().int().min(1).max(500)
 
 /** The answer to a change that a worker carries out: it is stored, not yet done. */
 export const acceptedSchema = z.object({ accepted: z.literal(true), run_id: z.string() })
+/** The answer to a change of something that has a name. */
+export const acceptedNameSchema = z.object({ accepted: z.literal(true), name: z.string() })

@@ -25,6 +25,7 @@ import {
   startedSchema,
   startRunSchema,
 } from './runs.ts'
+import { SCHEDULE_ENDPOINTS } from './schedules.ts'
 import {
   auditAllSchema,
   auditSchema,
@@ -287,6 +288,7 @@ export const ENDPOINTS = {
     body: liftSchema,
     response: killSwitchListSchema,
   },
+  ...SCHEDULE_ENDPOINTS,
   auditAll: {
     method: 'get',
     path: '/audit/verify',

@@ -23,6 +23,7 @@ export {
   type ProjectDef,
   type SeedContext,
 } from './project.ts'
+export { JOBS, type JobName, type ScheduleDef } from './schedules/definition.ts'
 export { createServer, type RunningServer, type ServerOptions } from './server.ts'
 export { type LocalApi, openLocalApi } from './dev/local-api.ts'
 export { VERSION } from './version.ts'

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Mode, type ModelPort, type Principal, type Signalbox, SignalboxError, type WorkflowSpec } from 'signalbox'
 import type { WorkflowDrill } from './drill/define.ts'
+import { readSchedules, type Schedule, type ScheduleDef } from './schedules/definition.ts'
 
 /** Values of the environment, by name. */
 export type EnvValues = Readonly<Record<string, string | undefined>>
@@ -37,6 +38,8 @@ export interface ProjectDef {
   readonly outsideWorld?: (context: { readonly dataDir: string }) => Promise<OutsideWorld>
   /** Called at every start once workers are there; start runs with request ids, so that each is started once only. */
   readonly seed?: (context: SeedContext) => Promise<void>
+  /** What happens at set times; checked at the start, every mistake at once. */
+  readonly schedules?: readonly ScheduleDef[]
   /** What `signalbox drill` exercises: one entry for each workflow that can be drilled. */
   readonly drills?: readonly WorkflowDrill[]
 }
@@ -49,6 +52,14 @@ export interface Project extends ProjectDef {
 /** Declares a project; the default export of `signalbox.config.ts`. */
 export function defineProject(def: ProjectDef): Project {
   return { ...def, kind: 'signalbox.project' }
+}
+
+/** The checked schedules of a project. Throws CONFIG_INVALID with every mistake. */
+export function schedulesOf(project: Project): readonly Schedule[] {
+  return readSchedules(
+    project.schedules ?? [],
+    project.workflows.map((each) => each.spec.name),
+  )
 }
 
 /** Where a project lies in a folder when nothing else is said. */

@@ -43,6 +43,11 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
     body: { scope: 'tool', target: 'payments.pay', mode: 'stop_now', reason: REASON },
   },
   liftKillSwitch: { path: '/kill-switches/kill_0/lift', body: { reason: REASON } },
+  schedules: { path: '/schedules' },
+  schedule: { path: '/schedules/nightly' },
+  runSchedule: { path: '/schedules/nightly/run', body: {} },
+  pauseSchedule: { path: '/schedules/nightly/pause', body: { reason: REASON } },
+  resumeSchedule: { path: '/schedules/nightly/resume', body: { reason: REASON } },
   auditAll: { path: '/audit/verify' },
 }
 
@@ -58,6 +63,9 @@ const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   respond: ['paul', 'olga'],
   engageKillSwitch: ['olga'],
   liftKillSwitch: ['olga'],
+  runSchedule: ['olga'],
+  pauseSchedule: ['olga'],
+  resumeSchedule: ['olga'],
 }
 
 const send = (name: EndpointName, person?: Person, body = REQUESTS[name]?.body): Promise<Response> =>

@@ -1,6 +1,8 @@
 /** A real server on a free port of loopback, with people of two tenants and clients for them. */
 import { createClient, type Client } from '@signalbox/protocol'
-import { type Principal, systemHost } from 'signalbox'
+import { memoryStore, type Principal, systemHost } from 'signalbox'
+import { readSchedules } from '../src/schedules/definition.ts'
+import { scheduleService } from '../src/schedules/service.ts'
 import { createServer, type RunningServer } from '../src/server.ts'
 import { type FakeRuns, fakeRuns } from './fake-runs.ts'
 import { PAUL, RITA } from './history.ts'
@@ -13,6 +15,8 @@ const PEOPLE = {
   stranger: { id: 'user:sam', kind: 'user', tenant: 'other', roles: ['operator', 'approver', 'requester'] },
   nobody: { id: 'user:nobody', kind: 'user', tenant: 'dev', roles: ['payables-clerk'] },
 } as const satisfies Record<string, Principal>
+
+const SCHEDULES = readSchedules([{ name: 'nightly', every: { days: 1 }, do: { job: 'report' } }], [])
 
 /** Name of a person of the tests. */
 export type Person = keyof typeof PEOPLE
@@ -38,6 +42,7 @@ export async function startHarness(options: { consoleDir?: string } = {}): Promi
   const server = await createServer({
     runs: fake.runs,
     store: fake.store,
+    schedules: scheduleService({ store: memoryStore(), schedules: SCHEDULES, host: systemHost }),
     workflows: [],
     models: { resolve: () => Promise.reject() as never },
     host: systemHost,

@@ -4,13 +4,16 @@ import { type Host, loadAuditKey, type Mode, type Signalbox, SignalboxError, sig
 import { headsDirOf, publicKeyPath } from '../heads/files.ts'
 import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import type { FaultLog } from '../http/problems.ts'
-import { type EnvValues, loadProject, type OutsideWorld, type Project } from '../project.ts'
+import { type EnvValues, loadProject, type OutsideWorld, type Project, schedulesOf } from '../project.ts'
+import { processJobs } from '../schedules/jobs.ts'
+import { startScheduler } from '../schedules/scheduler.ts'
+import { scheduleService } from '../schedules/service.ts'
 import { createServer } from '../server.ts'
 import { startTelemetry } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
-import { type DevPerson, devAuthenticator, principalOfPerson, seedDevPeople } from './tokens.ts'
+import { DEV_TENANT, type DevPerson, devAuthenticator, principalOfPerson, seedDevPeople } from './tokens.ts'
 import { startWorkers, type WorkerPool } from './workers.ts'
 
 /** How a development server is started. */
@@ -75,6 +78,7 @@ async function start(
   const dataDir = resolve(options.dataDir)
   const configPath = resolve(options.configPath)
   const project = await loadProject(configPath)
+  const schedules = schedulesOf(project)
   makeDataDir(dataDir)
   const lock = lockData(dataDir)
   ends.push(() => lock.release())
@@ -104,6 +108,16 @@ async function start(
     onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
   })
   ends.push(() => pool.stop())
+  const scheduler = startScheduler({
+    store: composed.store,
+    runs: composed.signalbox.runs,
+    host,
+    tenant: DEV_TENANT,
+    schedules,
+    runJob: processJobs({ dataDir, configPath, env: { ...env, SIGNALBOX_AUDIT_KEY: undefined } }),
+    log,
+  })
+  ends.push(() => scheduler.stop())
   await project.seed?.({
     signalbox: composed.signalbox,
     people: Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)])),
@@ -176,6 +190,7 @@ async function serve(
     runs: composed.signalbox.runs,
     store: composed.store,
     models: composed.models,
+    schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
     workflows: project.workflows.map((each) => each.spec),
     host,
     mode: project.mode ?? 'development',

@@ -1,6 +1,7 @@
 import { systemHost } from 'signalbox'
 import { createApp } from '../http/app.ts'
-import { loadProject } from '../project.ts'
+import { loadProject, schedulesOf } from '../project.ts'
+import { scheduleService } from '../schedules/service.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
 import { devAuthenticator, readDevPeople } from './tokens.ts'
@@ -20,12 +21,14 @@ export async function openLocalApi(options: {
   readonly configPath: string
 }): Promise<LocalApi> {
   const project = await loadProject(options.configPath)
+  const schedules = schedulesOf(project)
   const composed = await compose(project, options.dataDir, systemHost, process.env)
   const stop = new AbortController()
   const app = createApp({
     runs: composed.signalbox.runs,
     store: composed.store,
     models: composed.models,
+    schedules: scheduleService({ store: composed.store, schedules, host: systemHost }),
     workflows: project.workflows.map((each) => each.spec),
     host: systemHost,
     mode: project.mode ?? 'development',

@@ -12,6 +12,7 @@ import { openApiDocument } from './openapi.ts'
 import { peopleHandlers } from './people-handlers.ts'
 import { type FaultLog, problemFor } from './problems.ts'
 import { runHandlers } from './run-handlers.ts'
+import { scheduleHandlers } from './schedule-handlers.ts'
 import { systemHandlers } from './system-handlers.ts'
 
 /** Largest request body in bytes. */
@@ -33,7 +34,12 @@ export function createApp(options: AppOptions): Hono {
   app.use(securityHeaders())
   app.use(bodyLimit({ maxSize: MAX_BODY, onError: () => tooLarge() }))
   app.onError((error, c) => problem(error, c, options.log))
-  const handlers: Handlers = { ...runHandlers(options), ...peopleHandlers(options), ...systemHandlers(options) }
+  const handlers: Handlers = {
+    ...runHandlers(options),
+    ...peopleHandlers(options),
+    ...scheduleHandlers(options),
+    ...systemHandlers(options),
+  }
   // The table's entries and the handlers have the same names by type; here each meets its own.
   for (const name of Object.keys(ENDPOINTS) as EndpointName[]) route(app, options, ENDPOINTS[name], handlers[name])
   app.get(`${API_BASE}/runs/:id/stream`, (c) => stream(c, options))

@@ -1,11 +1,14 @@
 import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, WorkflowSpec } from 'signalbox'
+import type { ScheduleService } from '../schedules/service.ts'
 
 /** What the endpoints work with. */
 export interface ApiDeps {
   readonly runs: RunsApi
   /** Read only, for the exact bytes that an audit verifies. */
   readonly store: Pick<Store, 'records' | 'runs'>
+  /** Default: none. */
+  readonly schedules?: ScheduleService
   readonly workflows: readonly WorkflowSpec[]
   readonly models: ModelPort
   readonly host: Host

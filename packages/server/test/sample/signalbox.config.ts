@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { agent, createModels, loadPrices, SignalboxError, tool, workflow } from 'signalbox'
 import { z } from 'zod'
 import { defineProject } from '@signalbox/server'
+import { moreSchedules, schedules } from './schedules.ts'
 
 const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
 const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 20_000, maxCostUsd: '0.10' }
@@ -153,6 +154,7 @@ export default defineProject({
     env: { SAMPLE_BOOK: join(dataDir, 'book.txt') },
     stop: async () => undefined,
   }),
+  ...(process.env.SAMPLE_SCHEDULES === '1' ? { schedules: [...schedules, ...moreSchedules] } : {}),
   seed: async ({ signalbox, people }) => {
     const { rita } = people
     if (rita && process.env.SAMPLE_SEED === '1')

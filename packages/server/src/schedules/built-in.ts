@@ -1,0 +1,70 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isoTime, type SqliteStats, sqliteStats, systemHost, vacuumSqlite } from 'signalbox'
+import { DATABASE } from '../dev/compose.ts'
+import { ioError } from '../dev/io.ts'
+import { checkTreeHeads } from '../heads/verify.ts'
+import type { EnvValues } from '../project.ts'
+import type { JobName } from './definition.ts'
+import type { JobStart } from './jobs.ts'
+import type { JobEnd } from './scheduler.ts'
+
+type Job = (start: JobStart, env: EnvValues) => Promise<JobEnd>
+
+const JOB_TABLE: Readonly<Record<JobName, Job>> = {
+  'audit.heads': verifyHeads,
+  report: writeReport,
+  'store.vacuum': giveSpaceBack,
+}
+
+/** Does a built-in job in this process. Throws closed codes. Every job can be begun again after it was broken off. */
+export function doJob(start: JobStart, env: EnvValues): Promise<JobEnd> {
+  return JOB_TABLE[start.job](start, env)
+}
+
+/** Compares the store with its signed tree heads. */
+async function verifyHeads({ dataDir }: JobStart, env: EnvValues): Promise<JobEnd> {
+  const check = await checkTreeHeads({ dataDir, env })
+  if (check === null) return { ok: false, code: 'NOT_FOUND', detail: 'there are no tree heads to compare with' }
+  if (check.ok) return { ok: true, code: null, detail: `${check.heads} tree heads hold` }
+  const kinds = [...new Set(check.findings.map((each) => each.kind))].join(', ')
+  const detail = `${check.findings.length} findings (${kinds}): see \`signalbox audit verify\``
+  return { ok: false, code: 'AUDIT_FAILED', detail }
+}
+
+/** Writes what the store holds into `reports/` of the data folder, whole or not at all. */
+async function writeReport({ dataDir, dueAt }: JobStart): Promise<JobEnd> {
+  const stats = await sqliteStats(join(dataDir, DATABASE))
+  const folder = join(dataDir, 'reports')
+  const name = `store-${isoTime(dueAt).replaceAll(':', '-')}.json`
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    writeFileSync(join(folder, `.${name}`), `${JSON.stringify(reportOf(stats, dueAt), null, 2)}\n`, { mode: 0o600 })
+    renameSync(join(folder, `.${name}`), join(folder, name))
+  } catch (cause) {
+    throw ioError(cause, folder)
+  }
+  return { ok: true, code: null, detail: `wrote reports/${name}` }
+}
+
+function reportOf(stats: SqliteStats, dueAt: number) {
+  return {
+    version: 1,
+    kind: 'store',
+    due_at: isoTime(dueAt),
+    made_at: isoTime(systemHost.now()),
+    file_bytes: stats.fileBytes,
+    log_bytes: stats.logBytes,
+    free_bytes: stats.freeBytes,
+    tables: stats.tables,
+    runs_by_status: stats.runsByStatus,
+    oldest_record_at: stats.oldestRecordAt,
+    newest_record_at: stats.newestRecordAt,
+  }
+}
+
+/** Gives free pages back; workers wait for their locks meanwhile. */
+async function giveSpaceBack({ dataDir }: JobStart): Promise<JobEnd> {
+  const { bytesBefore, bytesAfter } = await vacuumSqlite(join(dataDir, DATABASE))
+  return { ok: true, code: null, detail: `${bytesBefore} bytes before, ${bytesAfter} after` }
+}
