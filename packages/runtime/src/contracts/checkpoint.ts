@@ -3,7 +3,7 @@ import type { Amounts, ContentRef, ListRef } from './common.ts'
 /** A message on its way to a node in the next superstep. */
 export interface QueuedMessage {
   readonly to: string
-  /** The node that sent it, or null for the run's input. */
+  /** The node that sent it (for a fan-in: the last of its sources that did), or null for the run's input. */
   readonly from: string | null
   /** Id of the edge it travelled, or `start` / `rejected:<node>` / `response:<port>`. */
   readonly edge: string

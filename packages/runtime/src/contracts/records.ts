@@ -213,7 +213,7 @@ export interface MessageDropped extends RecordBase {
   readonly superstep: number
   readonly from: string
   readonly edge: string | null
-  readonly reason: 'no_edge' | 'condition_false' | 'type_mismatch'
+  readonly reason: 'no_edge' | 'condition_false' | 'type_mismatch' | 'fan_in_incomplete'
   readonly message: ContentRef
 }
 

@@ -161,6 +161,21 @@ export type EdgeSpec =
       readonly cases: readonly { readonly when: ((message: JsonValue) => boolean) | null; readonly to: string }[]
     }
   | { readonly kind: 'fan_out'; readonly id: string; readonly from: string; readonly to: readonly string[] }
+  /** Sends a message to those of its targets that `select` names. */
+  | {
+      readonly kind: 'multi_selection'
+      readonly id: string
+      readonly from: string
+      readonly to: readonly string[]
+      readonly select: (message: JsonValue) => readonly string[]
+    }
+  /** Holds messages until every source has sent one; then the target gets all of them as one list, in source order. */
+  | { readonly kind: 'fan_in'; readonly id: string; readonly from: readonly string[]; readonly to: string }
+
+/** The nodes that send over an edge. */
+export function sourcesOf(edge: { readonly from: string | readonly string[] }): readonly string[] {
+  return typeof edge.from === 'string' ? [edge.from] : edge.from
+}
 
 /** One state field. */
 export interface FieldSpec {

@@ -3,6 +3,7 @@ import { timeOf } from '../base/time.ts'
 import type { SegmentStarted } from '../contracts/records.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import { appendBarrier } from './barrier.ts'
+import { openHeld } from './fan-in.ts'
 import { announceStop, complete, openEffects, park, stop } from './finish.ts'
 import { drainInbox } from './inbox.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
@@ -38,7 +39,7 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
         if (await run.release(null)) return
         continue
       }
-      if (takeResponses(run)) {
+      if (await takeResponses(run)) {
         await run.flush()
         continue
       }
@@ -125,9 +126,10 @@ async function runSuperstep(run: LiveRun, before: OpenState, worker: string): Pr
     return null
   }
   await run.env.fault?.('barrier', { runId: run.runId, name: String(step.number) })
+  const held = await openHeld(run)
   // Conditions of edges are user code too.
   const place = { runId: run.runId, activation: null, where: 'condition', mediated: false } as const
-  run.env.outlet.runIn(place, () => appendBarrier(run, before, step.startedAt, step.done))
+  run.env.outlet.runIn(place, () => appendBarrier(run, before, held, step.startedAt, step.done))
   await run.flush()
   await run.env.fault?.('barrier_durable', { runId: run.runId, name: String(step.number) })
   return null

@@ -1,9 +1,10 @@
 import { canonicalJson } from '../base/json.ts'
 import type { CheckpointBody, FieldRef, QueuedMessage } from '../contracts/checkpoint.ts'
 import { type ContentRef, joinLabels, type ListAppend, type ListRef } from '../contracts/common.ts'
-import { type Delivery, type Drop, mergeWrites, route } from '../orchestration/index.ts'
+import { type Delivery, type Drop, type Held, mergeWrites, route } from '../orchestration/index.ts'
 import { emptyList, rollHead } from './contents.ts'
 import { type Done, withRefs } from './done.ts'
+import { fanInOf, joinInto } from './fan-in.ts'
 import { adoptedEffects } from '../reliability/fold.ts'
 import type { LiveRun, Put } from './live-run.ts'
 import type { OpenState } from './state.ts'
@@ -18,14 +19,20 @@ interface Merge {
  * Commits a superstep as one record (ENGINE R13): merges writes, routes messages, and appends the checkpoint. Throws
  * STATE_CONFLICT, STATE_NOT_OWNED or NODE_FAILED (a condition threw) before anything is appended.
  */
-export function appendBarrier(run: LiveRun, before: OpenState, startedAt: string, all: readonly Done[]): void {
+export function appendBarrier(
+  run: LiveRun,
+  before: OpenState,
+  held: Held<ContentRef>,
+  startedAt: string,
+  all: readonly Done[],
+): void {
   const superstep = run.fold.checkpoint.superstep
   const seq = run.lastSeq + 1
   let drops: readonly Drop<ContentRef>[] = []
   run.append((put) => {
     const sealed = all.map((done) => ({ done, ...withRefs(done, put) }))
     const finished = sealed.map((one) => one.finished)
-    const routed = route(run.spec, finished)
+    const routed = route(run.spec, finished, held, joinInto(put))
     drops = routed.drops
     const merge = mergeState(run, before, finished, seq, put)
     const earlier = run.fold.checkpoint
@@ -34,7 +41,7 @@ export function appendBarrier(run: LiveRun, before: OpenState, startedAt: string
       superstep: superstep + 1,
       state: merge.state,
       queue: routed.deliveries.map(queued),
-      fan_in: earlier.fan_in,
+      fan_in: fanInOf(routed.held),
       requests: [...earlier.requests, ...run.fold.opened],
       outputs: [...earlier.outputs, ...routed.outputs.map(({ node, ref }) => ({ node, value: ref }))],
       effect_keys: run.effectKeys,
@@ -50,18 +57,18 @@ export function appendBarrier(run: LiveRun, before: OpenState, startedAt: string
       checkpoint,
     }
   })
-  for (const drop of drops)
-    run.append(
-      {
-        type: 'message.dropped' as const,
-        superstep,
-        from: drop.from,
-        edge: drop.edge,
-        reason: drop.reason,
-        message: drop.ref,
-      },
-      seq,
-    )
+  recordDrops(run, superstep, drops, seq)
+}
+
+/** A message that nobody took is on record (invariant 9). */
+export function recordDrops(
+  run: LiveRun,
+  superstep: number,
+  drops: readonly Pick<Drop<ContentRef>, 'from' | 'edge' | 'reason' | 'ref'>[],
+  cause: number | null,
+): void {
+  for (const { from, edge, reason, ref } of drops)
+    run.append({ type: 'message.dropped' as const, superstep, from, edge, reason, message: ref }, cause)
 }
 
 function queued(delivery: Delivery<ContentRef>): QueuedMessage {

@@ -2,6 +2,7 @@ import { SignalboxError } from '../base/errors.ts'
 import type { ContentRef, Principal } from '../contracts/common.ts'
 import type { RecordBase, RunStopped, StopReason } from '../contracts/records.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
+import { recordDrops } from './barrier.ts'
 import type { Halt, LiveRun } from './live-run.ts'
 
 /** Effects that were sent and whose end is not known: no run ends over one (ENGINE R19). */
@@ -18,8 +19,20 @@ function isOpenEffect(entry: AskJournal): boolean {
 /** The run reached its output. */
 export function complete(run: LiveRun): void {
   const output = lastOutput(run)
-  if (output) run.append({ type: 'run.completed' as const, output, decision: null })
-  else stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
+  if (output) {
+    dropHeld(run)
+    run.append({ type: 'run.completed' as const, output, decision: null })
+  } else stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
+}
+
+/** What fan-ins still hold when nothing more can come reached nobody (invariant 9). */
+function dropHeld(run: LiveRun): void {
+  const { superstep, fan_in: held } = run.fold.checkpoint
+  for (const [edge, sources] of Object.entries(held))
+    for (const [from, refs] of Object.entries(sources)) {
+      const drops = refs.map((ref) => ({ from, edge, reason: 'fan_in_incomplete' as const, ref }))
+      recordDrops(run, superstep, drops, run.fold.checkpointSeq)
+    }
 }
 
 /** Ends the run before its output, with what was left undone; or waits, stopping, while an effect is open. */
@@ -30,13 +43,14 @@ export function stop(
   by: Principal | null,
 ): void {
   closeRequests(run)
-  const { queue, requests } = run.fold.checkpoint
+  const { queue, requests, fan_in: held } = run.fold.checkpoint
+  const waiting = run.spec.edges.flatMap((edge) => (edge.kind === 'fan_in' && held[edge.id] ? [edge.to] : []))
   const record: Omit<RunStopped, keyof RecordBase> = {
     type: `run.${end}`,
     reason,
     by,
     partial: lastOutput(run),
-    undone: [...new Set([...queue.map((message) => message.to), ...requests.map((request) => request.node)])],
+    undone: [...new Set([...queue.map(({ to }) => to), ...requests.map(({ node }) => node), ...waiting])],
   }
   run.append(record)
   run.with({ code: reason.code })

@@ -3,33 +3,35 @@ import { type JsonValue, parseJson } from '../base/json.ts'
 import { isoTime, timeOf } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
-import { inDeliveryOrder, route } from '../orchestration/index.ts'
+import { type Drop, type Held, inDeliveryOrder, route } from '../orchestration/index.ts'
 import { adoptedEffects } from '../reliability/fold.ts'
+import { recordDrops } from './barrier.ts'
+import { fanInOf, joinInto, openHeld } from './fan-in.ts'
 import type { LiveRun, PendingResponse } from './live-run.ts'
 
 /** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
-export function takeResponses(run: LiveRun): boolean {
+export async function takeResponses(run: LiveRun): Promise<boolean> {
   // A checkpoint inside an open superstep would cut off what is on record of it: the message travels after its barrier.
   if (run.fold.activations.size > 0) return false
   let taken = false
   for (const response of run.responses.splice(0)) {
     run.with({ consumed: response.row })
     const request = run.fold.checkpoint.requests.find((one) => one.request_id === response.requestId)
-    if (request && acceptAnswer(run, request, response)) taken = true
+    if (request && acceptAnswer(run, request, response, await openHeld(run))) taken = true
   }
   const now = run.env.host.now()
   for (const request of run.fold.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)) {
-    expire(run, request)
+    expire(run, request, await openHeld(run))
     taken = true
   }
   return taken
 }
 
-function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingResponse): boolean {
+function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingResponse, held: Held<ContentRef>): boolean {
   try {
     const shape = run.spec.nodes.get(request.node)?.output
     const value = shape?.parse(parseJson(response.text, 'the response'), 'the response') ?? null
-    append(run, request, 'answered', response.by, { node: request.node, value, rejected: false })
+    append(run, request, 'answered', response.by, { value, rejected: false, held })
     run.closeRequest(request.request_id, 'answered', response.by.id)
     return true
   } catch (thrown) {
@@ -41,9 +43,9 @@ function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingRespo
 }
 
 /** Nobody answered: the declared fallback, or the end of the run. */
-function expire(run: LiveRun, request: OpenRequest): void {
+function expire(run: LiveRun, request: OpenRequest, held: Held<ContentRef>): void {
   const value = { code: 'APPROVAL_EXPIRED', reason: 'nobody answered in time', leftUndone: [request.node] }
-  append(run, request, 'expired', null, { node: request.node, value, rejected: true })
+  append(run, request, 'expired', null, { value, rejected: true, held })
   run.closeRequest(request.request_id, 'expired', null)
   if (!run.spec.rejected.has(request.node))
     run.stopWith({
@@ -59,26 +61,28 @@ function append(
   request: OpenRequest,
   answer: 'answered' | 'expired',
   by: Principal | null,
-  sent: { readonly node: string; readonly value: JsonValue; readonly rejected: boolean },
+  sent: { readonly value: JsonValue; readonly rejected: boolean; readonly held: Held<ContentRef> },
 ): void {
-  run.append((put) => {
+  let drops: readonly Drop<ContentRef>[] = []
+  const { seq } = run.append((put) => {
     const ref: ContentRef = put(sent.value, OPERATOR_LABELS)
     const message = { value: sent.value, ref }
-    const routed = route<ContentRef>(run.spec, [
-      {
-        node: sent.node,
-        delivery: 0,
-        writes: [],
-        message: sent.rejected ? null : message,
-        rejection: sent.rejected ? message : null,
-      },
-    ])
+    const answered = {
+      node: request.node,
+      delivery: 0,
+      writes: [],
+      message: sent.rejected ? null : message,
+      rejection: sent.rejected ? message : null,
+    }
+    const routed = route<ContentRef>(run.spec, [answered], sent.held, joinInto(put))
+    drops = routed.drops
     const before = run.fold.checkpoint
     const queue = routed.deliveries.map(({ to, from, edge, ref: r }) => ({ to, from, edge, message: r }))
     const checkpoint: CheckpointBody = {
       ...before,
       kind: 'response',
       queue: inDeliveryOrder(run.spec, [...before.queue, ...queue]),
+      fan_in: fanInOf(routed.held),
       requests: before.requests.filter((one) => one.request_id !== request.request_id),
       outputs: [...before.outputs, ...routed.outputs.map(({ node, ref: r }) => ({ node, value: r }))],
       adopted: adoptedEffects(run.fold),
@@ -93,6 +97,7 @@ function append(
       checkpoint,
     }
   })
+  recordDrops(run, run.fold.checkpoint.superstep, drops, seq)
 }
 
 /** Nearest deadline of an open port request, or null. */

@@ -38,6 +38,7 @@ interface Shapes {
 
 const ANYTHING: Shape = shapeOf(z.unknown())
 const REJECTED: Shape = shapeOf(REJECTION)
+const LIST: Shape = shapeOf(z.array(z.unknown()))
 
 /** Shapes of all schemas, one a schema, so that two uses of one schema are seen to be the same. */
 function shapesOf(draft: Draft, errors: string[]): Shapes {
@@ -93,8 +94,9 @@ function checkMessages(draft: Draft, shapes: Shapes): string[] {
   }
   for (const edge of draft.edges) {
     for (const to of targetsOf(edge)) {
-      const what = `the message from \`${edge.from}\` to \`${to}\``
-      check(shapes.nodes.get(edge.from)?.output, shapes.nodes.get(to)?.input, what)
+      const target = shapes.nodes.get(to)?.input
+      if (edge.kind === 'fan_in') check(LIST, target, `the list of fan-in to \`${to}\``)
+      else check(shapes.nodes.get(edge.from)?.output, target, `the message from \`${edge.from}\` to \`${to}\``)
     }
   }
   for (const name of draft.starts)
@@ -156,7 +158,8 @@ function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[])
 /** Edge ids are made of names alone, so that the order of declaration does not change them. */
 function edgeSpec(edge: EdgeDraft): EdgeSpec {
   if (edge.kind === 'direct') return { ...edge, id: `${edge.from}->${edge.to}` }
-  if (edge.kind === 'fan_out') return { ...edge, id: `fan_out:${edge.from}` }
+  if (edge.kind === 'fan_in') return { ...edge, id: `fan_in:${edge.to}` }
+  if (edge.kind !== 'switch') return { ...edge, id: `${edge.kind}:${edge.from}` }
   const cases: { readonly when: Condition | null; readonly to: string }[] = [...edge.cases]
   if (edge.otherwise !== null) cases.push({ when: null, to: edge.otherwise })
   return { kind: edge.kind, id: `switch:${edge.from}`, from: edge.from, cases }

@@ -20,6 +20,8 @@ interface Loose {
   edge(from: string, to: string, when?: unknown): Loose
   switch(from: string, cases: unknown, otherwise?: string): Loose
   fanOut(from: string, to: readonly string[]): Loose
+  fanIn(from: readonly string[], to: string): Loose
+  multiSelection(from: string, to: readonly string[], select: () => readonly string[]): Loose
   onRejected(from: string, to: string): Loose
   output(name: string): Loose
   validate(): { errors: readonly string[]; warnings: readonly string[] }
@@ -153,6 +155,24 @@ describe('errors of a definition', () => {
     ['GRA-008', 'no case', () => chain().switch('a', [], 'b'), 'the switch from `a` has no case'],
     ['GRA-008', 'no default', () => chain().switch('a', [{ when: () => true, to: 'b' }]), 'has no default'],
     ['GRA-008', 'no condition', () => chain().switch('a', [{ to: 'b' }], 'a'), 'a case without a condition'],
+    ['GRA-005', 'a fan-in from nowhere', () => chain().fanIn(['b', 'x'], 'a'), 'a fan-in starts at `x`'],
+    [
+      'GRA-007',
+      'two selections',
+      () =>
+        chain()
+          .multiSelection('b', ['a', 'b'], () => [])
+          .multiSelection('b', ['b', 'a'], () => []),
+      'two multi-selections from `b`',
+    ],
+    ['GRA-007', 'two fan-ins', () => chain().fanIn(['b', 'a'], 'a').fanIn(['a', 'b'], 'a'), 'two fan-ins to `a`'],
+    ['GRA-009', 'one source', () => chain().fanIn(['b'], 'a'), 'the fan-in to `a` needs at least two sources'],
+    [
+      'GRA-009',
+      'one target to select',
+      () => chain().multiSelection('b', ['a'], () => []),
+      'needs at least two targets',
+    ],
     ['GRA-009', 'one target', () => chain().fanOut('b', ['a']), 'needs at least two targets'],
     ['GRA-009', 'one target twice', () => chain().fanOut('b', ['a', 'a']), 'names `a` twice'],
     ['GRA-010', 'unreachable', () => chain().node('c', pass).edge('c', 'b'), '`c` cannot be reached from the start'],

@@ -77,6 +77,18 @@ class DraftBuilder {
     return this.#connect({ kind: 'fan_out', from, to: [...to] })
   }
 
+  multiSelection(
+    from: string,
+    to: readonly string[],
+    select: Extract<EdgeDraft, { kind: 'multi_selection' }>['select'],
+  ): DraftBuilder {
+    return this.#connect({ kind: 'multi_selection', from, to: [...to], select })
+  }
+
+  fanIn(from: readonly string[], to: string): DraftBuilder {
+    return this.#connect({ kind: 'fan_in', from: [...from], to })
+  }
+
   onRejected(from: string, to: string): DraftBuilder {
     return new DraftBuilder({ ...this.#draft, rejected: [...this.#draft.rejected, { from, to }] })
   }

@@ -1,3 +1,4 @@
+import { sourcesOf } from '../contracts/workflow.ts'
 import { type Draft, type EdgeDraft, targetsOf } from './draft.ts'
 
 /** Checks of how the nodes are connected. Each returns plain sentences that name the place and the fix. */
@@ -10,9 +11,9 @@ export function checkEdges(draft: Draft): string[] {
     if (!nodes.has(name)) errors.push(`${what} \`${name}\`, which is not a node`)
   }
   for (const edge of draft.edges) {
-    const what = { direct: 'an edge', switch: 'a switch', fan_out: 'a fan-out' }[edge.kind]
-    known(edge.from, `${what} starts at`)
-    for (const target of targetsOf(edge)) known(target, `${what} from \`${edge.from}\` leads to`)
+    const what = KINDS[edge.kind].one
+    for (const source of sourcesOf(edge)) known(source, `${what} starts at`)
+    for (const target of targetsOf(edge)) known(target, `${what} from ${named(sourcesOf(edge))} leads to`)
     errors.push(...checkEdge(edge))
   }
   if (draft.starts.length === 0) errors.push('there is no start; name the first node with `.start`')
@@ -24,14 +25,32 @@ export function checkEdges(draft: Draft): string[] {
   return [...errors, ...checkDuplicates(draft), ...checkFallbacks(draft, nodes)]
 }
 
+/** What the kinds of edges are called. */
+const KINDS: {
+  readonly [K in EdgeDraft['kind']]: { readonly one: string; readonly word: string; readonly many: string }
+} = {
+  direct: { one: 'an edge', word: 'edge', many: 'edges' },
+  switch: { one: 'a switch', word: 'switch', many: 'switches' },
+  fan_out: { one: 'a fan-out', word: 'fan-out', many: 'fan-outs' },
+  multi_selection: { one: 'a multi-selection', word: 'multi-selection', many: 'multi-selections' },
+  fan_in: { one: 'a fan-in', word: 'fan-in', many: 'fan-ins' },
+}
+
+function named(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ')
+}
+
+/** A kind that stands between one node and several needs several, each once. */
+function severalOf(what: string, names: readonly string[], ends: 'targets' | 'sources'): string[] {
+  const errors = repeated(names).map((name) => `${what} names \`${name}\` twice`)
+  if (new Set(names).size < 2) errors.push(`${what} needs at least two ${ends}; use \`.edge\` for one`)
+  return errors
+}
+
 function checkEdge(edge: EdgeDraft): string[] {
-  if (edge.kind === 'fan_out') {
-    const errors = repeated(edge.to).map((to) => `the fan-out from \`${edge.from}\` names \`${to}\` twice`)
-    if (new Set(edge.to).size < 2)
-      errors.push(`the fan-out from \`${edge.from}\` needs at least two targets; use \`.edge\` for one`)
-    return errors
-  }
   if (edge.kind === 'direct') return []
+  if (edge.kind === 'fan_in') return severalOf(`the fan-in to \`${edge.to}\``, edge.from, 'sources')
+  if (edge.kind !== 'switch') return severalOf(`the ${KINDS[edge.kind].word} from \`${edge.from}\``, edge.to, 'targets')
   const errors: string[] = []
   if (edge.otherwise === null) errors.push(`the switch from \`${edge.from}\` has no default`)
   if (edge.cases.length === 0) errors.push(`the switch from \`${edge.from}\` has no case; use \`.edge\``)
@@ -43,13 +62,17 @@ function checkEdge(edge: EdgeDraft): string[] {
 /** A message must not reach a node twice by accident, and edge ids must be unique. */
 function checkDuplicates(draft: Draft): string[] {
   const errors: string[] = []
-  for (const kind of ['switch', 'fan_out'] as const) {
-    const sources = draft.edges.filter((edge) => edge.kind === kind).map((edge) => edge.from)
-    const word = kind === 'switch' ? 'switches' : 'fan-outs'
-    for (const from of repeated(sources)) errors.push(`there are two ${word} from \`${from}\`; make them one`)
+  for (const kind of ['switch', 'fan_out', 'multi_selection'] as const) {
+    const sources = draft.edges.filter((edge) => edge.kind === kind).flatMap(sourcesOf)
+    for (const from of repeated(sources))
+      errors.push(`there are two ${KINDS[kind].many} from \`${from}\`; make them one`)
   }
+  const joined = draft.edges.filter((edge) => edge.kind === 'fan_in').flatMap(targetsOf)
+  for (const to of repeated(joined)) errors.push(`there are two fan-ins to \`${to}\`; make them one`)
   const pairs = draft.edges.flatMap((edge) =>
-    edge.kind === 'switch' ? [] : targetsOf(edge).map((to) => `from \`${edge.from}\` to \`${to}\``),
+    edge.kind === 'switch'
+      ? []
+      : sourcesOf(edge).flatMap((from) => targetsOf(edge).map((to) => `from \`${from}\` to \`${to}\``)),
   )
   for (const pair of repeated(pairs)) errors.push(`there are two edges ${pair}; make them one`)
   return errors
@@ -83,11 +106,12 @@ export function checkConnected(draft: Draft): string[] {
     next.get(from)?.push(to)
     before.get(to)?.push(from)
   }
-  for (const edge of draft.edges) for (const to of targetsOf(edge)) connect(edge.from, to)
+  for (const edge of draft.edges)
+    for (const from of sourcesOf(edge)) for (const to of targetsOf(edge)) connect(from, to)
   for (const { from, to } of draft.rejected) connect(from, to)
   const reached = walk(draft.starts, next)
   const useful = walk(draft.outputs, before)
-  const sending = new Set(draft.edges.map((edge) => edge.from))
+  const sending = new Set(draft.edges.flatMap(sourcesOf))
   const errors: string[] = []
   for (const { name, kind } of draft.nodes) {
     const what = kind === 'port' ? 'port' : 'node'
@@ -120,9 +144,11 @@ export function warnings(draft: Draft): string[] {
   const always = new Map<string, string[]>()
   for (const edge of draft.edges) {
     const targets = targetsOf(edge)
-    if (targets.includes(edge.from)) found.push(`node \`${edge.from}\` sends to itself`)
-    if (edge.kind === 'direct' ? edge.when === null : edge.kind === 'fan_out')
-      always.set(edge.from, [...(always.get(edge.from) ?? []), ...targets])
+    for (const from of sourcesOf(edge)) {
+      if (targets.includes(from)) found.push(`node \`${from}\` sends to itself`)
+      if (edge.kind === 'direct' ? edge.when === null : edge.kind === 'fan_out' || edge.kind === 'fan_in')
+        always.set(from, [...(always.get(from) ?? []), ...targets])
+    }
   }
   for (const { name } of draft.nodes) {
     if (walk(always.get(name) ?? [], always).has(name))

@@ -76,7 +76,9 @@ function arrowsOf(spec: WorkflowSpec): readonly Arrow[] {
 }
 
 function edgeArrows(edge: EdgeSpec): readonly Arrow[] {
+  if (edge.kind === 'fan_in') return edge.from.map((from) => ({ from, to: edge.to, label: 'all', dashed: false }))
   const arrow = (to: string, label: string): Arrow => ({ from: edge.from, to, label, dashed: false })
+  if (edge.kind === 'multi_selection') return edge.to.map((to) => arrow(to, 'selected'))
   if (edge.kind === 'direct') return [arrow(edge.to, edge.when === null ? '' : 'condition')]
   if (edge.kind === 'fan_out') return edge.to.map((to) => arrow(to, 'each'))
   return edge.cases.map((one, i) => arrow(one.to, one.when === null ? 'default' : `case ${i + 1}`))

@@ -47,6 +47,13 @@ export type EdgeDraft =
       readonly otherwise: string | null
     }
   | { readonly kind: 'fan_out'; readonly from: string; readonly to: readonly string[] }
+  | {
+      readonly kind: 'multi_selection'
+      readonly from: string
+      readonly to: readonly string[]
+      readonly select: (message: JsonValue) => readonly string[]
+    }
+  | { readonly kind: 'fan_in'; readonly from: readonly string[]; readonly to: string }
 
 /** Everything declared, in order. */
 export interface Draft {
@@ -68,8 +75,8 @@ export interface Draft {
 
 /** The nodes that an edge can reach, each once, in declaration order. */
 export function targetsOf(edge: EdgeDraft): readonly string[] {
-  if (edge.kind === 'direct') return [edge.to]
-  if (edge.kind === 'fan_out') return [...new Set(edge.to)]
+  if (edge.kind === 'direct' || edge.kind === 'fan_in') return [edge.to]
+  if (edge.kind !== 'switch') return [...new Set(edge.to)]
   const all = edge.cases.map((one) => one.to)
   if (edge.otherwise !== null) all.push(edge.otherwise)
   return [...new Set(all)]

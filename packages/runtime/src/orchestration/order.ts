@@ -1,5 +1,5 @@
 import type { JsonValue } from '../base/json.ts'
-import type { EdgeSpec, WorkflowSpec } from '../contracts/workflow.ts'
+import { type EdgeSpec, sourcesOf, type WorkflowSpec } from '../contracts/workflow.ts'
 
 /**
  * The one order in which writes, sends and deliveries are merged (ENGINE R9). It is made of what is declared and what
@@ -60,7 +60,8 @@ export function placesOf(spec: WorkflowSpec): Places {
   for (const name of spec.nodes.keys()) ids.set(`rejected:${name}`, ids.size)
   for (const name of spec.nodes.keys()) ids.set(`response:${name}`, ids.size)
   const from = new Map<string, EdgeSpec[]>()
-  for (const edge of spec.edges) from.set(edge.from, [...(from.get(edge.from) ?? []), edge])
+  for (const edge of spec.edges)
+    for (const source of sourcesOf(edge)) from.set(source, [...(from.get(source) ?? []), edge])
   const places: Places = {
     node: (name) => (name === null ? -1 : (nodes.get(name) ?? nodes.size)),
     edge: (id) => ids.get(id) ?? ids.size,

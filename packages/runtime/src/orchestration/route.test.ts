@@ -6,6 +6,7 @@ import type { WorkflowSpec } from '../contracts/index.ts'
 import {
   appended,
   type Finished,
+  type Held,
   inDeliveryOrder,
   mergeWrites,
   numberDeliveries,
@@ -30,8 +31,13 @@ function sent(from: string, value: JsonValue, delivery = 0): Finished<string> {
   return { node: from, delivery, writes: [], message: { value, ref: `${from}${delivery}` }, rejection: null }
 }
 
+/** Routes with what fan-ins held before; the reference of a list names its parts. */
+function routed(spec: WorkflowSpec, finished: readonly Finished<string>[], held: Held<string> = {}) {
+  return route(spec, finished, held, (parts) => `[${parts.map((part) => part.ref).join()}]`)
+}
+
 function targets(spec: WorkflowSpec, value: JsonValue): string[] {
-  return route(spec, [sent('a', value)]).deliveries.map((one) => `${one.edge} ${one.to}`)
+  return routed(spec, [sent('a', value)]).deliveries.map((one) => `${one.edge} ${one.to}`)
 }
 
 describe('edges', () => {
@@ -71,6 +77,36 @@ describe('edges', () => {
     expect(targets(spec, 1)).toEqual(['fan_out:a b', 'fan_out:a c'])
   })
 
+  it('GRA-055: a multi-selection takes the targets that it names, each once, in the order of the edge', () => {
+    const { spec } = graph()
+      .multiSelection('a', ['c', 'b'], (message) => (message === 1 ? ['b', 'c', 'b'] : message === 2 ? ['b'] : []))
+      .build()
+    expect(targets(spec, 1)).toEqual(['multi_selection:a b', 'multi_selection:a c'])
+    expect(targets(spec, 2)).toEqual(['multi_selection:a b'])
+    expect(routed(spec, [sent('a', 3)])).toMatchObject({
+      deliveries: [],
+      drops: [{ edge: 'multi_selection:a', reason: 'condition_false' }],
+    })
+  })
+
+  it.each([
+    ['another node', () => ['a' as 'b'], 'named `a`, which is not one of its targets: `b`, `c`'],
+    ['no list', () => 'b' as unknown as 'b'[], 'must return a list'],
+    ['a promise', () => Promise.reject(new Error('no')) as unknown as 'b'[], 'must return a list'],
+    [
+      'nothing, it throws',
+      (): 'b'[] => {
+        throw new Error('the secret is 42')
+      },
+      'threw',
+    ],
+  ])('GRA-056: a selection that returns %s fails the run', (_what, select, why) => {
+    const { spec } = graph().multiSelection('a', ['b', 'c'], select).build()
+    expect(() => routed(spec, [sent('a', 1)])).toThrow(expect.objectContaining({ code: 'NODE_FAILED' }))
+    expect(() => routed(spec, [sent('a', 1)])).toThrow(why)
+    expect(() => routed(spec, [sent('a', 1)])).not.toThrow('42')
+  })
+
   it('GRA-043: a condition that throws fails the run and does not tell what was thrown', () => {
     const fail = (): boolean => {
       throw new Error('the secret is 42')
@@ -83,7 +119,7 @@ describe('edges', () => {
       [direct, 'a->b'],
       [cases, 'switch:a'],
     ] as const) {
-      const routing = () => route(spec, [sent('a', 1)])
+      const routing = () => routed(spec, [sent('a', 1)])
       expect(routing).toThrow(
         expect.objectContaining({ code: 'NODE_FAILED', message: `a condition of edge \`${edge}\` threw` }),
       )
@@ -99,7 +135,7 @@ describe('edges', () => {
     // The compiler refuses such a condition; JavaScript does not.
     const when = answer as unknown as () => boolean
     const { spec } = graph().edge('a', 'b', when).edge('a', 'c').build()
-    expect(() => route(spec, [sent('a', 1)])).toThrow(`must return true or false, not ${what}`)
+    expect(() => routed(spec, [sent('a', 1)])).toThrow(`must return true or false, not ${what}`)
   })
 
   it('GRA-043: a condition that fails does so however the activations finished', () => {
@@ -108,8 +144,8 @@ describe('edges', () => {
       .edge('a', 'c')
       .build()
     const both = [sent('a', 'ok', 0), sent('a', 'bad', 1)]
-    expect(() => route(spec, both)).toThrow('a->b')
-    expect(() => route(spec, [...both].reverse())).toThrow('a->b')
+    expect(() => routed(spec, both)).toThrow('a->b')
+    expect(() => routed(spec, [...both].reverse())).toThrow('a->b')
   })
 })
 
@@ -119,17 +155,17 @@ describe('dropped messages', () => {
       .edge('a', 'b', (message) => message === 1)
       .edge('b', 'c')
       .build()
-    expect(route(spec, [sent('a', 2)]).drops).toEqual([
+    expect(routed(spec, [sent('a', 2)]).drops).toEqual([
       { from: 'a', edge: 'a->b', reason: 'condition_false', value: 2, ref: 'a0' },
     ])
-    expect(route(spec, [sent('a', 1)]).drops).toEqual([])
+    expect(routed(spec, [sent('a', 1)]).drops).toEqual([])
     const two = graph()
       .edge('a', 'b', () => false)
       .edge('a', 'c', () => false)
       .build().spec
-    expect(route(two, [sent('a', 2)]).drops).toMatchObject([{ edge: null, reason: 'condition_false' }])
+    expect(routed(two, [sent('a', 2)]).drops).toMatchObject([{ edge: null, reason: 'condition_false' }])
     // A message of a node that the graph does not have any more has no edge.
-    expect(route(spec, [sent('gone', 1)]).drops).toMatchObject([{ from: 'gone', edge: null, reason: 'no_edge' }])
+    expect(routed(spec, [sent('gone', 1)]).drops).toMatchObject([{ from: 'gone', edge: null, reason: 'no_edge' }])
   })
 
   it('GRA-044, GRA-048: an output is taken, with or without an edge that holds', () => {
@@ -137,13 +173,17 @@ describe('dropped messages', () => {
       .edge('a', 'b')
       .edge('b', 'c', (message) => message === 1)
       .build()
-    expect(route(spec, [sent('b', 1)])).toMatchObject({
+    expect(routed(spec, [sent('b', 1)])).toMatchObject({
       deliveries: [{ to: 'c' }],
       drops: [],
       outputs: [{ node: 'b', value: 1 }],
     })
-    expect(route(spec, [sent('b', 2)])).toMatchObject({ deliveries: [], drops: [], outputs: [{ node: 'b', value: 2 }] })
-    expect(route(spec, [sent('c', 2)])).toMatchObject({ deliveries: [], drops: [], outputs: [{ node: 'c' }] })
+    expect(routed(spec, [sent('b', 2)])).toMatchObject({
+      deliveries: [],
+      drops: [],
+      outputs: [{ node: 'b', value: 2 }],
+    })
+    expect(routed(spec, [sent('c', 2)])).toMatchObject({ deliveries: [], drops: [], outputs: [{ node: 'c' }] })
   })
 
   it('GRA-045: a message that does not fit is dropped for that delivery alone', () => {
@@ -156,10 +196,10 @@ describe('dropped messages', () => {
       .output('b')
       .output('c')
       .build()
-    const routed = route(spec, [sent('a', null)])
-    expect(routed.deliveries).toMatchObject([{ to: 'c', value: null }])
-    expect(routed.drops).toEqual([{ from: 'a', edge: 'fan_out:a', reason: 'type_mismatch', value: null, ref: 'a0' }])
-    expect(route(spec, [sent('b', true)])).toMatchObject({
+    const { deliveries, drops } = routed(spec, [sent('a', null)])
+    expect(deliveries).toMatchObject([{ to: 'c', value: null }])
+    expect(drops).toEqual([{ from: 'a', edge: 'fan_out:a', reason: 'type_mismatch', value: null, ref: 'a0' }])
+    expect(routed(spec, [sent('b', true)])).toMatchObject({
       outputs: [],
       drops: [{ edge: 'output', reason: 'type_mismatch' }],
     })
@@ -187,17 +227,68 @@ describe('dropped messages', () => {
       message: null,
       rejection: { value: what, ref: 'r' },
     })
-    expect(route(spec, [rejected('a', value)])).toMatchObject({
+    expect(routed(spec, [rejected('a', value)])).toMatchObject({
       deliveries: [{ to: 'c', from: 'a', edge: 'rejected:a', value, ref: 'r' }],
       drops: [],
       outputs: [],
     })
-    expect(route(spec, [rejected('b', value)])).toMatchObject({
+    expect(routed(spec, [rejected('b', value)])).toMatchObject({
       deliveries: [],
       outputs: [],
       drops: [{ reason: 'no_edge' }],
     })
-    expect(route(spec, [rejected('a', {})]).drops).toMatchObject([{ edge: 'rejected:a', reason: 'type_mismatch' }])
+    expect(routed(spec, [rejected('a', {})]).drops).toMatchObject([{ edge: 'rejected:a', reason: 'type_mismatch' }])
+  })
+})
+
+describe('fan-in', () => {
+  const list = { ...node, input: z.array(z.number()) }
+  const { spec } = workflow(header)
+    .node('a', node)
+    .node('b', { ...node, output: z.number(), run: () => 0 })
+    .node('c', { ...node, output: z.number(), run: () => 0 })
+    .node('d', list)
+    .start('a')
+    .fanOut('a', ['b', 'c'])
+    .fanIn(['c', 'b'], 'd')
+    .output('d')
+    .build()
+
+  it('GRA-057: holds messages until every source has sent, then gives one list in source order', () => {
+    const first = routed(spec, [sent('b', 1), sent('b', 2, 1)])
+    expect(first).toMatchObject({ deliveries: [], drops: [], outputs: [] })
+    expect(first.held).toEqual({
+      'fan_in:d': {
+        b: [
+          { value: 1, ref: 'b0' },
+          { value: 2, ref: 'b1' },
+        ],
+      },
+    })
+    const second = routed(spec, [sent('c', 3)], first.held)
+    expect(second.deliveries).toEqual([{ to: 'd', from: 'c', edge: 'fan_in:d', value: [3, 1, 2], ref: '[c0,b0,b1]' }])
+    expect(second).toMatchObject({ drops: [], held: {} })
+  })
+
+  it('GRA-057: starts anew after it, and what was held before stays as it was', () => {
+    const before = { 'fan_in:d': { b: [{ value: 1, ref: 'b0' }] } }
+    expect(routed(spec, [sent('c', 3), sent('b', 4)], before).deliveries).toMatchObject([{ value: [3, 1, 4] }])
+    expect(routed(spec, [sent('c', 5)], {}).held).toEqual({ 'fan_in:d': { c: [{ value: 5, ref: 'c0' }] } })
+    expect(before).toEqual({ 'fan_in:d': { b: [{ value: 1, ref: 'b0' }] } })
+  })
+
+  it('GRA-057: does not depend on the order of completion', () => {
+    const all = [sent('b', 1), sent('c', 2), sent('b', 3, 1)]
+    expect(routed(spec, [...all].reverse())).toEqual(routed(spec, all))
+  })
+
+  it('GRA-045: a list that does not fit its target is dropped', () => {
+    const held = { 'fan_in:d': { b: [{ value: 'text', ref: 'b0' }] } }
+    expect(routed(spec, [sent('c', 3)], held)).toMatchObject({
+      deliveries: [],
+      held: {},
+      drops: [{ from: 'c', edge: 'fan_in:d', reason: 'type_mismatch', value: [3, 'text'] }],
+    })
   })
 })
 
@@ -216,8 +307,8 @@ describe('order', () => {
 
   it('GRA-047: by target, edge, source and send', () => {
     const finished = [sent('b', 0), sent('a', 0, 1), sent('c', 0), sent('a', 0, 0)]
-    const routed = route(spec, finished)
-    expect(routed.deliveries.map((one) => `${one.to} ${one.edge} ${one.ref}`)).toEqual([
+    const { deliveries } = routed(spec, finished)
+    expect(deliveries.map((one) => `${one.to} ${one.edge} ${one.ref}`)).toEqual([
       'a fan_out:c c0',
       'b fan_out:c c0',
       'b a->b a0',
@@ -226,7 +317,7 @@ describe('order', () => {
       'c a->c a0',
       'c a->c a1',
     ])
-    expect(numberDeliveries(routed.deliveries).map((one) => one.delivery)).toEqual([0, 0, 1, 2, 0, 1, 2])
+    expect(numberDeliveries(deliveries).map((one) => one.delivery)).toEqual([0, 0, 1, 2, 0, 1, 2])
   })
 
   it('GRA-047: the run input first, rejections and responses last', () => {
@@ -315,7 +406,7 @@ describe('independence of the order of completion', () => {
         })
         const rolls = new Map(finished.map((one) => [one, dice.next().value]))
         const shuffled = [...finished].sort((a, b) => (rolls.get(a) ?? 0) - (rolls.get(b) ?? 0))
-        expect(route(spec, shuffled)).toEqual(route(spec, finished))
+        expect(routed(spec, shuffled)).toEqual(routed(spec, finished))
         expect(mergeWrites(spec, {}, shuffled)).toEqual(mergeWrites(spec, {}, finished))
       }),
       { numRuns: 300 },
@@ -327,7 +418,7 @@ describe('independence of the order of completion', () => {
       fc.property(graphs, fc.nat(20), ({ size, picks }, value) => {
         const spec = randomSpec(size, picks)
         for (const name of spec.nodes.keys()) {
-          const { deliveries, drops, outputs } = route(spec, [sent(name, value)])
+          const { deliveries, drops, outputs } = routed(spec, [sent(name, value)])
           expect(deliveries.length + drops.length + outputs.length).toBeGreaterThan(0)
           expect(outputs).toHaveLength(1)
         }

@@ -6,8 +6,7 @@ import { type Addressed, type Finished, inDeliveryOrder, inNodeOrder, placesOf, 
 
 /**
  * Where messages go at a barrier. Each kind of edge is one row of `RULES`; a row sees one message and says where it
- * travels. Multi-selection is a further row; fan-in is a row with a third answer, `hold`, for a message that waits in
- * its edge's buffer until every source has sent.
+ * travels, or that it is held: a fan-in keeps it in its edge's buffer until every source has sent.
  */
 
 /** A message on its way. */
@@ -21,6 +20,12 @@ export interface Drop<R> extends Sent<R> {
   readonly reason: MessageDropped['reason']
 }
 
+/** What fan-ins hold: by edge, by source, oldest first. An edge that holds nothing is absent. */
+export type Held<R> = Readonly<Record<string, Readonly<Record<string, readonly Sent<R>[]>>>>
+
+/** Makes one reference for a list of messages. */
+export type Join<R> = (parts: readonly Sent<R>[]) => R
+
 /** Where all messages of a superstep go. */
 export interface Routed<R> {
   /** The queue of the next superstep, in delivery order (ENGINE R9). */
@@ -28,10 +33,15 @@ export interface Routed<R> {
   readonly drops: readonly Drop<R>[]
   /** What output nodes yielded, in node order. */
   readonly outputs: readonly ({ readonly node: string } & Sent<R>)[]
+  /** What fan-ins hold after it. */
+  readonly held: Held<R>
 }
 
 /** What an edge does with one message. */
-type Travel = { readonly kind: 'deliver'; readonly to: readonly string[] } | { readonly kind: 'refuse' }
+type Travel =
+  | { readonly kind: 'deliver'; readonly to: readonly string[] }
+  | { readonly kind: 'refuse' }
+  | { readonly kind: 'hold' }
 
 type EdgeOf<K extends EdgeSpec['kind']> = Extract<EdgeSpec, { readonly kind: K }>
 
@@ -43,6 +53,11 @@ const RULES: { readonly [K in EdgeSpec['kind']]: (edge: EdgeOf<K>, message: Json
     return taken ? { kind: 'deliver', to: [taken.to] } : { kind: 'refuse' }
   },
   fan_out: (edge) => ({ kind: 'deliver', to: edge.to }),
+  multi_selection: (edge, message) => {
+    const to = selected(edge, message)
+    return to.length > 0 ? { kind: 'deliver', to } : { kind: 'refuse' }
+  },
+  fan_in: () => ({ kind: 'hold' }),
 }
 
 function travel<K extends EdgeSpec['kind']>(edge: EdgeSpec & { readonly kind: K }, message: JsonValue): Travel {
@@ -68,14 +83,44 @@ function holds(when: (message: JsonValue) => boolean, message: JsonValue, edge: 
   })
 }
 
+/** The targets that a selection names, each once, in the order of the edge. Anything else fails the run. */
+function selected({ id, to, select }: EdgeOf<'multi_selection'>, message: JsonValue): readonly string[] {
+  const details = { edge: id }
+  let answer: unknown
+  try {
+    answer = select(message)
+  } catch (cause) {
+    throw new SignalboxError('NODE_FAILED', `the selection of edge \`${id}\` threw`, { cause, details })
+  }
+  if (answer instanceof Promise) answer.catch(() => undefined)
+  const names: readonly unknown[] | null = Array.isArray(answer) ? answer : null
+  if (names === null)
+    throw new SignalboxError('NODE_FAILED', `the selection of edge \`${id}\` must return a list`, { details })
+  const strange = names.find((name) => typeof name !== 'string' || !to.includes(name))
+  if (strange !== undefined)
+    throw new SignalboxError(
+      'NODE_FAILED',
+      `the selection of edge \`${id}\` named \`${String(strange)}\`, which is not one of its targets: ${to.map((name) => `\`${name}\``).join(', ')}`,
+      { details },
+    )
+  return to.filter((name) => names.includes(name))
+}
+
 /**
- * Routes what the activations of a superstep sent. The result does not depend on the order of `finished`. A message
- * that no edge takes and that is no output is dropped with a reason. Throws NODE_FAILED when a condition fails.
+ * Routes what the activations of a superstep sent, on top of what fan-ins held before. The result does not depend on the
+ * order of `finished`. A message that no edge takes and that is no output is dropped with a reason. Throws NODE_FAILED
+ * when a condition or a selection fails.
  */
-export function route<R>(spec: WorkflowSpec, finished: readonly Finished<R>[]): Routed<R> {
+export function route<R>(
+  spec: WorkflowSpec,
+  finished: readonly Finished<R>[],
+  before: Held<R>,
+  join: Join<R>,
+): Routed<R> {
   const deliveries: Delivery<R>[] = []
   const drops: Drop<R>[] = []
   const outputs: ({ node: string } & Sent<R>)[] = []
+  const buffers = new Buffers(before)
   for (const { node, message, rejection } of inNodeOrder(spec, finished)) {
     if (rejection !== null) {
       const one = routeRejection(spec, node, rejection)
@@ -83,13 +128,50 @@ export function route<R>(spec: WorkflowSpec, finished: readonly Finished<R>[]): 
       drops.push(...one.drops)
     }
     if (message !== null) {
-      const one = routeMessage(spec, node, message)
+      const one = routeMessage(spec, node, message, buffers)
       deliveries.push(...one.deliveries)
       drops.push(...one.drops)
       outputs.push(...one.outputs)
     }
   }
-  return { deliveries: inDeliveryOrder(spec, deliveries), drops, outputs }
+  for (const edge of spec.edges) {
+    const list = edge.kind === 'fan_in' ? buffers.takeWhole(edge, join) : null
+    if (list === null) continue
+    if (fits(spec.nodes.get(list.to)?.input, list.value)) deliveries.push(list)
+    else drops.push({ value: list.value, ref: list.ref, from: list.from, edge: list.edge, reason: 'type_mismatch' })
+  }
+  return { deliveries: inDeliveryOrder(spec, deliveries), drops, outputs, held: buffers.all() }
+}
+
+/** The buffers of the fan-ins while one superstep is routed. */
+class Buffers<R> {
+  readonly #edges: Map<string, Map<string, readonly Sent<R>[]>>
+  /** The last source, in node order, that sent in this superstep. */
+  readonly #latest = new Map<string, string>()
+
+  constructor(before: Held<R>) {
+    this.#edges = new Map(Object.entries(before).map(([edge, held]) => [edge, new Map(Object.entries(held))]))
+  }
+
+  hold(edge: string, from: string, sent: Sent<R>): void {
+    const held = this.#edges.get(edge) ?? new Map<string, readonly Sent<R>[]>()
+    this.#edges.set(edge, held.set(from, [...(held.get(from) ?? []), { value: sent.value, ref: sent.ref }]))
+    this.#latest.set(edge, from)
+  }
+
+  /** All that the edge holds as one message, once every source has sent; the buffer is empty after it. */
+  takeWhole(edge: EdgeOf<'fan_in'>, join: Join<R>): (Delivery<R> & { readonly from: string }) | null {
+    const held = this.#edges.get(edge.id)
+    const from = this.#latest.get(edge.id)
+    if (!held || from === undefined || !edge.from.every((source) => held.has(source))) return null
+    this.#edges.delete(edge.id)
+    const parts = edge.from.flatMap((source) => held.get(source) ?? [])
+    return { to: edge.to, from, edge: edge.id, value: parts.map((part) => part.value), ref: join(parts) }
+  }
+
+  all(): Held<R> {
+    return Object.fromEntries([...this.#edges].map(([edge, held]) => [edge, Object.fromEntries(held)]))
+  }
 }
 
 /** The entry of a run: its input on its way to the start node. */
@@ -97,7 +179,7 @@ export function routeStart<R>(spec: WorkflowSpec, input: Sent<R>): Delivery<R> {
   return { to: spec.start, from: null, edge: 'start', value: input.value, ref: input.ref }
 }
 
-function routeRejection<R>(spec: WorkflowSpec, from: string, sent: Sent<R>): Omit<Routed<R>, 'outputs'> {
+function routeRejection<R>(spec: WorkflowSpec, from: string, sent: Sent<R>): Pick<Routed<R>, 'deliveries' | 'drops'> {
   const to = spec.rejected.get(from)
   if (to === undefined) return { deliveries: [], drops: [{ ...sent, from, edge: null, reason: 'no_edge' }] }
   const edge = `rejected:${from}`
@@ -106,16 +188,25 @@ function routeRejection<R>(spec: WorkflowSpec, from: string, sent: Sent<R>): Omi
   return { deliveries: [{ ...sent, to, from, edge }], drops: [] }
 }
 
-function routeMessage<R>(spec: WorkflowSpec, from: string, sent: Sent<R>): Routed<R> {
+function routeMessage<R>(
+  spec: WorkflowSpec,
+  from: string,
+  sent: Sent<R>,
+  buffers: Buffers<R>,
+): Omit<Routed<R>, 'held'> {
   const places = placesOf(spec)
   const source = spec.nodes.get(from)?.output
   const deliveries: Delivery<R>[] = []
   const drops: Drop<R>[] = []
   const refused: string[] = []
+  let held = false
   for (const edge of places.from(from)) {
     const way = travel(edge, sent.value)
     if (way.kind === 'refuse') refused.push(edge.id)
-    else {
+    else if (way.kind === 'hold') {
+      buffers.hold(edge.id, from, sent)
+      held = true
+    } else {
       for (const to of way.to) {
         const target = spec.nodes.get(to)?.input
         // A message that was made by a schema fits it.
@@ -127,7 +218,7 @@ function routeMessage<R>(spec: WorkflowSpec, from: string, sent: Sent<R>): Route
   const output = places.outputs.has(from)
   const taken = output && (source === spec.output || fits(spec.output, sent.value))
   if (output && !taken) drops.push({ ...sent, from, edge: 'output', reason: 'type_mismatch' })
-  if (!output && deliveries.length === 0 && drops.length === 0) drops.push(unwanted(from, sent, refused))
+  if (!output && !held && deliveries.length === 0 && drops.length === 0) drops.push(unwanted(from, sent, refused))
   return { deliveries, drops, outputs: taken ? [{ ...sent, node: from }] : [] }
 }
 

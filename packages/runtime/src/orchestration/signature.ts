@@ -74,7 +74,8 @@ function describeNode(node: NodeSpec): JsonObject {
 
 function describeEdge(edge: EdgeSpec): JsonObject {
   if (edge.kind === 'direct') return { kind: edge.kind, from: edge.from, to: edge.to, conditional: edge.when !== null }
-  if (edge.kind === 'fan_out') return { kind: edge.kind, from: edge.from, to: [...edge.to] }
+  if (edge.kind === 'fan_in') return { kind: edge.kind, from: [...edge.from], to: edge.to }
+  if (edge.kind !== 'switch') return { kind: edge.kind, from: edge.from, to: [...edge.to] }
   const cases = edge.cases.map((one) => ({ to: one.to, default: one.when === null }))
   return { kind: edge.kind, from: edge.from, cases }
 }

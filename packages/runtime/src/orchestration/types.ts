@@ -212,6 +212,20 @@ export interface Builder<P extends Declared, G extends Graph> {
   ): Builder<P, G>
   /** Sends each message of `from` to all targets, which then run in one superstep. */
   fanOut<F extends Name<G>>(from: F, to: readonly Takers<G, G[F]['out']>[]): Builder<P, G>
+  /** Sends each message of `from` to the targets that `select` names; naming another node fails the run. */
+  multiSelection<F extends Name<G>, T extends Takers<G, G[F]['out']>>(
+    from: F,
+    to: readonly T[],
+    select: (message: G[F]['out']) => readonly NoInfer<T>[],
+  ): Builder<P, G>
+  /**
+   * Holds the messages of `from` until each of them has sent at least one; then `to` gets one list with all that was
+   * held, in the order of `from`. What is held is part of each checkpoint.
+   */
+  fanIn<F extends Name<G>, T extends Name<G>>(
+    from: readonly F[],
+    to: T & Fit<G[F]['out'][], G[T]['in'], T>,
+  ): Builder<P, G>
   /** Where an agent's rejected call or a port's passed deadline goes; without it the model continues, the run stops. */
   onRejected<F extends Name<G>, T extends Name<G>>(from: F, to: T & Fit<Rejected, G[T]['in'], T>): Builder<P, G>
   /** Names a node whose message is an output of the run. */
