@@ -31,6 +31,7 @@ export {
   type JudgedLeaf,
   judgeLeaf,
   olderDatabase,
+  prunedThrough,
   type SignedLeaf,
   type StoredRun,
 } from './reliability/heads-audit.ts'
@@ -42,6 +43,20 @@ export {
   everyInterval,
   type NextDue,
 } from './reliability/schedule.ts'
+export {
+  applyRetention,
+  type KeptRun,
+  type RetentionLimits,
+  type RetentionReport,
+} from './keeping/retention.ts'
+export {
+  type KeepReason,
+  readRetention,
+  type RetentionPolicy,
+  type RetentionRule,
+  retentionDefinition,
+  unexplainedPruning,
+} from './reliability/retention.ts'
 export { LeafSet, leavesText, type RunLeaf } from './reliability/run-leaves.ts'
 export {
   noteHash,

@@ -1,7 +1,16 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Mode, type ModelPort, type Principal, type Signalbox, SignalboxError, type WorkflowSpec } from 'signalbox'
+import {
+  type Mode,
+  type ModelPort,
+  type Principal,
+  type RetentionRule,
+  readRetention,
+  type Signalbox,
+  SignalboxError,
+  type WorkflowSpec,
+} from 'signalbox'
 import type { WorkflowDrill } from './drill/define.ts'
 import { readSchedules, type Schedule, type ScheduleDef } from './schedules/definition.ts'
 
@@ -34,6 +43,8 @@ export interface ProjectDef {
   readonly models: (env: EnvValues) => ModelPort
   /** Default `development`. */
   readonly mode?: Mode
+  /** How long histories are kept; without rules all of them are. `signalbox store prune` applies the rules. */
+  readonly retention?: readonly RetentionRule[]
   /** Started once, by the server process, before anything else. */
   readonly outsideWorld?: (context: { readonly dataDir: string }) => Promise<OutsideWorld>
   /** Called at every start once workers are there; start runs with request ids, so that each is started once only. */
@@ -87,7 +98,11 @@ export async function loadProject(path: string): Promise<Project> {
     const message = cause instanceof Error ? cause.message : String(cause)
     throw new SignalboxError('CONFIG_INVALID', `\`${full}\` does not load: ${message}`, { cause })
   }
-  if (isProject(loaded.default)) return loaded.default
+  if (isProject(loaded.default)) {
+    // Told at the start, not when the rules are applied at night.
+    readRetention(loaded.default.retention ?? [])
+    return loaded.default
+  }
   throw new SignalboxError(
     'CONFIG_INVALID',
     `\`${full}\` has no project: write \`export default defineProject({ … })\``,

@@ -23,7 +23,7 @@ export interface Noted {
 /** The fake and what tests look into. */
 export interface FakeRuns {
   readonly runs: RunsApi
-  readonly store: Pick<Store, 'records' | 'runs'>
+  readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
   readonly noted: Noted[]
   /** Items that readers of streams have pulled so far, by run. */
   readonly pulled: Map<string, number>
@@ -113,6 +113,7 @@ export function fakeRuns(): FakeRuns {
   return {
     runs: { ...reads(state), ...changes(state), ...killSwitches(state) },
     store: {
+      definition: async () => null,
       records: async (tenant: string, runId: string) => state.find(tenant, runId).stored,
       runs: async (filter: { tenant: string }) => rows(filter.tenant),
     },

@@ -14,6 +14,7 @@ import type {
   Usage,
 } from './common.ts'
 import type { AskingPolicy, Decision } from './policy.ts'
+import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { AskRef, Proposal, RecordBase } from './record-base.ts'
 
 export type { CheckpointBody, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
@@ -375,6 +376,8 @@ export type RunRecord =
   | RunStopped
   | DecisionRecorded
   | UnmediatedCall
+  | HistoryPruned
+  | SubjectErased
 
 /** The `type` of a record. */
 export type RecordType = RunRecord['type']

@@ -1,4 +1,5 @@
 import type { Principal } from './common.ts'
+import type { Kept } from './pruning.ts'
 import type { RecordType, RunStatus } from './records.ts'
 import type { ScheduleStore } from './schedule.ts'
 
@@ -6,7 +7,7 @@ import type { ScheduleStore } from './schedule.ts'
 export interface StoredRecord {
   readonly seq: number
   readonly type: RecordType
-  /** JSON text, exactly as hashed. */
+  /** JSON text, exactly as hashed; empty where the record was pruned, which a later record of the history vouches for. */
   readonly body: string
   /** SHA-256 hex over `body`. The next record's `prev`. */
   readonly hash: string
@@ -50,6 +51,8 @@ export interface RunRow {
   readonly costNanoUsd: string
   /** Claims since the last commit that moved the run on, a present one included (ENGINE R15). */
   readonly attempts: number
+  /** What was kept when the history was pruned: `metadata` without contents, or `nothing`. Absent while all is there. */
+  readonly kept?: Kept
 }
 
 /** A new run: its row and its genesis record, stored together. */
@@ -165,6 +168,14 @@ export interface RunCommit {
   readonly requests: readonly PersonRequestRow[]
   /** Requests of this run that are decided, answered or void now; applied after the inserts. */
   readonly closed: readonly RequestClosing[]
+  /** Destroys what the run holds up to a record, with these records as the proof of it, in the same transaction. */
+  readonly prune?: Prune
+}
+
+/** What a commit destroys: all sealed contents up to `through`, also those of read inbox rows; for `nothing` bodies too. */
+export interface Prune {
+  readonly through: number
+  readonly keep: Kept
 }
 
 /** What became of one run's commit. Others in the batch are unaffected. */
@@ -248,6 +259,7 @@ export interface RunFilter {
   readonly status?: readonly RunStatus[]
   readonly workflow?: string
   readonly requestId?: string
+  readonly subject?: string
   readonly limit: number
   readonly before?: { readonly createdAt: number; readonly runId: string }
 }
@@ -270,7 +282,7 @@ export interface StoreStats {
 }
 
 /**
- * The record of everything. Every method is about one tenant, but for claim, export and stats.
+ * The record of everything. Every method is about one tenant, but for claim, export, tenants and stats.
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
@@ -303,6 +315,10 @@ export interface Store extends ScheduleStore {
   records(tenant: string, runId: string, filter?: RecordFilter): Promise<readonly StoredRecord[]>
   /** The records with these sequences; missing ones are left out. */
   recordsAt(tenant: string, runId: string, seqs: readonly number[]): Promise<readonly StoredRecord[]>
+  /** Ids of the runs that were forked from this one, oldest first; not of those whose own start was pruned. */
+  forks(tenant: string, runId: string): Promise<readonly string[]>
+  /** Every tenant that has a run, sorted. */
+  tenants(): Promise<readonly string[]>
   /** Records of all tenants and runs with position greater than `after`, in commit order. */
   export(after: number, limit: number): Promise<readonly ExportedRecord[]>
 
@@ -310,6 +326,8 @@ export interface Store extends ScheduleStore {
   effect(tenant: string, tool: string, scope: string, identity: string): Promise<EffectRow | null>
   /** Effects of a family of runs (a root and its forks), in order of intent. */
   effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]>
+  /** Effects of one run, in the same order. */
+  runEffects(tenant: string, runId: string): Promise<readonly EffectRow[]>
 
   request(tenant: string, id: string): Promise<PersonRequestRow | null>
   /** Requests to people, oldest first. */

@@ -17,6 +17,8 @@ const MAX_TRIES = 5
 
 /** Checkpoints and save points of a run, oldest first, each with the effects that were recorded after it. */
 export async function restorePoints(env: Env, row: RunRow): Promise<readonly RestorePoint[]> {
+  // Nothing can be done again without its contents.
+  if (row.kept !== undefined) return []
   const stored = await env.store.records(row.tenant, row.runId, {
     types: ['run.started', 'superstep.completed', 'response.received', 'position.saved', 'activity.outcome'],
   })
@@ -59,6 +61,7 @@ export async function restoreRun(
   row: RunRow,
   request: { readonly seq: number; readonly by: Principal; readonly reason: string },
 ): Promise<void> {
+  refusePruned(row)
   const target = await restoreTarget(env, row, request.seq)
   await refuseChanged(env, row)
   await refuseOpenEffects(env, row)
@@ -79,6 +82,16 @@ export async function restoreRun(
   await settleRequests(env, row, run, target)
   await handOver(env, run)
   env.scheduler.wake(row)
+}
+
+/** Refuses what would need contents that were destroyed (ENGINE R13): CONTENT_ERASED. */
+export function refusePruned({ runId, kept }: RunRow): void {
+  if (kept === undefined) return
+  const left = kept === 'metadata' ? 'its records are left, without contents' : 'only the hashes of its records are left'
+  throw new SignalboxError(
+    'CONTENT_ERASED',
+    `the history of run \`${runId}\` was pruned: ${left}; see \`signalbox explain ${runId}\``,
+  )
 }
 
 /** Stores the branch and gives the run to whoever claims it. Answers to the branch that is left answer nothing any more. */

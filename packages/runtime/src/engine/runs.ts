@@ -6,12 +6,12 @@ import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } 
 import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
 import type { Sealer } from '../contracts/vault.ts'
 import { mayDecide } from '../policy/index.ts'
-import { decodeRecord } from '../reliability/chain.ts'
+import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import { Contents } from './contents.ts'
 import type { Env } from './env.ts'
 import { claimAlone } from './load.ts'
-import { restorePoints, restoreRun } from './restore.ts'
+import { refusePruned, restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { startRun } from './start.ts'
 import { streamRun, waitForRun } from './stream.ts'
@@ -30,7 +30,7 @@ export function createRuns(env: Env): RunsApi {
     list: (filter) => env.store.runs(filter),
     records: async (tenant, runId, filter) => {
       await runOf(env, tenant, runId)
-      return (await env.store.records(tenant, runId, filter)).map(decodeRecord)
+      return decodeRecords(await env.store.records(tenant, runId, filter))
     },
     stream: (tenant, runId, options) => streamRun(env, tenant, runId, options),
     contents: (tenant, runId) => contentsOf(env, tenant, runId),
@@ -84,6 +84,7 @@ async function recordFeedback(env: Env, request: Parameters<RunsApi['feedback']>
   const row = await runOf(env, request.by.tenant, request.runId)
   if (!isEnded(row.status))
     throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` has not ended; there is no result to judge yet`)
+  refusePruned(row)
   const run = await claimAlone(env, row, `feedback:${request.by.id}`)
   run.append((put) => ({
     type: 'feedback.recorded' as const,

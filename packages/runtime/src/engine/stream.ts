@@ -1,5 +1,6 @@
 import type { StreamItem } from '../contracts/runtime.ts'
 import type { RunRow, Store } from '../contracts/store.ts'
+import { isEmptied } from '../contracts/pruning.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import type { Env } from './env.ts'
@@ -35,7 +36,7 @@ export async function* streamRun(
       const page = await env.store.records(tenant, runId, { after, limit: PAGE })
       for (const stored of page) {
         after = stored.seq
-        yield { kind: 'record', runId, record: decodeRecord(stored) }
+        if (!isEmptied(stored)) yield { kind: 'record', runId, record: decodeRecord(stored) }
       }
       if (page.length === PAGE) continue
       if (!row || (isEnded(row.status) && after >= row.seq)) return

@@ -1,4 +1,4 @@
-import { sha256Hex } from '../base/hash.ts'
+import { hashLeft, isEmptied, isPruningType, type PruningRecord, skeletonDigest } from '../contracts/pruning.ts'
 import { RECORD_VERSION, type RunRecord } from '../contracts/records.ts'
 import type { StoredRecord } from '../contracts/store.ts'
 import { lineageGaps } from './gaps.ts'
@@ -21,6 +21,10 @@ export type AuditKind =
   | 'mismatch'
   | 'tail'
   | 'order'
+  /** A body is gone and no marker vouches for it. */
+  | 'removed_body'
+  /** A marker of a pruned history does not fit what is left. */
+  | 'marker'
   | GapKind
 
 /** What the store's row of the run says about its end; an audit without it cannot see a cut tail. */
@@ -53,16 +57,21 @@ export function auditRun(
   const records: RunRecord[] = []
   let head = ZEROS
   let expected = 1
+  const emptiedThrough = vouchedThrough(stored)
   for (const each of stored) {
-    const hash = sha256Hex(each.body)
-    const record = readRecord(each.body)
+    const hash = hashLeft(each)
+    const emptied = isEmptied(each)
+    const record = emptied ? null : readRecord(each.body)
     if (each.seq !== expected) add('sequence', each.seq, `record ${expected} should come here`)
     if (hash !== each.hash) add('hash', each.seq, 'the bytes do not give the stored hash')
     if (record) {
       if (record.prev !== head) add('chain', each.seq, 'it does not continue the record before it')
       for (const finding of recordFindings(record, each, records)) add(finding.kind, each.seq, finding.detail)
       records.push(record)
-    } else add('unreadable', each.seq, 'the body is not a record')
+      if (isPruningType(record.type)) for (const detail of markerFaults(record, stored)) add('marker', each.seq, detail)
+    } else if (!emptied) add('unreadable', each.seq, 'the body is not a record')
+    else if (each.seq > emptiedThrough || isPruningType(each.type))
+      add('removed_body', each.seq, 'its body is gone, and no marker of a pruned history vouches for it')
     head = hash
     expected = each.seq + 1
   }
@@ -76,6 +85,31 @@ export function auditRun(
   function add(kind: AuditKind, seq: number, detail: string): void {
     findings.push({ kind, seq, detail })
   }
+}
+
+type Stored = Pick<StoredRecord, 'seq' | 'type' | 'body' | 'hash'>
+
+/** The last record whose body may be gone: that of the last marker which keeps nothing. */
+function vouchedThrough(stored: readonly Stored[]): number {
+  const marker = stored.findLast((each) => isPruningType(each.type) && asMarker(readRecord(each.body))?.keep === 'nothing')
+  return (marker && asMarker(readRecord(marker.body))?.last_seq) ?? 0
+}
+
+function asMarker(record: RunRecord | null): PruningRecord | null {
+  return record?.type === 'history.pruned' || record?.type === 'subject.erased' ? record : null
+}
+
+/** A marker must cover everything before it, and name what is left of that. */
+function* markerFaults(record: RunRecord, stored: readonly Stored[]): Generator<string> {
+  const marker = asMarker(record)
+  if (!marker) return
+  const covered = stored.filter((each) => each.seq <= marker.last_seq)
+  const last = covered.at(-1)
+  if (marker.first_seq !== 1 || marker.last_seq !== marker.seq - 1)
+    yield 'it does not cover exactly what came before it'
+  if (last && hashLeft(last) !== marker.head) yield 'it names another last record than the one that is there'
+  if (marker.keep === 'nothing' && marker.skeleton !== skeletonDigest(covered))
+    yield 'what is left of the pruned records is not what it names'
 }
 
 /** A record that was tampered with may lack what its type needs: that is a finding, never a fault of the audit. */

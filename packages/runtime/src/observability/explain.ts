@@ -1,4 +1,5 @@
 import type { RunRecord, RunStatus } from '../contracts/records.ts'
+import type { PruningRecord } from '../contracts/pruning.ts'
 import { costOf } from './cost.ts'
 import { type EffectLineage, lineageOf } from './lineage.ts'
 import { type OpenItem, openItems, statusFrom } from './open.ts'
@@ -45,6 +46,8 @@ export interface ExplainOptions {
 
 /** Explains a run from its records. Without `contents` every content is told as sealed. Pure. */
 export function explain(records: readonly RunRecord[], options: ExplainOptions): Explanation {
+  const marker = records.findLast((record) => record.type === 'history.pruned' || record.type === 'subject.erased')
+  if (marker?.keep === 'nothing') return prunedExplanation(records, marker)
   const state = statusFrom(records)
   const open = openItems(records)
   return {
@@ -54,9 +57,27 @@ export function explain(records: readonly RunRecord[], options: ExplainOptions):
     story: storyOf(records, options.contents),
     effects: lineageOf(records).map((effect) => effectSentence(effect, records)),
     open: open.map((item) => openSentence(item, records)),
-    resume: resumeSentences(records, state, open),
+    resume: marker
+      ? [{ seq: marker.seq, at: marker.at, text: 'It cannot go on: its contents are gone.' }]
+      : resumeSentences(records, state, open),
     cost: costSentence(records, options.now),
     unknown: unknownSentences(records, options),
+  }
+}
+
+/** Of a history without its records only the markers can be told. */
+function prunedExplanation(records: readonly RunRecord[], marker: PruningRecord): Explanation {
+  const rest = `What it did is no longer on record. Its effects are still in the ledger, so that none of them is repeated.`
+  return {
+    run: marker.run,
+    state: marker.ended_as,
+    status: `Run ${name(marker.run)} was ${marker.ended_as} and then pruned.`,
+    story: storyOf(records),
+    effects: [],
+    open: [],
+    resume: [],
+    cost: 'What it cost is in the list of runs.',
+    unknown: [{ seq: marker.seq, at: marker.at, text: rest }],
   }
 }
 

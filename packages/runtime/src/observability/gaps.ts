@@ -1,3 +1,4 @@
+import { isPruningType, PRUNING_TYPES } from '../contracts/pruning.ts'
 import type {
   ActivityIntent,
   ActivityOutcome,
@@ -27,6 +28,7 @@ interface Context {
   readonly ended: boolean
 }
 
+const AFTER_THE_END = new Set<string>(['feedback.recorded', ...PRUNING_TYPES])
 const ENDS = new Set(['run.completed', 'run.stopped', 'run.cancelled', 'run.terminated'])
 
 /**
@@ -45,9 +47,11 @@ export function lineageGaps(records: readonly RunRecord[]): readonly Gap[] {
     approvals: approvalsOf(records),
     branches: branchesOf(records),
     requester: first?.type === 'run.started' ? first.principal.id : null,
-    ended: ENDS.has(records.at(-1)?.type ?? ''),
+    ended: ENDS.has(records.findLast((record) => !AFTER_THE_END.has(record.type))?.type ?? ''),
   }
-  const gaps = records.length > 0 && first?.type !== 'run.started' ? [runGap(first?.seq ?? 0)] : []
+  // Of a history that was pruned to its hashes the markers are left; the audit of the chain says whether it may be so.
+  const begins = first === undefined || first.type === 'run.started' || isPruningType(first.type)
+  const gaps = begins ? [] : [runGap(first.seq)]
   for (const activity of context.activities) gaps.push(...activityGaps(activity, context))
   gaps.push(...approvalUses(context), ...orphanApprovals(context), ...repeats(context), ...budgetGaps(records))
   return gaps.sort((a, b) => a.seq - b.seq)

@@ -6,6 +6,7 @@ import type {
   RunStarted,
   SegmentStarted,
 } from '../contracts/records.ts'
+import type { PruningRecord } from '../contracts/pruning.ts'
 import { activitiesOf, isOpen } from './view.ts'
 import {
   type ContentLookup,
@@ -72,6 +73,9 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
       return `${name(record.by.id)} ordered ${name(record.what)} (reason: ${quoted(record.reason, contents)}).`
     case 'feedback.recorded':
       return `${name(record.by.id)} judged the result: ${record.verdict} (reason: ${quoted(record.reason, contents)}).`
+    case 'history.pruned':
+    case 'subject.erased':
+      return pruningText(record)
     case 'run.stopping':
       return `The run has to stop because ${stopText(record.reason)}; an effect is still open, so no new work starts.`
     case 'run.completed':
@@ -86,6 +90,14 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
     default:
       return null
   }
+}
+
+/** What was destroyed, on whose word, and what is left. */
+export function pruningText(record: PruningRecord): string {
+  const left = record.keep === 'metadata' ? 'the records are left' : 'only the hashes of the records are left'
+  if (record.type === 'subject.erased')
+    return `Its contents were erased by ${name(record.by.id)} because the person that they are about was erased (reason: ${plainText(record.reason)}); ${left}.`
+  return `Its ${record.keep === 'metadata' ? 'contents were' : 'history was'} pruned by ${name(record.by.id)} under rule ${record.rule.index} of retention policy ${name(record.rule.policy.slice(0, 12))}; ${left}.`
 }
 
 function startText(record: RunStarted, contents: ContentLookup | undefined): string {

@@ -1,6 +1,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import { sha256Hex } from '../base/hash.ts'
 import { parseJson } from '../base/json.ts'
+import { isEmptied } from '../contracts/pruning.ts'
 import { RECORD_VERSION, type RunRecord } from '../contracts/records.ts'
 import type { StoredRecord } from '../contracts/store.ts'
 
@@ -13,8 +14,15 @@ export function encodeRecord(record: RunRecord): { readonly body: string; readon
   return { body, hash: sha256Hex(body) }
 }
 
-/** Reads a stored record. Throws STORE_NEWER for a later format, STORE_CORRUPT when the bytes are not a record. */
+/** Reads stored records; those whose bodies were pruned are left out. Throws as `decodeRecord` does. */
+export function decodeRecords(stored: readonly StoredRecord[]): readonly RunRecord[] {
+  return stored.filter((each) => !isEmptied(each)).map(decodeRecord)
+}
+
+/** Reads a stored record. Throws CONTENT_ERASED for a pruned one, STORE_NEWER for a later format, STORE_CORRUPT when the bytes are not a record. */
 export function decodeRecord(stored: StoredRecord): RunRecord {
+  if (isEmptied(stored))
+    throw new SignalboxError('CONTENT_ERASED', `record ${stored.seq} was pruned; only its hash is left`)
   const value = parseJson(stored.body, `record ${stored.seq}`)
   if (typeof value !== 'object' || value === null || !('v' in value) || !('type' in value))
     throw new SignalboxError('STORE_CORRUPT', `record ${stored.seq} is not readable; run \`signalbox audit verify\``)

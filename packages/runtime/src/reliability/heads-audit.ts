@@ -1,7 +1,7 @@
 /** What is wrong between signed tree heads and a store: pure, from the files' texts and the stored records. */
-import { sha256Hex } from '../base/hash.ts'
+import { hashLeft, isEmptied } from '../contracts/pruning.ts'
 import type { StoredRecord } from '../contracts/store.ts'
-import { LeafSet, type RunLeaf, readLeaves } from './run-leaves.ts'
+import { LeafSet, leafDigest, type RunLeaf, readLeaves } from './run-leaves.ts'
 import { noteHash, openHead, type TreeHead, type VerifierKey } from './tree-head.ts'
 
 /** What a check against tree heads can find. */
@@ -137,6 +137,18 @@ export interface StoredRun {
   readonly rowSeq: number | null
   /** Records up to the last signed sequence, in order. */
   readonly records: readonly Pick<StoredRecord, 'seq' | 'body' | 'hash'>[]
+  /** The last record whose body may be gone, by a marker of this history (`prunedThrough`). */
+  readonly prunedThrough: number
+}
+
+/** How far the markers of a history allow bodies to be gone; 0 without one that keeps nothing and names this very leaf. */
+export function prunedThrough(markers: readonly Pick<StoredRecord, 'body'>[], run: Pick<RunLeaf, 'tenant' | 'runId'>): number {
+  return markers.reduce((most, { body }) => {
+    const { keep, last_seq: seq, head, leaf } = fieldsOf(body)
+    if (keep !== 'nothing' || typeof seq !== 'number' || typeof head !== 'string') return most
+    const named = leafDigest({ tenant: run.tenant, runId: run.runId, seq, head })
+    return leaf === named ? Math.max(most, seq) : most
+  }, 0)
 }
 
 /** Compares a run's stored bytes with its signed leaves, given in order of their sequences. */
@@ -152,21 +164,23 @@ export function auditSignedRun(leaves: readonly SignedLeaf[], stored: StoredRun)
   return findings
 }
 
-function* recordFindings(leaves: readonly SignedLeaf[], { records }: StoredRun): Generator<HeadFinding> {
+function* recordFindings(leaves: readonly SignedLeaf[], stored: StoredRun): Generator<HeadFinding> {
   let expected = 1
   let before = '0'.repeat(64)
   let changed = false
-  for (const record of records) {
+  for (const record of stored.records) {
     // The first head that covers the record; records are read up to the last signed one.
     const leaf = leaves.find((each) => each.seq >= record.seq)
     if (!leaf) return
     const gap = record.seq !== expected
     if (gap) yield found('dropped_event', leaf, expected, `record ${expected} is not there`)
-    const hash = sha256Hex(record.body)
-    const breaks = hash !== record.hash || (!gap && prevOf(record.body) !== before)
+    const hash = hashLeft(record)
+    const gone = isEmptied(record) && record.seq > stored.prunedThrough
+    const breaks = gone || hash !== record.hash || (!gap && !isEmptied(record) && prevOf(record.body) !== before)
     if (!changed && (breaks || (leaf.seq === record.seq && leaf.head !== hash))) {
       changed = true
-      const what = breaks ? 'it breaks the chain of a signed history' : 'it is not the record that was signed'
+      const broken = gone ? 'its body is gone and no marker vouches for it' : 'it breaks the chain of a signed history'
+      const what = breaks ? broken : 'it is not the record that was signed'
       yield found('changed_record', leaf, record.seq, what)
     }
     before = hash
@@ -175,11 +189,15 @@ function* recordFindings(leaves: readonly SignedLeaf[], { records }: StoredRun):
 }
 
 function prevOf(body: string): unknown {
+  return fieldsOf(body).prev
+}
+
+function fieldsOf(body: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null && 'prev' in value ? value.prev : null
+    return typeof value === 'object' && value !== null ? { ...value } : {}
   } catch {
-    return null
+    return {}
   }
 }
 
@@ -199,7 +217,7 @@ export function judgeLeaf(leaf: SignedLeaf, stored: StoredRun): JudgedLeaf {
   const { number, seq, head } = leaf
   if (reachOf(stored) < seq) return { number, standing: 'missing' }
   const record = stored.records.find((each) => each.seq === seq)
-  return { number, standing: record && sha256Hex(record.body) === head ? 'there' : 'other' }
+  return { number, standing: record && hashLeft(record) === head ? 'there' : 'other' }
 }
 
 /**

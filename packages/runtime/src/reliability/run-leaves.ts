@@ -14,6 +14,11 @@ export function leafText({ tenant, runId, seq, head }: RunLeaf): string {
   return JSON.stringify([tenant, runId, seq, head])
 }
 
+/** Hash of a leaf (RFC 6962), base64: what tree heads sign of a run, as markers of pruned histories name it. */
+export function leafDigest(leaf: RunLeaf): string {
+  return Buffer.from(leafHash(Buffer.from(leafText(leaf)))).toString('base64')
+}
+
 /** The order of leaves: by tenant, then by run id, both by code unit. */
 export function compareLeaves(a: Pick<RunLeaf, 'tenant' | 'runId'>, b: Pick<RunLeaf, 'tenant' | 'runId'>): number {
   if (a.tenant !== b.tenant) return a.tenant < b.tenant ? -1 : 1

@@ -26,6 +26,11 @@ export class MemoryLedger {
     return this.#rows.filter((row) => row.tenant === tenant && row.rootRunId === rootRunId)
   }
 
+  /** Effects of one run. */
+  ofRun(tenant: string, runId: string): EffectRow[] {
+    return this.#rows.filter((row) => row.tenant === tenant && row.runId === runId)
+  }
+
   /** Applies the changes of a commit, all or none: null, or the id of the effect that holds a claimed identity. */
   apply(commit: RunCommit): string | null {
     const before = this.#rows

@@ -14,6 +14,7 @@ import type {
   KillSwitch,
   NewRun,
   PersonRequestRow,
+  Prune,
   RecordFilter,
   RequestClosing,
   RunCommit,
@@ -24,6 +25,7 @@ import type {
   StoredRecord,
   StoreStats,
 } from '../contracts/store.ts'
+import { isPruningType } from '../contracts/pruning.ts'
 import {
   ACTIVE_STATUSES,
   checkCommit,
@@ -199,6 +201,18 @@ class MemoryStore extends MemorySchedules implements Store {
     return (this.#find(tenant, runId)?.records ?? []).filter((record) => wanted.has(record.seq))
   }
 
+  async forks(tenant: string, runId: string): Promise<readonly string[]> {
+    this.check()
+    return [...this.#runs.values()]
+      .filter((run) => run.row.tenant === tenant && parentOf(run.records[0]?.body ?? '') === runId)
+      .map((run) => run.row.runId)
+  }
+
+  async tenants(): Promise<readonly string[]> {
+    this.check()
+    return [...new Set([...this.#runs.values()].map((run) => run.row.tenant))].sort()
+  }
+
   async export(after: number, limit: number): Promise<readonly ExportedRecord[]> {
     this.check()
     return this.#log.slice(Math.max(0, after), Math.max(0, after) + limit)
@@ -212,6 +226,11 @@ class MemoryStore extends MemorySchedules implements Store {
   async effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]> {
     this.check()
     return this.#ledger.family(tenant, rootRunId)
+  }
+
+  async runEffects(tenant: string, runId: string): Promise<readonly EffectRow[]> {
+    this.check()
+    return this.#ledger.ofRun(tenant, runId)
   }
 
   async request(tenant: string, id: string): Promise<PersonRequestRow | null> {
@@ -320,6 +339,7 @@ class MemoryStore extends MemorySchedules implements Store {
     const attempts = movesOn(commit) ? 0 : run.row.attempts
     const { seq, head, definition } = commit
     run.row = { ...run.row, ...commit.row, ...lease, ...definition, seq, head, attempts }
+    if (commit.prune) this.#prune(run, commit.prune)
     if (commit.release) run.runnable = runnableAfterRelease(commit.row.status)
     this.#append(run, commit.records)
     for (const { runId, effect } of this.#ledger.ended(commit)) {
@@ -335,6 +355,22 @@ class MemoryStore extends MemorySchedules implements Store {
     if (request?.runId === runId) this.#requests.set(place, { ...request, ...closing })
   }
 
+  #prune(run: MemoryRun, { through, keep }: Prune): void {
+    const { tenant, runId } = run.row
+    for (const [at, record] of run.records.entries()) {
+      if (record.seq > through) continue
+      const body = keep === 'nothing' && !isPruningType(record.type) ? '' : record.body
+      run.records[at] = { ...record, body, sealed: null }
+      const place = this.#log.findIndex((each) => each.tenant === tenant && each.runId === runId && each.seq === record.seq)
+      const logged = this.#log[place]
+      if (logged) this.#log[place] = { ...logged, body, sealed: null }
+      this.#bytes -= record.body.length - body.length + (record.sealed?.length ?? 0)
+    }
+    for (const [at, { item, consumed }] of run.inbox.entries())
+      if (consumed) run.inbox[at] = { item: { ...item, sealed: null }, consumed }
+    run.row = { ...run.row, kept: keep }
+  }
+
   #append(run: MemoryRun, records: readonly StoredRecord[]): void {
     for (const record of records) {
       const kept = { ...record, sealed: record.sealed?.slice() ?? null }
@@ -343,6 +379,17 @@ class MemoryStore extends MemorySchedules implements Store {
       this.#log.push({ ...kept, position: this.#log.length + 1, tenant, runId })
       this.#bytes += kept.body.length + (kept.sealed?.length ?? 0)
     }
+  }
+}
+
+/** The run that a genesis names as the one it was forked from. */
+function parentOf(body: string): unknown {
+  try {
+    const value: unknown = JSON.parse(body)
+    const parent: unknown = typeof value === 'object' && value !== null && 'parent' in value ? value.parent : null
+    return typeof parent === 'object' && parent !== null && 'run' in parent ? parent.run : null
+  } catch {
+    return null
   }
 }
 
@@ -373,6 +420,7 @@ function inFilter(row: RunRow, filter: RunFilter): boolean {
     (filter.status === undefined || filter.status.includes(row.status)) &&
     (filter.workflow === undefined || row.workflow === filter.workflow) &&
     (filter.requestId === undefined || row.requestId === filter.requestId) &&
+    (filter.subject === undefined || row.subject === filter.subject) &&
     (filter.before === undefined || newestFirst(filter.before, row) < 0)
   )
 }

@@ -1,11 +1,12 @@
 /** What every store decides in the same way: shapes of a commit, states, and what a release leaves behind. */
 import { SignalboxError } from '../base/errors.ts'
 import type { EffectRow, EffectState, InboxItem, NewRun, RunCommit, RunRow } from '../contracts/store.ts'
+import { isPruningType } from '../contracts/pruning.ts'
 import type { RunStatus } from '../contracts/records.ts'
 import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
 /** Version of the stored format that this code reads and writes. */
-export const STORE_VERSION = 3
+export const STORE_VERSION = 4
 
 /** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
@@ -150,6 +151,8 @@ export function checkCommit(commit: RunCommit): void {
   }
   const last = records[records.length - 1]
   if (last && last.hash !== head) throw misuse(runId, 'head is not the hash of the last record')
+  if (commit.prune && (commit.prune.through > expectSeq || commit.prune.through < 1 || !isPruningType(last?.type ?? '')))
+    throw misuse(runId, 'what it destroys must come before it, and its last record must vouch for it')
   for (const change of commit.effects) {
     if (change.kind === 'claim' && (change.row.tenant !== tenant || change.row.runId !== runId))
       throw misuse(runId, `effect \`${change.row.effectId}\` belongs to another run`)

@@ -5,6 +5,7 @@ import { commitTests, fenceTests } from './conformance/commits.ts'
 import { effectTests } from './conformance/effects.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
+import { pruneTests } from './conformance/pruning.ts'
 import { projectionTests } from './conformance/projections.ts'
 import { readTests } from './conformance/reads.ts'
 import { durableTests, sharedTests } from './conformance/shared.ts'
@@ -41,6 +42,7 @@ export function storeConformance(options: ConformanceOptions): void {
     effectTests(suite)
     projectionTests(suite)
     readTests(suite)
+    pruneTests(suite)
     scheduleTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)

@@ -8,6 +8,8 @@ import {
   judgeLeaf,
   olderDatabase,
   openSqliteStore,
+  PRUNING_TYPES,
+  prunedThrough,
   type SignedLeaf,
   type Store,
   type StoredRun,
@@ -104,8 +106,13 @@ export async function verifyTreeHeads(
 async function storedRun(store: Pick<Store, 'run' | 'records'>, leaves: readonly SignedLeaf[]): Promise<StoredRun> {
   const newest = leaves.at(-1)
   const row = newest ? await store.run(newest.tenant, newest.runId) : null
-  if (!newest || !row) return { rowSeq: null, records: [] }
-  return { rowSeq: row.seq, records: await store.records(newest.tenant, newest.runId, { through: newest.seq }) }
+  if (!newest || !row) return { rowSeq: null, records: [], prunedThrough: 0 }
+  const { tenant, runId } = newest
+  const [records, markers] = await Promise.all([
+    store.records(tenant, runId, { through: newest.seq }),
+    store.records(tenant, runId, { types: PRUNING_TYPES }),
+  ])
+  return { rowSeq: row.seq, records, prunedThrough: prunedThrough(markers, newest) }
 }
 
 function idOf({ tenant, runId }: SignedLeaf): string {

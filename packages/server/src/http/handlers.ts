@@ -6,7 +6,7 @@ import type { ScheduleService } from '../schedules/service.ts'
 export interface ApiDeps {
   readonly runs: RunsApi
   /** Read only, for the exact bytes that an audit verifies. */
-  readonly store: Pick<Store, 'records' | 'runs'>
+  readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
   /** Default: none. */
   readonly schedules?: ScheduleService
   readonly workflows: readonly WorkflowSpec[]

@@ -88,6 +88,11 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
     runs.contents(tenant, runId).catch(() => null),
   ])
   const [genesis] = records
+  if (row.kept === 'nothing')
+    throw new SignalboxError(
+      'CONTENT_ERASED',
+      `the history of \`${runId}\` was pruned, only hashes of its records are left: see \`signalbox explain ${runId}\``,
+    )
   if (genesis?.type !== 'run.started')
     throw new SignalboxError(
       'STORE_CORRUPT',

@@ -1,6 +1,7 @@
 import {
   type ExportedRecord,
   type Host,
+  isEmptied,
   type ProjectionState,
   projectRecords,
   type RunRecord,
@@ -87,9 +88,11 @@ export class TelemetryExporter {
     return records.length
   }
 
-  async #project(own: readonly ExportedRecord[]): Promise<ReturnType<typeof projectRecords> | null> {
+  async #project(all: readonly ExportedRecord[]): Promise<ReturnType<typeof projectRecords> | null> {
+    // Of a history that was pruned before it was exported nothing can be told.
+    const own = all.filter((record) => !isEmptied(record))
     const [first] = own
-    if (!first) return null
+    if (!first || own.length < all.length) return null
     try {
       const kept = this.#states.get(first.runId)
       const before = kept?.seq === first.seq - 1 ? kept : await this.#rebuilt(first)
@@ -105,6 +108,7 @@ export class TelemetryExporter {
   async #rebuilt(first: ExportedRecord): Promise<ProjectionState | null> {
     if (first.seq === 1) return null
     const earlier = await this.#options.store.records(first.tenant, first.runId, { through: first.seq - 1 })
+    if (earlier.some(isEmptied)) return null
     return projectRecords(null, earlier.map(parsed)).state
   }
 

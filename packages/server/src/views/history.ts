@@ -7,6 +7,7 @@ import {
   costOf,
   type Explanation,
   explain,
+  type HistoryPruned,
   type Host,
   lineageGaps,
   lineageOf,
@@ -14,7 +15,10 @@ import {
   type RunRow,
   type RunsApi,
   renderExplanation,
+  retentionDefinition,
   type Store,
+  type StoredRecord,
+  unexplainedPruning,
 } from 'signalbox'
 import { openerOf } from './contents.ts'
 import type { BudgetUse } from './runs.ts'
@@ -117,24 +121,50 @@ export function lineageView(runId: string, records: readonly RunRecord[]): Linea
 }
 
 /** Verifies one history from its stored bytes and compares its end with the row (Invariant 9). */
-export async function auditOne(store: Pick<Store, 'records'>, row: RunRow): Promise<Audit> {
-  const report = auditRun(await store.records(row.tenant, row.runId, { through: row.seq }), {
-    seq: row.seq,
-    head: row.head,
-  })
+export async function auditOne(store: Pick<Store, 'records' | 'definition'>, row: RunRow): Promise<Audit> {
+  const stored = await store.records(row.tenant, row.runId, { through: row.seq })
+  const report = auditRun(stored, { seq: row.seq, head: row.head })
+  const unexplained = await unexplainedMarkers(store, row, stored)
   return {
     run_id: row.runId,
-    ok: report.verified,
+    ok: report.verified && unexplained.length === 0,
     records: report.records,
     head: report.head,
-    findings: report.findings.map(({ kind, seq, detail }) => ({ seq, code: kind, text: detail })),
+    findings: [...report.findings.map(({ kind, seq, detail }) => ({ seq, code: kind, text: detail })), ...unexplained],
+  }
+}
+
+/** Markers of pruning that no policy on record asked for. */
+async function unexplainedMarkers(
+  store: Pick<Store, 'definition'>,
+  row: RunRow,
+  stored: readonly StoredRecord[],
+): Promise<readonly Finding[]> {
+  const found: Finding[] = []
+  for (const each of stored) {
+    if (each.type !== 'history.pruned') continue
+    const marker = markerOf(each.body)
+    const text = marker && (await store.definition(retentionDefinition(marker.rule.policy)))
+    const wrong = marker ? unexplainedPruning(marker, row, text) : 'it cannot be read'
+    if (wrong !== null) found.push({ seq: each.seq, code: 'unexplained_pruning', text: wrong })
+  }
+  return found
+}
+
+function markerOf(body: string): HistoryPruned | null {
+  try {
+    // What is not as this program writes it is told by the audit of the chain, or fails here.
+    const marker = JSON.parse(body) as HistoryPruned
+    return typeof marker.rule.policy === 'string' && typeof marker.rule.index === 'number' ? marker : null
+  } catch {
+    return null
   }
 }
 
 const PAGE = 200
 
 /** Verifies every run of a tenant, page by page. */
-export async function auditEvery(store: Pick<Store, 'records' | 'runs'>, tenant: string): Promise<AuditAll> {
+export async function auditEvery(store: Pick<Store, 'records' | 'runs' | 'definition'>, tenant: string): Promise<AuditAll> {
   const failed: Audit[] = []
   let runs = 0
   let records = 0

@@ -25,6 +25,10 @@ function textOf(record: RunRecord): string | null {
       return `${record.by.id} ordered: ${record.what.replace('_', ' ')}`
     case 'feedback.recorded':
       return `${record.by.id} judged the result: ${record.verdict}`
+    case 'history.pruned':
+      return `pruned by ${record.by.id}: ${record.keep} is kept`
+    case 'subject.erased':
+      return `its contents were erased by ${record.by.id}`
     case 'run.stopping':
     case 'run.stopped':
     case 'run.cancelled':

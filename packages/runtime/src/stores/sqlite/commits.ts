@@ -7,9 +7,11 @@ import type {
   InboxResult,
   NewRun,
   PersonRequestRow,
+  Prune,
   RunCommit,
   StoredRecord,
 } from '../../contracts/store.ts'
+import { PRUNING_TYPES } from '../../contracts/pruning.ts'
 import type { RunStatus } from '../../contracts/records.ts'
 import {
   firstRow,
@@ -34,6 +36,9 @@ const ADVANCE_WAKE = `UPDATE runs SET ${SET_ROW}, wake_at = ? WHERE rid = ?`
 const RELEASE = `UPDATE runs SET ${SET_ROW}, wake_at = ?, lease_owner = NULL, lease_until = NULL, runnable = ?
   WHERE rid = ?`
 const ADD_RECORD = 'INSERT INTO records (rid, seq, type, hash, body, sealed) VALUES (?, ?, ?, ?, ?, ?)'
+
+const EMPTY_BODIES = `UPDATE records SET body = '' WHERE rid = ? AND seq <= ? AND body <> ''
+  AND type NOT IN (${PRUNING_TYPES.map((type) => `'${type}'`).join(', ')})`
 
 /** How many row numbers of runs are remembered; they never change, so forgetting costs one look-up. */
 const REMEMBERED_RUNS = 10_000
@@ -105,7 +110,12 @@ export class Appender {
   commit(commit: RunCommit): CommitResult {
     const rid = this.rid(commit.tenant, commit.runId)
     if (rid === null) return { status: 'fenced' }
-    const plain = !commit.release && commit.effects.length === 0 && commit.row.wakeAt === null && !commit.definition
+    const plain =
+      !commit.release &&
+      commit.effects.length === 0 &&
+      commit.row.wakeAt === null &&
+      !commit.definition &&
+      !commit.prune
     if (plain && this.#advance.run(...setRow(commit), rid, commit.expectSeq, commit.epoch).changes === 1) {
       this.#appendAll(rid, commit)
       return { status: 'committed' }
@@ -161,9 +171,19 @@ export class Appender {
       const { version, signature } = commit.definition
       this.#connection.sql('UPDATE runs SET version = ?, signature = ? WHERE rid = ?').run(version, signature, rid)
     }
+    if (commit.prune) this.#prune(rid, commit.prune)
     this.#appendAll(rid, commit)
     for (const change of commit.effects) this.#tellWaiters(commit, change)
     return { status: 'committed' }
+  }
+
+  /** Pages that become free are overwritten (`secure_delete`); the caller empties the log after the commit. */
+  #prune(rid: number, { through, keep }: Prune): void {
+    const sql = (text: string, ...values: (number | string)[]): unknown => this.#connection.sql(text).run(...values)
+    sql('UPDATE records SET sealed = NULL WHERE rid = ? AND seq <= ? AND sealed IS NOT NULL', rid, through)
+    if (keep === 'nothing') sql(EMPTY_BODIES, rid, through)
+    sql('UPDATE inbox SET sealed = NULL WHERE rid = ? AND consumed = 1 AND sealed IS NOT NULL', rid)
+    sql('UPDATE runs SET kept = ? WHERE rid = ?', keep, rid)
   }
 
   #unreadBeside(rid: number, consumed: readonly number[]): boolean {

@@ -37,6 +37,7 @@ export function readRuns(connection: Connection, filter: RunFilter): RunRow[] {
   if (filter.status) where.add(`status ${IN_LIST}`, JSON.stringify(filter.status))
   if (filter.workflow !== undefined) where.add('workflow = ?', filter.workflow)
   if (filter.requestId !== undefined) where.add('request_id = ?', filter.requestId)
+  if (filter.subject !== undefined) where.add('subject = ?', filter.subject)
   if (filter.before) where.add('(created_at, run_id) < (?, ?)', filter.before.createdAt, filter.before.runId)
   const text = `SELECT * FROM runs ${where} ORDER BY created_at DESC, run_id DESC LIMIT ?`
   return connection
@@ -79,6 +80,12 @@ export function readEffects(connection: Connection, tenant: string, rootRunId: s
   return connection.sql(text).all(tenant, rootRunId).map(effectRow)
 }
 
+/** Effects of one run, in the same order. */
+export function readRunEffects(connection: Connection, tenant: string, runId: string): EffectRow[] {
+  const text = 'SELECT * FROM effects WHERE tenant = ? AND run_id = ? ORDER BY entry'
+  return connection.sql(text).all(tenant, runId).map(effectRow)
+}
+
 /** Requests to people, oldest first. */
 export function readRequests(connection: Connection, filter: Parameters<Store['requests']>[0]): PersonRequestRow[] {
   const where = new Where().add('tenant = ?', filter.tenant)
@@ -98,4 +105,27 @@ export function readKillSwitches(connection: Connection, tenant: string): KillSw
     .sql('SELECT * FROM kill_switches WHERE tenant = ? ORDER BY created_at, id')
     .all(tenant)
     .map(killSwitch)
+}
+
+/** Ids of the runs whose genesis names this run as its parent; the index `records_forks` holds them. */
+export function readForks(connection: Connection, tenant: string, runId: string): string[] {
+  const text = `SELECT run_id FROM
+    (SELECT rid AS fork FROM records WHERE seq = 1 AND json_valid(body) AND json_extract(body, '$.parent.run') = ?)
+    JOIN runs ON rid = fork WHERE tenant = ? ORDER BY rid`
+  return connection
+    .sql(text)
+    .all(runId, tenant)
+    .map((row) => String(row.run_id))
+}
+
+/** Every tenant once, found by one step of the index each. */
+export function readTenants(connection: Connection): string[] {
+  const text = `WITH RECURSIVE found (tenant) AS (
+    SELECT min(tenant) FROM runs
+    UNION ALL SELECT (SELECT min(tenant) FROM runs WHERE tenant > found.tenant) FROM found WHERE found.tenant IS NOT NULL)
+    SELECT tenant FROM found WHERE tenant IS NOT NULL`
+  return connection
+    .sql(text)
+    .all()
+    .map((row) => String(row.tenant))
 }

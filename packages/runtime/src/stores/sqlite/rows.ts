@@ -2,6 +2,7 @@
 import type { SQLOutputValue } from 'node:sqlite'
 import { SignalboxError } from '../../base/errors.ts'
 import type { Principal } from '../../contracts/common.ts'
+import type { Kept } from '../../contracts/pruning.ts'
 import type { RecordType, RunStatus } from '../../contracts/records.ts'
 import type { FiringRow, LeaseRow, ScheduleRow } from '../../contracts/schedule.ts'
 import type {
@@ -80,6 +81,7 @@ export function runRow(row: Row): RunRow {
     updatedAt: number(row, 'updated_at'),
     costNanoUsd: text(row, 'cost_nano_usd'),
     attempts: number(row, 'attempts'),
+    ...(row.kept === null || row.kept === undefined ? {} : { kept: text(row, 'kept') as Kept }),
   }
 }
 

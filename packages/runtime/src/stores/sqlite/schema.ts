@@ -192,5 +192,14 @@ CREATE TABLE effect_waits (
 );
 `
 
+/** What was kept of a pruned history, and which runs were forked from which. */
+const VERSION_4 = `
+ALTER TABLE runs ADD COLUMN kept TEXT;
+CREATE INDEX records_forks ON records (json_extract(body, '$.parent.run'))
+  WHERE seq = 1 AND json_valid(body) AND json_extract(body, '$.parent.run') IS NOT NULL;
+CREATE INDEX runs_by_subject ON runs (tenant, subject);
+CREATE INDEX effects_by_run ON effects (tenant, run_id);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3]
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4]

@@ -33,11 +33,14 @@ import { isConstraint } from './errors.ts'
 import {
   readEffects,
   readExport,
+  readForks,
   readKillSwitches,
   readRecords,
   readRecordsAt,
   readRequests,
+  readRunEffects,
   readRuns,
+  readTenants,
 } from './reads.ts'
 import { putLease, readFirings, readLease, readSchedules, writeSchedule } from './schedules.ts'
 import { bytesOrNull, effectRow, inboxItem, requestRow, runRow } from './rows.ts'
@@ -64,7 +67,10 @@ export class SqliteStore implements Store {
     for (const commit of commits) checkCommit(commit)
     if (commits.length === 0) return []
     try {
-      return await this.#connection.write(() => commits.map((commit) => this.#appender.commit(commit)))
+      const results = await this.#connection.write(() => commits.map((commit) => this.#appender.commit(commit)))
+      // What was destroyed must not stay readable in the log.
+      if (commits.some((commit) => commit.prune)) this.#connection.truncateLog()
+      return results
     } catch (thrown) {
       if (commits.length === 1 || !isConstraint(thrown instanceof Error ? thrown.cause : null)) throw thrown
       return this.#commitAlone(commits)
@@ -115,6 +121,14 @@ export class SqliteStore implements Store {
     return this.#ofRun(tenant, runId, (rid) => readRecordsAt(this.#connection, rid, seqs))
   }
 
+  forks(tenant: string, runId: string): Promise<readonly string[]> {
+    return this.#connection.read(() => readForks(this.#connection, tenant, runId))
+  }
+
+  tenants(): Promise<readonly string[]> {
+    return this.#connection.read(() => readTenants(this.#connection))
+  }
+
   export(after: number, limit: number): Promise<readonly ExportedRecord[]> {
     return this.#connection.read(() => readExport(this.#connection, after, limit))
   }
@@ -128,6 +142,10 @@ export class SqliteStore implements Store {
 
   effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]> {
     return this.#connection.read(() => readEffects(this.#connection, tenant, rootRunId))
+  }
+
+  runEffects(tenant: string, runId: string): Promise<readonly EffectRow[]> {
+    return this.#connection.read(() => readRunEffects(this.#connection, tenant, runId))
   }
 
   request(tenant: string, id: string): Promise<PersonRequestRow | null> {
