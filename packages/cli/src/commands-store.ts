@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { DATABASE, lockData } from '@signalbox/server'
 import type { Command } from 'commander'
 import { backupSqlite, type SqliteStats, sqliteStats, vacuumSqlite } from 'signalbox'
+import { addPruneCommand } from './commands-prune.ts'
 import type { Shell } from './context.ts'
 import { time } from './format.ts'
 import { type Output, outputOf, table } from './output.ts'
@@ -31,6 +32,10 @@ export function addStoreCommands(program: Command, shell: Shell): void {
   ).action(async (file: string, options: StoreOptions) => {
     await backUp(file, options, shell)
   })
+  addPruneCommand(
+    add('prune', 'apply the rules of retention: destroy what they no longer keep; also while a server runs'),
+    shell,
+  )
   add('vacuum', 'give free space back to the disk; only while no server runs').action(async (options: StoreOptions) => {
     await vacuum(options, outputOf(shell.terminal, options.json === true))
   })

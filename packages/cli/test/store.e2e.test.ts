@@ -1,9 +1,11 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { CONFIG, dataFolder, run, startDev } from './harness.ts'
 
+const PAYABLES = fileURLToPath(new URL('../../../examples/payables/src/project.ts', import.meta.url))
 const data = dataFolder()
 const copy = dataFolder()
 afterAll(() => {
@@ -20,6 +22,9 @@ describe('the data file', () => {
       const input = JSON.stringify({ to: 'ana', amount: 500 })
       const started = await run(['run', 'transfer', '--input', input, '--wait', '--as', 'rita', '--data', data.path])
       expect(started.stdout).toContain('waiting')
+      const small = JSON.stringify({ to: 'ben', amount: 5 })
+      const done = await run(['run', 'transfer', '--input', small, '--wait', '--as', 'rita', '--data', data.path])
+      expect(done.stdout).toContain('completed')
       const stats = JSON.parse((await store('stats', '--json')).stdout)
       expect(stats.runs_by_status.waiting).toBeGreaterThanOrEqual(1)
       expect((await store('stats')).stdout).toMatch(/records +\d+/)
@@ -46,6 +51,30 @@ describe('the data file', () => {
     } finally {
       await dev.end('SIGTERM')
     }
+  })
+
+  it('UPK-026: is pruned by the rules of the project, after a dry run that changes nothing', async () => {
+    const db = new DatabaseSync(join(data.path, 'signalbox.db'))
+    db.exec("UPDATE runs SET updated_at = 1, lease_owner = NULL, lease_until = NULL WHERE status = 'completed'")
+    const completed = Number(db.prepare("SELECT count(*) AS n FROM runs WHERE status = 'completed'").get()?.n)
+    expect(completed).toBeGreaterThan(0)
+    const sealed = () =>
+      Number(
+        db.prepare("SELECT count(sealed) AS n FROM records JOIN runs USING (rid) WHERE status = 'completed'").get()?.n,
+      )
+    const before = sealed()
+    const dry = JSON.parse((await store('prune', '--dry-run', '--json', '--config', CONFIG)).stdout)
+    expect(dry).toMatchObject({ dry_run: true, pruned: { metadata: completed, nothing: 0 } })
+    expect(sealed()).toBe(before)
+    const done = await store('prune', '--config', CONFIG)
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout).toContain(`contents destroyed: ${completed} runs keep their records`)
+    expect(sealed()).toBe(0)
+    db.close()
+    const verified = await run(['audit', 'verify', '--data', data.path, '--config', CONFIG])
+    expect(verified).toMatchObject({ code: 0, stderr: '' })
+    const without = await store('prune', '--config', PAYABLES)
+    expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/^error CONFIG_INVALID: .*no rules/)])
   })
 
   it('UPK-012: is vacuumed only while no server has the folder', async () => {

@@ -87,7 +87,8 @@ export async function restoreRun(
 /** Refuses what would need contents that were destroyed (ENGINE R13): CONTENT_ERASED. */
 export function refusePruned({ runId, kept }: RunRow): void {
   if (kept === undefined) return
-  const left = kept === 'metadata' ? 'its records are left, without contents' : 'only the hashes of its records are left'
+  const left =
+    kept === 'metadata' ? 'its records are left, without contents' : 'only the hashes of its records are left'
   throw new SignalboxError(
     'CONTENT_ERASED',
     `the history of run \`${runId}\` was pruned: ${left}; see \`signalbox explain ${runId}\``,

@@ -29,10 +29,10 @@ async function desk(store?: Store) {
   const outside = await set.bank()
   const host = skewedHost()
   const pay = payTool(outside, { effectKey: ({ to }) => ({ scope: 'tenant', key: to }) })
-  const flow = oneNode(
-    async (to, ctx) => (await ctx.call(pay, { to: String(to), amount: 5 })).status,
-    { tools: [pay], name: 'desk' },
-  )
+  const flow = oneNode(async (to, ctx) => (await ctx.call(pay, { to: String(to), amount: 5 })).status, {
+    tools: [pay],
+    name: 'desk',
+  })
   const box = set.box({ workflows: [flow], host, ...(store ? { store } : {}) })
   box.work()
   return { box, outside, host }
@@ -142,8 +142,7 @@ describe('pruning by policy', () => {
   it('UPK-023: a run under legal hold, with an open effect, an open question, an unread row, or a live fork keeps all', async () => {
     const { box, host } = await desk()
     const ids: string[] = []
-    for (const name of ['held', 'effect', 'question', 'unread', 'parent'])
-      ids.push((await box.run('desk', name)).runId)
+    for (const name of ['held', 'effect', 'question', 'unread', 'parent']) ids.push((await box.run('desk', name)).runId)
     const [held = '', effect = '', question = '', unread = '', parent = ''] = ids
     await host.advance(31 * DAY)
     const inner = box.store

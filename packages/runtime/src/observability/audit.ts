@@ -91,7 +91,9 @@ type Stored = Pick<StoredRecord, 'seq' | 'type' | 'body' | 'hash'>
 
 /** The last record whose body may be gone: that of the last marker which keeps nothing. */
 function vouchedThrough(stored: readonly Stored[]): number {
-  const marker = stored.findLast((each) => isPruningType(each.type) && asMarker(readRecord(each.body))?.keep === 'nothing')
+  const marker = stored.findLast(
+    (each) => isPruningType(each.type) && asMarker(readRecord(each.body))?.keep === 'nothing',
+  )
   return (marker && asMarker(readRecord(marker.body))?.last_seq) ?? 0
 }
 

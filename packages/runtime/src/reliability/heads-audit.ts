@@ -142,7 +142,10 @@ export interface StoredRun {
 }
 
 /** How far the markers of a history allow bodies to be gone; 0 without one that keeps nothing and names this very leaf. */
-export function prunedThrough(markers: readonly Pick<StoredRecord, 'body'>[], run: Pick<RunLeaf, 'tenant' | 'runId'>): number {
+export function prunedThrough(
+  markers: readonly Pick<StoredRecord, 'body'>[],
+  run: Pick<RunLeaf, 'tenant' | 'runId'>,
+): number {
   return markers.reduce((most, { body }) => {
     const { keep, last_seq: seq, head, leaf } = fieldsOf(body)
     if (keep !== 'nothing' || typeof seq !== 'number' || typeof head !== 'string') return most

@@ -361,7 +361,9 @@ class MemoryStore extends MemorySchedules implements Store {
       if (record.seq > through) continue
       const body = keep === 'nothing' && !isPruningType(record.type) ? '' : record.body
       run.records[at] = { ...record, body, sealed: null }
-      const place = this.#log.findIndex((each) => each.tenant === tenant && each.runId === runId && each.seq === record.seq)
+      const place = this.#log.findIndex(
+        (each) => each.tenant === tenant && each.runId === runId && each.seq === record.seq,
+      )
       const logged = this.#log[place]
       if (logged) this.#log[place] = { ...logged, body, sealed: null }
       this.#bytes -= record.body.length - body.length + (record.sealed?.length ?? 0)

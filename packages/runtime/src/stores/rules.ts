@@ -151,7 +151,10 @@ export function checkCommit(commit: RunCommit): void {
   }
   const last = records[records.length - 1]
   if (last && last.hash !== head) throw misuse(runId, 'head is not the hash of the last record')
-  if (commit.prune && (commit.prune.through > expectSeq || commit.prune.through < 1 || !isPruningType(last?.type ?? '')))
+  if (
+    commit.prune &&
+    (commit.prune.through > expectSeq || commit.prune.through < 1 || !isPruningType(last?.type ?? ''))
+  )
     throw misuse(runId, 'what it destroys must come before it, and its last record must vouch for it')
   for (const change of commit.effects) {
     if (change.kind === 'claim' && (change.row.tenant !== tenant || change.row.runId !== runId))

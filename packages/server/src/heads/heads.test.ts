@@ -12,8 +12,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import {
+  applyRetention,
+  type Host,
   loadAuditKey,
   openSqliteStore,
+  readRetention,
   type Store,
   type StoredRecord,
   sha256Hex,
@@ -212,6 +215,52 @@ describe('honest histories', () => {
     expect(await found()).toEqual([['missing_head', 1, null, null]])
     rmSync(publicKeyPath(dir))
     await expect(checkTreeHeads({ dataDir: dir, env: {}, headsDir: dir })).rejects.toThrow(/--public-key/)
+  })
+})
+
+describe('pruned histories', () => {
+  const DAY = 86_400_000
+  const NOTHING = readRetention([{ olderThanDays: 30, keep: 'nothing' }])
+
+  /** Ends every run, and prunes them a month later. */
+  async function pruned(): Promise<void> {
+    await history()
+    tamper("UPDATE runs SET status = 'completed', updated_at = 1, lease_owner = NULL, lease_until = NULL")
+    await session(async (store) => {
+      const host: Host = { ...systemHost, now: () => 31 * DAY }
+      expect(await applyRetention(store, NOTHING, host)).toMatchObject({ pruned: { nothing: 3 } })
+    })
+  }
+
+  it('AUD-023: signed heads verify over pruned histories, and the next head signs the markers', async () => {
+    await pruned()
+    expect(await found()).toEqual([])
+    expect(count()).toBe(4)
+    expect(readFileSync(head(4, 'leaves'), 'utf8')).toContain('["t","run_a",11,')
+  })
+
+  it('AUD-023: a changed hash, a dropped row, a removed run and a removed marker are found', async () => {
+    const faults = [
+      [`UPDATE records SET hash = '${'f'.repeat(64)}' WHERE rid = ${RID('run_a')} AND seq = 5`, 'changed_record'],
+      [`DELETE FROM records WHERE rid = ${RID('run_a')} AND seq = 4`, 'dropped_event'],
+      [`DELETE FROM records WHERE rid = ${RID('run_a')}; DELETE FROM runs WHERE run_id = 'run_a'`, 'removed_run'],
+      [`DELETE FROM records WHERE rid = ${RID('run_a')} AND seq = 11`, 'cut_tail'],
+      [`UPDATE records SET body = replace(body, '"last_seq":10', '"last_seq":2')`, 'changed_record'],
+      [`UPDATE records SET body = replace(body, '"keep":"nothing"', '"keep":"metadata"')`, 'changed_record'],
+    ] as const
+    await pruned()
+    copyFileSync(database(), join(dir, 'pruned.db'))
+    for (const [sql, kind] of faults) {
+      tamper(sql)
+      expect((await found()).map(([one, , run]) => [one, run])).toContainEqual([kind, 'run_a'])
+      copyFileSync(join(dir, 'pruned.db'), database())
+    }
+  })
+
+  it('AUD-024: bodies that are gone without a marker are found in a signed history', async () => {
+    await history()
+    tamper(`UPDATE records SET body = '', sealed = NULL WHERE rid = ${RID('run_a')} AND seq <= 8`)
+    expect(await found()).toEqual([['changed_record', 1, 'run_a', 1]])
   })
 })
 

@@ -164,7 +164,10 @@ function markerOf(body: string): HistoryPruned | null {
 const PAGE = 200
 
 /** Verifies every run of a tenant, page by page. */
-export async function auditEvery(store: Pick<Store, 'records' | 'runs' | 'definition'>, tenant: string): Promise<AuditAll> {
+export async function auditEvery(
+  store: Pick<Store, 'records' | 'runs' | 'definition'>,
+  tenant: string,
+): Promise<AuditAll> {
   const failed: Audit[] = []
   let runs = 0
   let records = 0

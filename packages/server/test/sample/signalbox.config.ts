@@ -143,6 +143,7 @@ export default defineProject({
   name: 'sample',
   workflows: [transfer, letter, lost, failing],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
+  retention: [{ olderThanDays: 30, keep: 'metadata' }],
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
   models: (env) =>
     createModels({

@@ -22,7 +22,8 @@ export function pruneTests({ it, on }: Suite): void {
           { status: 'committed' },
         ])
         const after = await store.records('acme', 'run_a')
-        const left = (record: { seq: number; body: string }) => (record.seq === 5 || keep === 'metadata' ? record.body : '')
+        const left = (record: { seq: number; body: string }) =>
+          record.seq === 5 || keep === 'metadata' ? record.body : ''
         assert.deepEqual(
           after.map(({ seq, type, hash, body, sealed }) => [seq, type, hash, body, sealed]),
           [...before, marker].map((each) => [each.seq, each.type, each.hash, left(each), null]),
