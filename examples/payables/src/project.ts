@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { defineProject, type SeedContext } from '@signalbox/server'
 import { SignalboxError } from 'signalbox'
 import { deskModels, intake, modelOf, POLICY_FOLDER } from './desk.ts'
+import { deskDrill } from './drill.ts'
 import { ENVIRONMENT_ACCESS, makeTools, WORLD_URL } from './tools/index.ts'
 import { makeDesk } from './workflow.ts'
 import { spawnWorld } from './world/spawn.ts'
@@ -48,4 +49,5 @@ export default defineProject({
     return { env: { [WORLD_URL]: world.baseUrl }, stop: () => world.stop() }
   },
   seed,
+  drills: [deskDrill],
 })

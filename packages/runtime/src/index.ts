@@ -1,4 +1,4 @@
-export { type SigningKey, signingKey } from './base/ed25519.ts'
+export { type SigningKey, signingKey, verifySignature } from './base/ed25519.ts'
 export * from './base/errors.ts'
 export * from './base/hash.ts'
 export * from './base/host.ts'

@@ -12,6 +12,17 @@ export {
 } from './dev/tokens.ts'
 export type { DrillInput, DrillPerson, DrillWorld, RecordedEffect, WorkflowDrill } from './drill/define.ts'
 export { chosenDrills } from './drill/choose.ts'
+export type { GateResult } from './drill/gate.ts'
+export { DRILL_FAULTS, type DrillFault, STAGE_NAMES } from './drill/orders.ts'
+export {
+  type DrillPlace,
+  drillProject,
+  gateProject,
+  type ProjectDrillOptions,
+  type ProjectDrillResult,
+} from './drill/project-drill.ts'
+export type { RestoreReport } from './drill/report.ts'
+export { type RestoreDrillOptions, type RestoreDrillResult, restoreDrill } from './drill/restore.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export {
   defaultConfigPath,

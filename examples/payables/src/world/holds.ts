@@ -1,5 +1,6 @@
 /** Holds: invoices that somebody decided to leave unpaid for now. They are kept beside the ledger, in its file. */
-import type { DatabaseSync } from 'node:sqlite'
+import { existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import { WorldError } from './errors.ts'
 
@@ -60,5 +61,16 @@ export function holdsOf(db: DatabaseSync): Holds {
       if (placed === undefined) throw new WorldError('internal_error', 'the hold that was just placed is not there')
       return { hold: placed, replayed: false }
     },
+  }
+}
+
+/** The holds in a ledger file as it stands, for whoever judges from outside; none when there is no file. */
+export function readHolds(path: string): Hold[] {
+  if (!existsSync(path)) return []
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return holdsOf(db).holds()
+  } finally {
+    db.close()
   }
 }

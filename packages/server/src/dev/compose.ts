@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import {
   createSignalbox,
+  type FaultHook,
   type Host,
   keyVault,
   loadBundle,
@@ -10,6 +11,7 @@ import {
   openSqliteStore,
   type Signalbox,
   SignalboxError,
+  type SqliteStoreOptions,
   type Store,
 } from 'signalbox'
 import type { EnvValues, Project } from '../project.ts'
@@ -35,21 +37,36 @@ export function makeDataDir(dataDir: string): void {
   }
 }
 
+/** What a drill puts between the runtime and its surroundings. A server and its workers have none of it. */
+export interface ComposeSeams {
+  readonly models?: (env: EnvValues) => ModelPort
+  readonly openStore?: (options: SqliteStoreOptions) => Promise<Store>
+  readonly fault?: FaultHook
+  readonly fetch?: typeof fetch
+}
+
 /**
  * Opens the data folder with a project's policy, models and workflows. Everything that can be wrong is told before the
  * store is touched: POLICY_BUNDLE_INVALID, KEY_MISSING, then STORE_NEWER, STORE_READ_ONLY and their like.
  */
-export async function compose(project: Project, dataDir: string, host: Host, env: EnvValues): Promise<Composed> {
+export async function compose(
+  project: Project,
+  dataDir: string,
+  host: Host,
+  env: EnvValues,
+  seams: ComposeSeams = {},
+): Promise<Composed> {
+  const { models: modelsFor = project.models, openStore = openSqliteStore, ...more } = seams
   const mode = project.mode ?? 'development'
   const policy = loadBundle(readBundleDir(project.bundleDir))
-  const models = project.models(env)
+  const models = modelsFor(env)
   makeDataDir(dataDir)
   const masterKey = loadMasterKey({ dir: dataDir, env, mode, host })
-  const store = await openSqliteStore({ path: join(dataDir, DATABASE), host })
+  const store = await openStore({ path: join(dataDir, DATABASE), host })
   try {
     const vault = keyVault({ store, host, masterKey })
     const workflows = project.workflows.map((each) => each.spec)
-    const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode })
+    const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode, ...more })
     // Closing the runtime closes its store.
     return { signalbox, store, models, close: () => signalbox.close() }
   } catch (error) {

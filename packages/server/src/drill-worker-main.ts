@@ -1,0 +1,124 @@
+/**
+ * A worker process of a drill. Started with one JSON argument, it opens the drill's data folder and says `ready`; told to
+ * go with its orders, it advances runs. At a point that an order names it says so and ends itself with SIGKILL: nothing
+ * after that point happens; or it stops there until it is let go on. It ends with the process that forked it.
+ */
+import { writeSync } from 'node:fs'
+import { type FaultHook, keepAlive, openSqliteStore, type SqliteStoreOptions, type Store, systemHost } from 'signalbox'
+import { openFaultySqliteStore, overrideStore, plantFault } from 'signalbox/testing'
+import { compose } from './dev/compose.ts'
+import { chosenDrills } from './drill/choose.ts'
+import {
+  type DrillWorkerStart,
+  type DrillWorkerTold,
+  type KillOrder,
+  type KillPoint,
+  LEASE_MS,
+} from './drill/orders.ts'
+import { loadProject } from './project.ts'
+
+// Written by the drill for exactly this entry.
+const start = JSON.parse(process.argv[2] ?? '{}') as DrillWorkerStart
+const hits = new Map<string, number>()
+let orders: readonly KillOrder[] = []
+
+function say(line: string): void {
+  writeSync(1, `${line}\n`)
+}
+
+/** Ends or stops this process when an order says so. */
+function reach(point: KillPoint, runId: string, name: string): Promise<void> | undefined {
+  if (start.observe) say(`point ${runId} ${point} ${name}`)
+  for (const order of orders) {
+    if (order.point !== point || order.runId !== runId || !isNamed(order, name)) continue
+    const hit = (hits.get(order.id) ?? 0) + 1
+    hits.set(order.id, hit)
+    if (hit !== order.nth) continue
+    if (order.signal === 'SIGSTOP') {
+      say(`stopped ${order.id}`)
+      process.kill(process.pid, 'SIGSTOP')
+      // Somebody has let it go on: as if it had only been slow.
+      return undefined
+    }
+    say(`killed ${systemHost.now()} ${order.id}`)
+    process.kill(process.pid, 'SIGKILL')
+    return new Promise(() => undefined)
+  }
+  return undefined
+}
+
+function isNamed(order: KillOrder, name: string): boolean {
+  return order.exact ? order.name === name : name.startsWith(order.name)
+}
+
+/** The tool of each run whose call was handed over last, for the answers that come to it. */
+const sending = new Map<string, string>()
+
+const fault: FaultHook = (point, { runId, name }) => {
+  if (point === 'sent') sending.set(runId, name)
+  if (point === 'answered') sending.delete(runId)
+  return reach(point, runId, name)
+}
+
+/** The platform's fetch, with a place to die once the outside system has answered. */
+const answeringFetch: typeof fetch = async (input, init) => {
+  const answer = await fetch(input, init)
+  const runId = new Headers(init?.headers).get('x-signalbox-run-id') ?? ''
+  const tool = sending.get(runId)
+  const isUnsafe = !['GET', 'HEAD'].includes((init?.method ?? 'GET').toUpperCase())
+  if (tool !== undefined && isUnsafe) await reach('answer_lost', runId, tool)
+  return answer
+}
+
+/** Tells each batch of commits that the store has acknowledged, by runs and sequences. */
+function acknowledging(store: Store): Store {
+  return overrideStore(store, {
+    commit: async (commits) => {
+      const results = await store.commit(commits)
+      const committed = commits.filter((_, i) => results[i]?.status === 'committed')
+      if (committed.length > 0) say(`ack ${committed.map((each) => `${each.runId}:${each.seq}`).join(' ')}`)
+      return results
+    },
+  })
+}
+
+async function openStore(options: SqliteStoreOptions): Promise<Store> {
+  const { planted = null } = start
+  const opened =
+    planted === 'sync_off'
+      ? await openFaultySqliteStore(options, { unsafeSyncOff: true })
+      : await openSqliteStore(options)
+  // A dropped event is planted in the file, by the process that made it.
+  const store =
+    planted === null || planted === 'sync_off' || planted === 'event_dropped' ? opened : plantFault(opened, planted)
+  return start.tellCommits ? acknowledging(store) : store
+}
+
+const project = await loadProject(start.configPath)
+const [drill] = chosenDrills(project, start.workflow)
+const { signalbox } = await compose(project, start.dataDir, systemHost, process.env, {
+  openStore,
+  fault,
+  fetch: answeringFetch,
+  ...(drill?.models ? { models: drill.models } : {}),
+})
+const release = keepAlive()
+process.on('disconnect', () => process.exit(1))
+process.on('message', (told: DrillWorkerTold) => {
+  orders = told.orders
+  const handle = signalbox.work({
+    worker: start.worker,
+    leaseMs: LEASE_MS,
+    pollMs: 30,
+    // Few at a time, so that the times above hold on a busy machine.
+    concurrency: 6,
+    onTrouble: (error) => process.stderr.write(`${start.worker}: ${error.message}\n`),
+  })
+  process.once('SIGTERM', async () => {
+    await handle.stop()
+    await signalbox.close()
+    release()
+    process.exit(0)
+  })
+})
+say('ready')

@@ -1,0 +1,107 @@
+/**
+ * What histories, ledger of effects and outside records must say together, however often workers were killed. Uses the
+ * history as it is stored, and nothing of what wrote it.
+ */
+import { auditRun, type RunRecord, sha256Hex } from 'signalbox'
+import { budgetFindings } from './check-budget.ts'
+import { type DrilledRun, type Evidence, isRecordOf } from './evidence.ts'
+import type { Finding } from './findings.ts'
+
+/**
+ * Everything that is wrong; empty when all is as it has to be. `recorded` names the tools whose effects the outside
+ * systems record, all of them.
+ */
+export function checkEvidence(evidence: Evidence, recorded: readonly string[]): Finding[] {
+  return [
+    ...evidence.runs.flatMap((run) => [
+      ...historyFindings(run),
+      ...budgetFindings(run.records),
+      ...approvalFindings(run.records),
+      ...ledgerFindings(run),
+    ]),
+    ...outsideFindings(evidence, recorded),
+  ]
+}
+
+function historyFindings({ stored, row }: DrilledRun): Finding[] {
+  return auditRun(stored, row).findings.map(({ kind, seq, detail }) => ({
+    kind: 'history',
+    detail: `${kind} at ${seq}: ${detail}`,
+  }))
+}
+
+/** Both ways: each record outside has one effect that succeeded, and each such effect has one of them. */
+function outsideFindings({ runs, recorded }: Evidence, tools: readonly string[]): Finding[] {
+  const findings: Finding[] = []
+  const rows = runs
+    .flatMap((run) => run.effects)
+    .filter((effect) => effect.state === 'succeeded' && tools.includes(effect.tool))
+  const subjects = new Map<string, number>()
+  for (const each of recorded) {
+    const name = `\`${each.tool}\` of \`${each.subject}\``
+    subjects.set(name, (subjects.get(name) ?? 0) + 1)
+    const of = rows.filter((row) => isRecordOf(each, row)).length
+    if (of !== 1)
+      findings.push({
+        kind: of === 0 ? 'lost' : 'doubled',
+        detail: `outside recorded ${name}, the history ${of} times`,
+      })
+  }
+  for (const row of rows) {
+    const of = recorded.filter((each) => isRecordOf(each, row)).length
+    if (of === 0) findings.push({ kind: 'lost', detail: `effect ${row.tool} of ${row.runId} has no record outside` })
+  }
+  for (const [name, times] of subjects)
+    if (times > 1) findings.push({ kind: 'doubled', detail: `outside recorded ${name} ${times} times` })
+  return findings
+}
+
+/**
+ * Each effect in the ledger has an outcome on record, and the other way round; its key depends on nothing but the run and
+ * the place of the ask in it, and on the question by which a person ordered a repeat (Invariant 4).
+ */
+function ledgerFindings({ records, effects, row }: DrilledRun): Finding[] {
+  const findings: Finding[] = []
+  const add = (detail: string): number => findings.push({ kind: 'ledger', detail })
+  const ends = new Map(records.map((record) => [record.seq, record]))
+  const questions = records.flatMap((record) => (record.type === 'question.answered' ? [record.question_id] : []))
+  for (const effect of effects) {
+    const end = effect.outcomeSeq === null ? undefined : ends.get(effect.outcomeSeq)
+    if (end?.type !== 'activity.outcome' || end.effect_id !== effect.effectId)
+      add(`effect ${effect.tool} of ${row.runId} has no outcome on record`)
+    const keys = ['', ...questions].map(
+      (by) => `sb-${sha256Hex(`${effect.rootRunId}\n${effect.askKey}\n${by}`).slice(0, 40)}`,
+    )
+    if (!keys.includes(effect.idempotencyKey)) add(`effect ${effect.tool} of ${row.runId} has a key of another origin`)
+  }
+  for (const record of records) {
+    if (record.type !== 'activity.outcome' || record.effect === 'none' || record.status !== 'succeeded') continue
+    const at = effects.filter((effect) => effect.outcomeSeq === record.seq && effect.state === 'succeeded').length
+    if (at !== 1 && record.ledger === null) add(`record ${record.seq} of ${row.runId} has ${at} effects in the ledger`)
+  }
+  return findings
+}
+
+/**
+ * An approval is one use (Invariant 7): no second intent may name it, unless what became of the first one is recorded as
+ * unknown and not resolved yet.
+ */
+function approvalFindings(records: readonly RunRecord[]): Finding[] {
+  const used = new Map<string, { readonly seq: number; readonly isOpen: boolean }>()
+  const findings: Finding[] = []
+  for (const record of records) {
+    if (record.type !== 'activity.intent' && record.type !== 'activity.outcome') continue
+    const id = record.approval_id
+    const before = id === null ? undefined : used.get(id)
+    if (id === null) continue
+    if (record.type === 'activity.intent') {
+      if (before && !before.isOpen)
+        findings.push({
+          kind: 'approval',
+          detail: `approval ${id} was used in record ${before.seq}, and again in ${record.seq}`,
+        })
+      used.set(id, { seq: record.seq, isOpen: before?.isOpen ?? false })
+    } else if (before) used.set(id, { ...before, isOpen: record.status === 'unknown' })
+  }
+  return findings
+}

@@ -1,0 +1,44 @@
+/** What a drill judges by: the histories as they are stored, and what outside systems recorded. */
+import type { ContentReader, EffectRow, RunRecord, RunRow, Signalbox, StoredRecord } from 'signalbox'
+import type { RecordedEffect } from './define.ts'
+
+/** One run as it is stored. */
+export interface DrilledRun {
+  readonly row: RunRow
+  readonly stored: readonly StoredRecord[]
+  readonly records: readonly RunRecord[]
+  readonly effects: readonly EffectRow[]
+  readonly contents: ContentReader
+}
+
+/** All runs of a tenant and the outside systems that they worked with. */
+export interface Evidence {
+  readonly runs: readonly DrilledRun[]
+  readonly recorded: readonly RecordedEffect[]
+}
+
+/** Most runs that one stand has. */
+const MOST_RUNS = 500
+
+/** Reads the histories of a tenant. */
+export async function runsOf(signalbox: Signalbox, tenant: string): Promise<DrilledRun[]> {
+  const rows = await signalbox.runs.list({ tenant, limit: MOST_RUNS })
+  const runs: DrilledRun[] = []
+  for (const row of rows) {
+    const { runId } = row
+    const stored = await signalbox.store.records(tenant, runId)
+    const records = await signalbox.runs.records(tenant, runId)
+    const effects = await signalbox.store.effects(tenant, runId)
+    runs.push({ row, stored, records, effects, contents: await signalbox.runs.contents(tenant, runId) })
+  }
+  return runs
+}
+
+/** True when this is the outside system's record of that effect in the ledger. */
+export function isRecordOf(recorded: RecordedEffect, row: EffectRow): boolean {
+  return (
+    recorded.tool === row.tool &&
+    (recorded.key === null || recorded.key === row.idempotencyKey) &&
+    (recorded.runId === null || recorded.runId === row.runId)
+  )
+}

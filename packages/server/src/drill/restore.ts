@@ -1,0 +1,256 @@
+/**
+ * The restore drill: runs the inputs undisturbed, then again while workers are killed with SIGKILL in the stages of the
+ * door and at barriers; each next process takes over what the killed one left. What came out is compared.
+ */
+import { type RunRecord, SignalboxError } from 'signalbox'
+import { checkEvidence } from './check.ts'
+import type { Finding } from './findings.ts'
+import type { DrillInput, WorkflowDrill } from './define.ts'
+import type { DrilledRun, Evidence } from './evidence.ts'
+import { type FlushCheck, flushCheck } from './flush.ts'
+import { type DrillFault, type KillOrder, STAGE_NAMES, type Stage } from './orders.ts'
+import { type PlannedKill, planKills, type Reached, reachedIn } from './plan.ts'
+import type { Killable } from './process.ts'
+import { openStand, type Stand } from './stand.ts'
+import { differences, type Story, storyOf } from './story.ts'
+
+/** What a restore drill does. */
+export interface RestoreDrillOptions {
+  readonly configPath: string
+  readonly workflow: string
+  /** How many workers are killed, spread over the stages. */
+  readonly kills: number
+  /** Chooses inputs and points; the same seed makes the same plan. */
+  readonly seed: number
+  /** A fault that the drill is to find (Invariant 17). */
+  readonly planted?: DrillFault | null
+  /** A run that records nothing for this long is stuck. Default 60,000. */
+  readonly quietMs?: number
+  /** Told what goes on, line by line. */
+  readonly log?: (line: string) => void
+}
+
+/** One kill that was carried out, and how long its run stood still. */
+export interface CarriedOut extends PlannedKill {
+  /** From the kill to the first record that the next process wrote, in milliseconds; null when the run had just ended. */
+  readonly recoveredMs: number | null
+}
+
+/** What came of a restore drill. It passed when `findings` is empty and every stage that can be reached had a kill. */
+export interface RestoreDrillResult {
+  readonly workflow: string
+  readonly passed: boolean
+  readonly findings: readonly Finding[]
+  readonly kills: readonly CarriedOut[]
+  /** Planned kills whose point the run did not reach again before it ended. */
+  readonly notReached: number
+  /** Stages that no input reaches: nothing was killed there. */
+  readonly stagesMissing: readonly Stage[]
+  readonly inputs: number
+  readonly rounds: number
+  readonly flush: FlushCheck
+  /** Effects of these tools are in the workflow, and no outside record was compared. */
+  readonly unrecordedTools: readonly string[]
+}
+
+/** Carries out a restore drill. Throws what the project throws when it cannot start; everything else is a finding. */
+export async function restoreDrill(options: RestoreDrillOptions): Promise<RestoreDrillResult> {
+  const log = options.log ?? (() => undefined)
+  const calm = await undisturbed(options)
+  log(`undisturbed: ${calm.stories.size} runs, ${calm.reached.length} points reached`)
+  const findings: Finding[] = [...calm.findings]
+  const rounds = planKills({ ...options, reached: calm.reached, effects: calm.effectTools })
+  const carried: CarriedOut[] = []
+  let notReached = 0
+  for (const [i, round] of rounds.entries()) {
+    const wild = await disturbed(options, round, calm)
+    carried.push(...wild.kills)
+    notReached += round.length - wild.kills.length
+    findings.push(...wild.findings)
+    log(`round ${i + 1} of ${rounds.length}: ${wild.kills.length} workers killed, ${wild.findings.length} findings`)
+  }
+  const flush = await flushCheck(options, calm.inputs[0])
+  findings.push(...flush.findings)
+  const killed = new Set(carried.map((each) => each.stage))
+  const reachable = new Set(
+    planKills({ ...options, reached: calm.reached, effects: [], kills: 7 })
+      .flat()
+      .map((each) => each.stage),
+  )
+  const skipped = [...reachable].filter((stage) => options.kills >= STAGE_NAMES.length && !killed.has(stage))
+  for (const stage of skipped)
+    findings.push({ kind: 'stuck', detail: `no worker could be killed in the stage \`${stage}\`` })
+  return {
+    workflow: options.workflow,
+    passed: findings.length === 0,
+    findings,
+    kills: carried,
+    notReached,
+    stagesMissing: STAGE_NAMES.filter((stage) => !reachable.has(stage)),
+    inputs: calm.stories.size,
+    rounds: rounds.length,
+    flush: flush.check,
+    unrecordedTools: calm.effectTools.filter((tool) => !calm.drill.recorded.includes(tool)),
+  }
+}
+
+/** What the undisturbed runs showed. */
+interface Calm {
+  readonly drill: WorkflowDrill
+  readonly inputs: readonly DrillInput[]
+  readonly stories: ReadonlyMap<string, Story>
+  readonly reached: readonly Reached[]
+  readonly effectTools: readonly string[]
+  readonly findings: readonly Finding[]
+}
+
+async function undisturbed(options: RestoreDrillOptions): Promise<Calm> {
+  const stand = await openStand(options)
+  try {
+    const { drill } = stand
+    requireUsable(drill, stand)
+    const names = new Map<string, string>()
+    for (const input of drill.inputs) names.set(await stand.start(input), input.name)
+    const worker = await stand.worker('undisturbed', { observe: true })
+    worker.go([])
+    const stuck = await stand.untilAllEnded(options.quietMs)
+    await worker.stop()
+    const evidence = await stand.evidence()
+    return {
+      drill,
+      inputs: drill.inputs,
+      stories: await storiesOf(evidence, drill, names),
+      reached: reachedIn(worker.lines, (runId) => names.get(runId)),
+      effectTools: effectToolsOf(evidence),
+      findings: found([...stuckFindings(stuck), ...checkEvidence(evidence, drill.recorded)], 'undisturbed'),
+    }
+  } finally {
+    await stand.close()
+  }
+}
+
+/** Bad declarations are told before anything runs, with the fix. */
+function requireUsable(drill: WorkflowDrill, { signalbox }: Stand): void {
+  const fault = (text: string): SignalboxError =>
+    new SignalboxError('CONFIG_INVALID', `drill of \`${drill.workflow}\`: ${text}`)
+  if (drill.inputs.length === 0) throw fault('`inputs` is empty: give at least one')
+  const names = drill.inputs.map((each) => each.name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw fault(`two of \`inputs\` are named \`${twice}\`: give each a name of its own`)
+  const tools = new Set(signalbox.workflows.flatMap((spec) => [...spec.tools.keys()]))
+  const unknown = drill.recorded.find((name) => !tools.has(name))
+  if (unknown !== undefined) throw fault(`\`recorded\` names \`${unknown}\`, which no workflow of the project has`)
+}
+
+interface Wild {
+  readonly kills: readonly CarriedOut[]
+  readonly findings: readonly Finding[]
+}
+
+/** One round: each kill by a worker process of its own; what they leave is finished by the last one. */
+async function disturbed(options: RestoreDrillOptions, round: readonly PlannedKill[], calm: Calm): Promise<Wild> {
+  const stand = await openStand(options)
+  try {
+    const carried: { readonly kill: PlannedKill; readonly runId: string; readonly at: number }[] = []
+    const names = new Map<string, string>()
+    let next = stand.worker('worker 1')
+    for (const [i, kill] of round.entries()) {
+      const worker = await next
+      // The next process starts while this one works, as it would under a supervisor.
+      next = stand.worker(`worker ${i + 2}`)
+      next.catch(() => undefined)
+      const done = await carryOut(stand, worker, kill, calm.inputs)
+      names.set(done.runId, kill.input)
+      if (done.at !== null) carried.push({ kill, runId: done.runId, at: done.at })
+    }
+    const last = await next
+    last.go([])
+    const stuck = await stand.untilAllEnded(options.quietMs)
+    await last.stop()
+    const evidence = await stand.evidence()
+    return {
+      kills: carried.map(({ kill, runId, at }) => ({ ...kill, recoveredMs: recoveredMs(evidence, runId, at) })),
+      findings: [
+        ...stuckFindings(stuck),
+        ...checkEvidence(evidence, calm.drill.recorded),
+        ...(await compared(evidence, calm, names)),
+      ],
+    }
+  } finally {
+    await stand.close()
+  }
+}
+
+/** Starts the run of the kill and waits until its worker is dead, or its run has ended without coming to the point again. */
+async function carryOut(
+  stand: Stand,
+  worker: Killable,
+  kill: PlannedKill,
+  inputs: readonly DrillInput[],
+): Promise<{ readonly runId: string; readonly at: number | null }> {
+  const input = inputs.find((each) => each.name === kill.input)
+  if (!input) throw new Error(`the drill has no input \`${kill.input}\``)
+  const runId = await stand.start(input)
+  const { point, name, nth } = kill
+  const order: KillOrder = { id: kill.stage, runId, point, name, nth, exact: true }
+  worker.go([order])
+  const over = new AbortController()
+  const { tenant } = stand.drill.principal
+  const leaving = new AbortController()
+  const ended = stand.signalbox.runs.wait(tenant, runId, { signal: leaving.signal })
+  ended.then(() => over.abort()).catch(() => undefined)
+  const killed = await worker.killed(over.signal)
+  leaving.abort()
+  if (killed === null) await worker.stop()
+  return { runId, at: killed?.at ?? null }
+}
+
+function recoveredMs({ runs }: Evidence, runId: string, at: number): number | null {
+  const records: readonly RunRecord[] = runs.find((run) => run.row.runId === runId)?.records ?? []
+  const first = records.find((record) => record.type === 'segment.started' && Date.parse(record.at) >= at)
+  return first ? Date.parse(first.at) - at : null
+}
+
+async function storiesOf(
+  { runs, recorded }: Evidence,
+  drill: WorkflowDrill,
+  names: ReadonlyMap<string, string>,
+): Promise<Map<string, Story>> {
+  const stories = new Map<string, Story>()
+  for (const run of runs) {
+    const name = names.get(run.row.runId)
+    if (name !== undefined && isTellable(run)) stories.set(name, await storyOf(run, drill.volatile ?? [], recorded))
+  }
+  return stories
+}
+
+function isTellable({ records }: DrilledRun): boolean {
+  return records[0]?.type === 'run.started'
+}
+
+async function compared(evidence: Evidence, calm: Calm, names: ReadonlyMap<string, string>): Promise<Finding[]> {
+  const wild = await storiesOf(evidence, calm.drill, names)
+  const findings: Finding[] = []
+  for (const name of names.values()) {
+    const [before, after] = [calm.stories.get(name), wild.get(name)]
+    const parts = before && after ? differences(before, after) : ['whole history']
+    if (parts.length > 0)
+      findings.push({
+        kind: 'difference',
+        detail: `input \`${name}\` came to another ${parts.join(', ')} than undisturbed`,
+      })
+  }
+  return findings
+}
+
+function effectToolsOf({ runs }: Evidence): string[] {
+  return [...new Set(runs.flatMap((run) => run.effects.map((effect) => effect.tool)))].sort()
+}
+
+function stuckFindings(stuck: readonly string[]): Finding[] {
+  return stuck.map((detail) => ({ kind: 'stuck', detail }))
+}
+
+function found(findings: readonly Finding[], where: string): Finding[] {
+  return findings.map(({ kind, detail }) => ({ kind, detail: `${where}: ${detail}` }))
+}

@@ -1,0 +1,182 @@
+/** A stand: a data folder, outside systems and a person of its own, on which a drill starts runs and worker processes. */
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ModelPort, type RunRow, type Signalbox, SignalboxError, sleep, systemHost } from 'signalbox'
+import { dropEvents } from 'signalbox/testing'
+import { compose, DATABASE } from '../dev/compose.ts'
+import { type EnvValues, loadProject } from '../project.ts'
+import { modelsOf } from '../views/system.ts'
+import { chosenDrills } from './choose.ts'
+import type { DrillInput, DrillWorld, WorkflowDrill } from './define.ts'
+import { type Evidence, runsOf } from './evidence.ts'
+import type { DrillFault, DrillWorkerStart } from './orders.ts'
+import { type Answers, noAnswers, playPerson } from './people.ts'
+import { type Killable, startKillable } from './process.ts'
+
+/** Where a stand's project and drill are found, and which fault its workers get. */
+export interface StandOptions {
+  readonly configPath: string
+  /** Workflow of the drill. */
+  readonly workflow: string
+  readonly planted?: DrillFault | null
+}
+
+/** What a worker of a stand may have beside its name. */
+export type WorkerExtras = Partial<Pick<DrillWorkerStart, 'observe' | 'tellCommits'>> & {
+  readonly under?: readonly string[]
+}
+
+/** See the file's head. */
+export interface Stand {
+  /** Path of the stand's folder, which `close` removes. */
+  readonly folder: string
+  /** The database in it. */
+  readonly database: string
+  readonly drill: WorkflowDrill
+  readonly signalbox: Signalbox
+  readonly world: DrillWorld
+  /** What the person was asked so far. */
+  readonly answers: Answers
+  /** Starts the run of an input; gives its id. */
+  start(input: DrillInput): Promise<string>
+  /** Starts a worker process, which does nothing before it is told to go. */
+  worker(name: string, extras?: WorkerExtras): Promise<Killable>
+  /** Waits until no run is going on or waiting; gives those that are left when nothing was recorded for `quietMs`. */
+  untilAllEnded(quietMs?: number): Promise<readonly string[]>
+  evidence(): Promise<Evidence>
+  /** Lets the person go, ends and removes everything; with `keepFolder` the files stay until it is called again. */
+  close(options?: { readonly keepFolder?: boolean }): Promise<void>
+}
+
+const QUIET_MS = 60_000
+
+/** Sets a stand up in a new temporary folder. Throws the project's own errors. */
+export async function openStand({ configPath, workflow, planted = null }: StandOptions): Promise<Stand> {
+  const project = await loadProject(configPath)
+  const [drill] = chosenDrills(project, workflow)
+  if (!drill) throw new Error(`no drill of ${workflow}`)
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-drill-')))
+  const ends: (() => Promise<void> | void)[] = []
+  const unwind = async (): Promise<void> => {
+    for (const end of ends.splice(0).reverse()) await end()
+  }
+  try {
+    const world = await drill.world({ folder: join(folder, 'world') })
+    ends.push(() => world.stop())
+    const env = drillEnv(world)
+    const { signalbox, models } = await compose(
+      project,
+      folder,
+      systemHost,
+      env,
+      drill.models ? { models: drill.models } : {},
+    )
+    ends.push(() => signalbox.close())
+    requireScripted(signalbox, models, workflow)
+    if (planted === 'event_dropped') dropEvents(join(folder, DATABASE), 'activity.outcome')
+    const answers = noAnswers()
+    ends.push(startPerson(signalbox, drill, world, answers))
+    const workers: Killable[] = []
+    ends.push(async () => {
+      await Promise.all(workers.map((each) => each.kill()))
+    })
+    const { tenant } = drill.principal
+    return {
+      folder,
+      database: join(folder, DATABASE),
+      drill,
+      signalbox,
+      world,
+      answers,
+      start: async ({ name, input }) => {
+        const request = { workflow, input, principal: drill.principal, requestId: `drill:${name}` }
+        return (await signalbox.runs.start(request)).runId
+      },
+      worker: async (name, { under = [], ...extras } = {}) => {
+        const started = await startKillable(
+          { configPath, workflow, dataDir: folder, worker: name, planted, ...extras },
+          env,
+          under,
+        )
+        workers.push(started)
+        return started
+      },
+      untilAllEnded: (quietMs = QUIET_MS) => untilAllEnded(signalbox, tenant, quietMs),
+      evidence: async () => ({ runs: await runsOf(signalbox, tenant), recorded: await world.effects() }),
+      close: async ({ keepFolder = false } = {}) => {
+        try {
+          await unwind()
+        } finally {
+          if (!keepFolder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+        }
+      },
+    }
+  } catch (error) {
+    await unwind()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    throw error
+  }
+}
+
+/** A drill must cost nothing and come to the same end each time: every model of its workflow is a script. */
+function requireScripted({ workflows }: Signalbox, models: ModelPort, workflow: string): void {
+  const specs = workflows.filter((spec) => spec.name === workflow)
+  const real = modelsOf(specs, models).find((model) => !model.scripted)
+  if (real === undefined) return
+  throw new SignalboxError(
+    'CONFIG_INVALID',
+    `drill of \`${workflow}\`: the model \`${real.id}\` is not scripted: give the drill \`models\` that answer it with a script`,
+  )
+}
+
+/** The environment of a drill's processes: keys of its own, and none of those that sign. */
+function drillEnv(world: DrillWorld): EnvValues {
+  const key = Buffer.from(systemHost.randomBytes(32)).toString('base64')
+  return { ...process.env, ...world.env, SIGNALBOX_MASTER_KEY: key, SIGNALBOX_AUDIT_KEY: undefined }
+}
+
+/** Lets the drill's person answer; the returned function lets them go. */
+function startPerson(
+  signalbox: Signalbox,
+  drill: WorkflowDrill,
+  world: DrillWorld,
+  answers: Answers,
+): () => Promise<void> {
+  const { person, principal } = drill
+  if (!person) return () => Promise.resolve()
+  const leaving = new AbortController()
+  const playing = playPerson({ signalbox, tenant: principal.tenant, person, world, answers }, leaving.signal)
+  // An error of the person is told when the stand is closed, not as an unhandled one before.
+  playing.catch(() => undefined)
+  return async () => {
+    leaving.abort()
+    await playing
+  }
+}
+
+const GOING = ['queued', 'running', 'waiting', 'stopping']
+
+async function untilAllEnded(signalbox: Signalbox, tenant: string, quietMs: number): Promise<readonly string[]> {
+  let until = systemHost.monotonicMs() + quietMs
+  let before = ''
+  for (;;) {
+    const rows = await signalbox.runs.list({ tenant, limit: 500 })
+    const left = rows.filter((row) => GOING.includes(row.status))
+    if (left.length === 0) return []
+    const now = left.map(({ runId, seq }) => `${runId}:${seq}`).join()
+    if (now !== before) until = systemHost.monotonicMs() + quietMs
+    before = now
+    if (systemHost.monotonicMs() > until) return await Promise.all(left.map((row) => tail(signalbox, row)))
+    await sleep(systemHost, 50)
+  }
+}
+
+/** How a run stands, for a message: names and numbers only. */
+async function tail(signalbox: Signalbox, { tenant, runId, status, code, seq, epoch }: RunRow): Promise<string> {
+  const records = await signalbox.runs.records(tenant, runId, { after: seq - 6 })
+  const open = await signalbox.runs.requests({ tenant, runId, state: 'open', limit: 10 })
+  const asks = open.map((each) => `${each.kind} about ${each.tool}`).join(', ') || 'nobody'
+  const types = records.map((record) => record.type).join(', ')
+  return `run ${runId} is ${status}${code ? ` (${code})` : ''} at record ${seq}, epoch ${epoch}; last records: ${types}; it asks ${asks}`
+}
