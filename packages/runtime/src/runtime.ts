@@ -1,6 +1,7 @@
 import { type Host, systemHost } from './base/host.ts'
 import { SignalboxError } from './base/errors.ts'
 import type { Mode } from './contracts/common.ts'
+import { COMPENSATION_WORKFLOW } from './contracts/compensation.ts'
 import type { ModelPort } from './contracts/model.ts'
 import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
 import type { PolicyPort } from './contracts/policy.ts'
@@ -10,6 +11,7 @@ import type { Store } from './contracts/store.ts'
 import type { Vault } from './contracts/vault.ts'
 import type { WorkflowSpec } from './contracts/workflow.ts'
 import { Committer } from './engine/committer.ts'
+import { compensationWorkflow } from './engine/compensation-workflow.ts'
 import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './engine/env.ts'
 import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
@@ -68,7 +70,9 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
   const host = options.host ?? systemHost
   const workflows = options.workflows.map((one) => ('spec' in one ? one.spec : one))
   refuseDuplicates(workflows)
-  const tools = new Map(workflows.flatMap((spec) => [...spec.tools.values()].map((tool) => [tool.name, tool] as const)))
+  const compensation = compensationWorkflow(workflows)
+  const all = compensation ? [...workflows, compensation] : workflows
+  const tools = new Map(all.flatMap((spec) => [...spec.tools.values()].map((tool) => [tool.name, tool] as const)))
   options.policy.checkTools([...tools.values()])
   const hub = new Hub()
   const env: Env = {
@@ -77,7 +81,7 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
     vault: options.vault,
     policy: options.policy,
     models: mediatedModels(options.models),
-    workflows: new Map(workflows.map((spec) => [spec.signature, spec])),
+    workflows: new Map(all.map((spec) => [spec.signature, spec])),
     mode: options.mode ?? 'development',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     outlet: outletOver(options.fetch ?? fetch),
@@ -110,6 +114,11 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
 }
 
 function refuseDuplicates(workflows: readonly WorkflowSpec[]): void {
+  if (workflows.some((spec) => spec.name === COMPENSATION_WORKFLOW))
+    throw new SignalboxError(
+      'CONFIG_INVALID',
+      `\`${COMPENSATION_WORKFLOW}\` is built in; give the workflow another name`,
+    )
   const names = workflows.map((spec) => `${spec.name}@${spec.version}`)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice)

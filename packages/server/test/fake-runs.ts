@@ -1,6 +1,7 @@
 /** A RunsApi over fixed histories, which notes who asked for what. For tests of the server alone. */
 import {
   type ApprovalPacket,
+  type CompensationItem,
   type ErrorCode,
   type JsonValue,
   type KillSwitch,
@@ -111,7 +112,7 @@ export function fakeRuns(): FakeRuns {
   const rows = (tenant: string) =>
     [...histories.values()].map((each) => each.row).filter((row) => row.tenant === tenant)
   return {
-    runs: { ...reads(state), ...changes(state), ...killSwitches(state) },
+    runs: { ...reads(state), ...changes(state), ...killSwitches(state), ...compensations(state) },
     store: {
       definition: async () => null,
       records: async (tenant: string, runId: string) => state.find(tenant, runId).stored,
@@ -186,6 +187,35 @@ function changes({ note }: State): Pick<RunsApi, Changes> {
     restore: async (request) => note('restore', request.by, request),
     feedback: async (request) => note('feedback', request.by, request),
   }
+}
+
+function compensations({ find, note }: State): Pick<RunsApi, 'compensationPlan' | 'compensate'> {
+  return {
+    compensationPlan: async (tenant, runId) => {
+      find(tenant, runId)
+      return { run: runId, refused: null, items: [UNDOABLE] }
+    },
+    compensate: async (request) => {
+      note('compensate', request.by, request)
+      return { runId: 'run_undo', existed: false }
+    },
+  }
+}
+
+const UNDOABLE: CompensationItem = {
+  seq: 10,
+  effectId: 'effect-1',
+  tool: 'payments.pay',
+  class: 'payments.write',
+  effect: 'irreversible',
+  node: 'clerk',
+  at: '2026-01-01T00:00:00.000Z',
+  state: 'undoable',
+  why: '`payments.recall` undoes it',
+  undo: 'payments.recall',
+  until: null,
+  undoneBy: null,
+  sharedWith: [],
 }
 
 function killSwitches({

@@ -49,6 +49,7 @@ export const ERROR_TABLE = {
   PRICE_UNKNOWN: { status: 422, exit: 2, title: 'No price is known for the model' },
   EFFECT_UNKNOWN: { status: 409, exit: 4, title: 'Whether the effect happened is unknown' },
   EFFECT_CONFLICT: { status: 409, exit: 4, title: 'The same effect was asked with other arguments' },
+  COMPENSATION_REFUSED: { status: 409, exit: 4, title: 'What was chosen cannot be undone' },
   RUN_NOT_FOUND: { status: 404, exit: 3, title: 'No such run' },
   RUN_ENDED: { status: 409, exit: 4, title: 'The run has ended' },
   RUN_STATE: { status: 409, exit: 4, title: 'The run is not in a state that allows this' },

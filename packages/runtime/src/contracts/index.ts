@@ -1,4 +1,5 @@
 export * from './common.ts'
+export * from './compensation.ts'
 export * from './cost.ts'
 export * from './model.ts'
 export * from './policy.ts'

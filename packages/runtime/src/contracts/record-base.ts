@@ -37,6 +37,14 @@ export interface AskRef {
   readonly parent: { readonly key: string; readonly phase: 'facts' | 'preview' | 'reconcile' } | null
 }
 
+/** The effect that a call undoes: its run, its outcome record, its tool, and its id in the ledger. */
+export interface UndoneEffect {
+  readonly run: string
+  readonly seq: number
+  readonly tool: string
+  readonly effect_id: string
+}
+
 /** What is proposed to the door. */
 export interface Proposal {
   readonly kind: ActivityKind
@@ -55,4 +63,6 @@ export interface Proposal {
   readonly args_digest: string
   readonly labels: Labels
   readonly definition_hash: string
+  /** Set for a call of a compensation: the effect that it undoes. */
+  readonly undoes?: UndoneEffect
 }

@@ -19,7 +19,7 @@ import type { AskRef, Proposal, RecordBase } from './record-base.ts'
 
 export type { CheckpointBody, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
-export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase } from './record-base.ts'
+export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase, type UndoneEffect } from './record-base.ts'
 
 /** Genesis: everything that the run was started with. */
 export interface RunStarted extends RecordBase {
@@ -44,6 +44,8 @@ export interface RunStarted extends RecordBase {
   readonly input: ContentRef
   readonly budget: BudgetLimits
   readonly parent: { readonly run: string; readonly seq: number; readonly head: string } | null
+  /** Set for a compensation: the run whose effects it undoes, and where that run stood. */
+  readonly compensates?: { readonly run: string; readonly seq: number; readonly head: string }
   readonly checkpoint: CheckpointBody
 }
 
@@ -139,15 +141,21 @@ export interface ApprovalDecided extends RecordBase {
   readonly code: string | null
 }
 
-/** A question only a person can answer: an effect with an unknown outcome, or one asked again with other arguments. */
+/**
+ * A question only a person can answer: an effect with an unknown outcome, one asked again with other arguments, or one
+ * asked again after it was undone.
+ */
 export interface QuestionAsked extends RecordBase {
   readonly type: 'question.asked'
   readonly question_id: string
   readonly ask: AskRef
-  readonly about: 'unknown_effect' | 'other_arguments'
+  readonly about: QuestionAbout
   /** Sealed QuestionPacket. */
   readonly packet: ContentRef
 }
+
+/** What a question is about. */
+export type QuestionAbout = 'unknown_effect' | 'other_arguments' | 'undone_effect'
 
 /** The answer to a question. `did_not` orders a repeat under a new key; `stop` ends the run. */
 export interface QuestionAnswered extends RecordBase {

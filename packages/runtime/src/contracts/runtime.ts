@@ -1,5 +1,6 @@
 import type { JsonValue } from '../base/json.ts'
 import type { OutcomeStatus, Principal } from './common.ts'
+import type { CompensateRequest, CompensationPlan } from './compensation.ts'
 import type { ModelDelta } from './model.ts'
 import type {
   ApprovalPacket,
@@ -124,6 +125,11 @@ export interface RunsApi {
   restorePoints(tenant: string, runId: string): Promise<readonly RestorePoint[]>
   /** Moves the head to a restore point as a new branch. Throws CHECKPOINT_NOT_FOUND, WORKFLOW_CHANGED (with the difference). */
   restore(request: { runId: string; seq: number; by: Principal; reason: string }): Promise<void>
+
+  /** What can be undone of a run, newest effect first. */
+  compensationPlan(tenant: string, runId: string): Promise<CompensationPlan>
+  /** Starts the run that undoes effects of an ended run. Throws RUN_STATE, COMPENSATION_REFUSED with every reason. */
+  compensate(request: CompensateRequest): Promise<{ readonly runId: string; readonly existed: boolean }>
 
   /** Records what a person says of an ended run's result. Throws RUN_STATE while it has not ended. */
   feedback(request: { runId: string; verdict: FeedbackVerdict; by: Principal; reason: string }): Promise<void>

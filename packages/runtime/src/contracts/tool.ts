@@ -38,8 +38,29 @@ export type Found<O> =
   | { readonly answer: 'did_not' }
   | { readonly answer: 'cannot_tell' }
 
-/** How a tool is declared. */
-export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType = z.ZodType> {
+/** What is known of the effect that is to be undone. */
+export interface UndoCtx {
+  /** The run in which it happened. */
+  readonly runId: string
+  readonly tenant: string
+  /** The key under which the target saw it. */
+  readonly idempotencyKey: string
+  /** ISO 8601: when its outcome was recorded. */
+  readonly at: string
+}
+
+/** How an effect of a tool is undone: by another tool, with arguments made from what was done. */
+export interface Undo<I, O, U> {
+  /** Goes through policy, approval and budget like any other. */
+  readonly tool: Tool<U, unknown>
+  /** Arguments of that tool. Pure; called when the undoing is planned. It throws where this one cannot be undone. */
+  readonly args: (args: I, output: O, ctx: UndoCtx) => NoInfer<U>
+  /** Later than this after the effect it is too late. Default: never too late. */
+  readonly withinSeconds?: number
+}
+
+/** How a tool is declared. `U` is what the tool that undoes it takes. */
+export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType = z.ZodType, U = never> {
   readonly name: string
   /** What policy speaks about, such as `payments.write`. */
   readonly class: string
@@ -66,6 +87,8 @@ export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.Z
   readonly reconcile?: (args: z.output<I>, ctx: ActCtx) => Promise<Found<z.output<O>>>
   /** Labels of the output. Default: most restrictive. */
   readonly labels?: Labels
+  /** How its effects are undone; `impossible` says that nothing can. Not told: nobody has thought about it. */
+  readonly undo?: Undo<z.output<I>, z.output<O>, U> | 'impossible'
 }
 
 /** A declared tool. The type parameters are its input and output as user code sees them. */
@@ -81,6 +104,14 @@ export interface Tool<in I, out O> {
 
 /** Any tool, whatever it takes. */
 export type AnyTool = Tool<never, unknown>
+
+/** How an effect is undone, as the engine sees it. */
+export interface UndoSpec {
+  readonly tool: ToolSpec
+  readonly args: (args: JsonValue, output: JsonValue, ctx: UndoCtx) => JsonValue
+  /** Null: never too late. */
+  readonly withinSeconds: number | null
+}
 
 /** A tool as the engine sees it: untyped at the edges, validated by its own schemas. */
 export interface ToolSpec {
@@ -109,6 +140,8 @@ export interface ToolSpec {
   readonly preview: ((args: JsonValue, ctx: ReadCtx) => Promise<Preview>) | null
   readonly execute: (args: JsonValue, ctx: ActCtx) => Promise<unknown>
   readonly reconcile: ((args: JsonValue, ctx: ActCtx) => Promise<Found<unknown>>) | null
+  /** Absent: nothing was said about undoing it. */
+  readonly undo?: UndoSpec | 'impossible'
 }
 
 /** Thrown by a tool to say that the action certainly did not happen; its message is shown to the caller and the model. */

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { BudgetLimits, Labels } from './common.ts'
 import type { ModelMessage } from './model.ts'
 import type { OutcomeStatus } from './common.ts'
+import type { UndoneEffect } from './record-base.ts'
 import type { AnyTool, ToolSpec } from './tool.ts'
 
 /** A schema that checks unknown JSON; wraps a zod type. */
@@ -35,6 +36,8 @@ export type AskSpec =
       readonly labels?: Labels
       readonly callId?: string
       readonly modelSeq?: number
+      /** Only of a compensation: the effect that this call undoes. It gives the call its identity. */
+      readonly undoes?: UndoneEffect
     }
   | {
       readonly kind: 'model'

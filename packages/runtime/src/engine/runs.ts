@@ -8,6 +8,7 @@ import type { Sealer } from '../contracts/vault.ts'
 import { mayDecide } from '../policy/index.ts'
 import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
 import { isEnded } from '../reliability/run-machine.ts'
+import { compensate, compensationPlan } from './compensate.ts'
 import { Contents } from './contents.ts'
 import type { Env } from './env.ts'
 import { claimAlone } from './load.ts'
@@ -70,6 +71,11 @@ export function createRuns(env: Env): RunsApi {
     restore: async (request) => {
       checkReason(request.reason)
       await restoreRun(env, await runOf(env, request.by.tenant, request.runId), request)
+    },
+    compensationPlan: async (tenant, runId) => compensationPlan(env, await runOf(env, tenant, runId)),
+    compensate: async (request) => {
+      const reason = checkReason(request.reason)
+      return compensate(env, await runOf(env, request.by.tenant, request.runId), { ...request, reason })
     },
     feedback: (request) => recordFeedback(env, request),
     killSwitches: (tenant) => env.store.killSwitches(tenant),

@@ -5,6 +5,7 @@ import { isoTime } from '../base/time.ts'
 import type { CheckpointBody } from '../contracts/checkpoint.ts'
 import { type ContentRef, NO_AMOUNTS, type Principal, UNLABELLED } from '../contracts/common.ts'
 import { RECORD_VERSION, type RunStarted } from '../contracts/records.ts'
+import { COMPENSATION_WORKFLOW } from '../contracts/compensation.ts'
 import type { StartRequest } from '../contracts/runtime.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
 import { routeStart } from '../orchestration/index.ts'
@@ -19,6 +20,21 @@ export async function startRun(
   request: StartRequest,
 ): Promise<{ readonly runId: string; readonly existed: boolean }> {
   const spec = findWorkflow(env, request.workflow)
+  if (spec.name === COMPENSATION_WORKFLOW)
+    throw new SignalboxError('INPUT_INVALID', `\`${spec.name}\` is started by compensating a run, not by itself`)
+  return createRun(env, spec, request, {})
+}
+
+/** What the first record of a run tells beside the request. */
+export type Origin = Pick<RunStarted, 'compensates'>
+
+/** Stores a run of the workflow when the principal may start it. Throws FORBIDDEN, INPUT_INVALID, KILL_SWITCH. */
+export async function createRun(
+  env: Env,
+  spec: WorkflowSpec,
+  request: StartRequest,
+  origin: Origin,
+): Promise<{ readonly runId: string; readonly existed: boolean }> {
   refuseUnlessPermitted(env, spec, request.principal)
   const input = spec.input.parse(request.input, 'the input')
   const { tenant } = request.principal
@@ -30,7 +46,7 @@ export async function startRun(
   const sealed = sealer.seal([JSON.stringify(input)])
   // The caller's input is outside text until something says otherwise.
   const ref: ContentRef = { s: 1, i: 0, h: sealed.hashes[0] ?? '', l: UNLABELLED }
-  const record = genesis(env, spec, request, { runId, requestId, subject, input, ref })
+  const record = genesis(env, spec, request, { runId, requestId, subject, input, ref, origin })
   const { body, hash } = encodeRecord(record)
   await env.store.putDefinition(spec.signature, canonicalJson(spec.description))
   const result = await env.store.create({
@@ -81,7 +97,7 @@ function genesis(
   env: Env,
   spec: WorkflowSpec,
   request: StartRequest,
-  made: { runId: string; requestId: string; subject: string; input: JsonValue; ref: ContentRef },
+  made: { runId: string; requestId: string; subject: string; input: JsonValue; ref: ContentRef; origin: Origin },
 ): RunStarted {
   const { to, from, edge } = routeStart(spec, { value: made.input, ref: made.ref })
   const checkpoint: CheckpointBody = {
@@ -119,6 +135,7 @@ function genesis(
     input: made.ref,
     budget: spec.budget,
     parent: null,
+    ...made.origin,
     checkpoint,
   }
 }

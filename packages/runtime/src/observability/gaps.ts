@@ -54,6 +54,7 @@ export function lineageGaps(records: readonly RunRecord[]): readonly Gap[] {
   const gaps = begins ? [] : [runGap(first.seq)]
   for (const activity of context.activities) gaps.push(...activityGaps(activity, context))
   gaps.push(...approvalUses(context), ...orphanApprovals(context), ...repeats(context), ...budgetGaps(records))
+  gaps.push(...undoGaps(context))
   return gaps.sort((a, b) => a.seq - b.seq)
 }
 
@@ -332,4 +333,21 @@ function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
 
 function firstSeq(activity: ActivityView): number {
   return activity.intent?.seq ?? activity.outcomes[0]?.seq ?? 0
+}
+
+/** A compensation undoes effects of the run that it names and does nothing else; no other run undoes anything. */
+function undoGaps({ records, activities }: Context): readonly Gap[] {
+  const [started] = records
+  const run = started?.type === 'run.started' ? (started.compensates?.run ?? null) : null
+  return activities.flatMap((activity): Gap[] => {
+    const proposal = proposalOf(activity)
+    if (!proposal || proposal.effect === 'none') return []
+    const { undoes } = proposal
+    const seq = firstSeq(activity)
+    if (!undoes)
+      return run === null ? [] : [gap('undo', seq, `\`${proposal.name}\` does not tell which effect it undoes`)]
+    if (undoes.run !== run)
+      return [gap('undo', seq, `it undoes an effect of run \`${undoes.run}\`, which this run is not for`)]
+    return []
+  })
 }

@@ -1,6 +1,13 @@
 import type { BudgetLimits, OutcomeStatus } from '../contracts/common.ts'
 import type { Decision } from '../contracts/policy.ts'
-import type { ActivityOutcome, ApprovalDecided, ApprovalRequested, Proposal, RunRecord } from '../contracts/records.ts'
+import type {
+  ActivityOutcome,
+  ApprovalDecided,
+  ApprovalRequested,
+  Proposal,
+  RunRecord,
+  UndoneEffect,
+} from '../contracts/records.ts'
 import { type ActivityView, activitiesOf, type Branches, branchesOf } from './view.ts'
 
 /** Who let an effect happen, why, and what they saw. Sequences point at the records. */
@@ -44,6 +51,8 @@ export interface EffectLineage {
   readonly idempotencyKey: string | null
   readonly ledger: ActivityOutcome['ledger']
   readonly resolvedBy: ActivityOutcome['resolved_by']
+  /** For a call of a compensation: the effect that it undoes, or null. */
+  readonly undoes: UndoneEffect | null
 }
 
 /** The approvals of a history by id: what was asked, and the first answer. */
@@ -112,6 +121,7 @@ function effectLineage(
     idempotencyKey: activity.intent?.idempotency_key ?? last?.idempotency_key ?? null,
     ledger: last?.ledger ?? null,
     resolvedBy: last?.resolved_by ?? null,
+    undoes: proposal?.undoes ?? null,
   }
 }
 
@@ -161,6 +171,7 @@ export type GapKind =
   | 'ledger'
   | 'sent_twice'
   | 'budget'
+  | 'undo'
 
 /** Something that the history should tell about an activity and does not. `detail` is a plain sentence without content. */
 export interface Gap {

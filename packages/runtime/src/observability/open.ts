@@ -47,15 +47,18 @@ function openApprovals(path: readonly RunRecord[]): readonly OpenItem[] {
   })
 }
 
+const ABOUT = {
+  unknown_effect: 'an effect with an unknown outcome',
+  other_arguments: 'an effect that was asked again with other arguments',
+  undone_effect: 'an effect that was asked again after it was undone',
+} as const
+
 function openQuestions(path: readonly RunRecord[]): readonly OpenItem[] {
   const answered = new Set(path.map((record) => (record.type === 'question.answered' ? record.question_id : null)))
   return path.flatMap((record): OpenItem[] => {
     if (record.type !== 'question.asked' || answered.has(record.question_id)) return []
     const id = name(record.question_id)
-    const about =
-      record.about === 'unknown_effect'
-        ? 'an effect with an unknown outcome'
-        : 'an effect that was asked again with other arguments'
+    const about = ABOUT[record.about]
     return [
       {
         kind: 'question',

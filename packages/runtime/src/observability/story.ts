@@ -104,7 +104,8 @@ function startText(record: RunStarted, contents: ContentLookup | undefined): str
   const { workflow, budget } = record
   const limits = `${budget.max_turns} turns, ${budget.max_tool_calls} tool calls, ${budget.max_runtime_seconds} s active, ${budget.max_tokens} tokens, ${dollars(budget.max_cost_nano_usd)}`
   const fork = record.parent ? ` It is a fork of run ${name(record.parent.run)} at record ${record.parent.seq}.` : ''
-  return `${name(record.principal.id)} asked for ${name(workflow.name)} ${workflow.version} (request ${name(record.request_id)}, ${record.mode}); input: ${quoted(record.input, contents)}; budget: ${limits}.${fork}`
+  const undoes = record.compensates ? ` It undoes effects of run ${name(record.compensates.run)}.` : ''
+  return `${name(record.principal.id)} asked for ${name(workflow.name)} ${workflow.version} (request ${name(record.request_id)}, ${record.mode}); input: ${quoted(record.input, contents)}; budget: ${limits}.${fork}${undoes}`
 }
 
 function segmentText(record: SegmentStarted, teller: Teller): string {
@@ -140,7 +141,7 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
     case 'question.asked':
       return record.about === 'unknown_effect'
         ? `A person is asked whether an effect of ${name(record.ask.node)} happened (question ${name(record.question_id)}).`
-        : `The same effect was asked again with other arguments by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
+        : `The same effect was asked again ${record.about === 'undone_effect' ? 'after it was undone' : 'with other arguments'} by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
     case 'question.answered':
       return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
     case 'request.opened':
@@ -218,7 +219,9 @@ function intentText(record: ActivityIntent): string {
   if (proposal.kind === 'model')
     return `Agent ${name(proposal.agent ?? '')} was about to call model ${name(proposal.name)}, with ${dollars(record.reserved.cost_nano_usd)} reserved${until}.`
   const approved = record.approval_id ? ` under approval ${name(record.approval_id)}` : ''
-  return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect}) for ${askerText(proposal, record.ask.node)}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
+  const { undoes } = proposal
+  const what = undoes ? ` to undo ${name(undoes.tool)} of record ${undoes.seq} in run ${name(undoes.run)}` : ''
+  return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect})${what} for ${askerText(proposal, record.ask.node)}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
 }
 
 function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefined): string {

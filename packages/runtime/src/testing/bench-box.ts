@@ -65,7 +65,10 @@ export class BenchBox {
     this.store = options.store ?? memoryStore(this.host)
     const { store, host } = this
     const tools = options.workflows.flatMap((one) => [...('spec' in one ? one.spec : one).tools.values()])
-    const rows = Object.fromEntries(tools.map((tool) => [tool.name, { class: tool.class, effect: tool.effect }]))
+    const undos = tools.flatMap(({ undo }) => (undo === undefined || undo === 'impossible' ? [] : [undo.tool]))
+    const rows = Object.fromEntries(
+      [...tools, ...undos].map((tool) => [tool.name, { class: tool.class, effect: tool.effect }]),
+    )
     this.sb = createSignalbox({
       store,
       host,

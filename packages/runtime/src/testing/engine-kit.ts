@@ -32,11 +32,18 @@ export interface PayOptions
   readonly name?: string
   readonly found?: (key: string, ctx: ActCtx) => Promise<Found<Receipt>>
   readonly timeoutSeconds?: number
+  /** The tool that pays the same amount back, or `impossible`. */
+  readonly undo?: { readonly tool: PayTool; readonly withinSeconds?: number } | 'impossible'
 }
 
 /** A tool that pays at the outside bank: irreversible, no identity of its own, never repeated unless told otherwise. */
 export function payTool(bank: OutsideBank, options: PayOptions = {}): PayTool {
-  const { found, name = 'pay.send', ...rest } = options
+  const { found, name = 'pay.send', undo, ...rest } = options
+  const back = ({ to, amount }: Payment): Payment => {
+    if (amount === 13) throw new Error('13 cannot be paid back')
+    return { to, amount: -amount }
+  }
+  const undone = undo === undefined ? {} : { undo: undo === 'impossible' ? undo : { ...undo, args: back } }
   return tool({
     name,
     class: 'payments.write',
@@ -59,6 +66,7 @@ export function payTool(bank: OutsideBank, options: PayOptions = {}): PayTool {
     },
     ...(found ? { reconcile: (_args: Payment, ctx: ActCtx) => found(ctx.idempotencyKey, ctx) } : {}),
     ...rest,
+    ...undone,
   })
 }
 
@@ -112,6 +120,7 @@ export function oneNode(
 export const KIT_TOOLS = {
   'pay.send': { class: 'payments.write', effect: 'irreversible' },
   'pay.other': { class: 'payments.write', effect: 'irreversible' },
+  'pay.back': { class: 'payments.write', effect: 'irreversible' },
   'get.one': { class: 'records.read', effect: 'none' },
 } as const
 

@@ -47,6 +47,41 @@ describe('tool', () => {
     )
   })
 
+  it('CMP-001: an undo is declared with another tool that has an effect, or as impossible; each fault is named', () => {
+    const reverse = tool({ ...DEF, name: 'invoices.reverse' })
+    const args = ({ invoice, amountMinor }: z.output<typeof DEF.input>) => ({ invoice, amountMinor: amountMinor + 1 })
+    const { undo } = tool({ ...DEF, undo: { tool: reverse, args, withinSeconds: 60 } }).spec
+    if (undo === undefined || undo === 'impossible') throw new Error('it declares an undo')
+    const of = { runId: 'r', tenant: 't', idempotencyKey: 'k', at: '' }
+    expect(undo.args({ invoice: 'a', amountMinor: 5 }, { reference: 'x' }, of)).toEqual({
+      invoice: 'a',
+      amountMinor: 6,
+    })
+    expect(undo).toMatchObject({ withinSeconds: 60, tool: { name: 'invoices.reverse' } })
+    expect(tool({ ...DEF, undo: 'impossible' }).spec.undo).toBe('impossible')
+    const read = tool({ ...DEF, name: 'invoices.read', effect: 'none' })
+    expect(() => tool({ ...DEF, effect: 'none', undo: { tool: read, args, withinSeconds: 0 } })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(/needs an effect.*cannot undo anything.*must be positive/),
+      }),
+    )
+    const same = tool({ ...DEF })
+    expect(() => tool({ ...DEF, undo: { tool: same, args } })).toThrow('must be another tool')
+  })
+
+  it('CMP-001: what a tool says of its undo is part of its definition; without one the definition is what it was', () => {
+    const reverse = tool({ ...DEF, name: 'invoices.reverse' })
+    const args = ({ invoice, amountMinor }: z.output<typeof DEF.input>) => ({ invoice, amountMinor })
+    const hashes = [
+      pay().definitionHash,
+      tool({ ...DEF, undo: 'impossible' }).spec.definitionHash,
+      tool({ ...DEF, undo: { tool: reverse, args } }).spec.definitionHash,
+      tool({ ...DEF, undo: { tool: reverse, args, withinSeconds: 5 } }).spec.definitionHash,
+    ]
+    expect(new Set(hashes).size).toBe(4)
+  })
+
   it('TOL-002: a schema that JSON cannot carry is refused', () => {
     const withDate = () => tool({ ...DEF, input: z.object({ at: z.date() }), execute: async () => ({ reference: '' }) })
     const withTransform = () =>

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { SignalboxError } from '../base/errors.ts'
 import { sha256Hex } from '../base/hash.ts'
-import { canonicalJson, type JsonValue } from '../base/json.ts'
+import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { UNLABELLED } from '../contracts/common.ts'
 import { jsonSchemaOf, parseWith } from '../contracts/shape.ts'
-import type { DefiniteFailure, Found, Preview, Tool, ToolDef, ToolSpec } from '../contracts/tool.ts'
+import type { DefiniteFailure, Found, Preview, Tool, ToolDef, ToolSpec, Undo, UndoSpec } from '../contracts/tool.ts'
 import { readHosts } from './hosts.ts'
 
 /**
@@ -26,8 +26,8 @@ const DEFAULT_SETTLE_SECONDS = 5
  * `area.verb`, a schema that JSON Schema cannot express, a time that is not positive, a host without a port, or
  * behaviour that contradicts the effect.
  */
-export function tool<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType = z.ZodType>(
-  def: ToolDef<I, O, F>,
+export function tool<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType = z.ZodType, U = never>(
+  def: ToolDef<I, O, F, U>,
 ): Tool<z.output<I>, z.output<O>> {
   const faults = faultsOf(def)
   if (faults.length > 0) throw new SignalboxError('CONFIG_INVALID', `tool \`${def.name}\`: ${faults.join('; ')}`)
@@ -42,7 +42,9 @@ export function tool<I extends z.ZodType, O extends z.ZodType, F extends z.ZodTy
   }
 }
 
-function faultsOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>(def: ToolDef<I, O, F>): string[] {
+function faultsOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>(
+  def: ToolDef<I, O, F, U>,
+): string[] {
   const { facts, hosts } = def
   const refused: readonly (readonly [boolean, string])[] = [
     [!isName(def.name), `\`name\` must be of the form area.verb in lower case, at most ${NAME_LENGTH} characters`],
@@ -52,6 +54,7 @@ function faultsOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>
     [def.effect === 'none' && !!def.effectKey, '`effectKey` needs an effect other than `none`'],
     [def.effect === 'none' && !!def.reconcile, '`reconcile` needs an effect other than `none`'],
     [def.lookup === 'authoritative' && !def.reconcile, '`lookup: authoritative` needs `reconcile`'],
+    ...undoFaults(def),
   ]
   return [
     ...refused.filter(([wrong]) => wrong).map(([, text]) => text),
@@ -59,6 +62,22 @@ function faultsOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>
     ...attempt(() => jsonSchemaOf(def.output, '`output`')),
     ...(facts ? attempt(() => jsonSchemaOf(facts.schema, '`facts.schema`')) : []),
     ...(hosts && typeof hosts !== 'function' ? attempt(() => readHosts(hosts)) : []),
+  ]
+}
+
+function undoFaults<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>({
+  name,
+  effect,
+  undo,
+}: ToolDef<I, O, F, U>): (readonly [boolean, string])[] {
+  if (undo === undefined) return []
+  const none: readonly [boolean, string] = [effect === 'none', '`undo` needs an effect other than `none`']
+  if (undo === 'impossible') return [none]
+  return [
+    none,
+    [undo.tool.effect === 'none', `\`undo.tool\` \`${undo.tool.name}\` has effect \`none\`: it cannot undo anything`],
+    [undo.tool.name === name, '`undo.tool` must be another tool'],
+    [!((undo.withinSeconds ?? 1) > 0), '`undo.withinSeconds` must be positive'],
   ]
 }
 
@@ -75,8 +94,8 @@ function attempt(check: () => unknown): string[] {
   }
 }
 
-function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>(def: ToolDef<I, O, F>): ToolSpec {
-  const { name, hosts, effectKey, facts, preview, execute, reconcile } = def
+function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>(def: ToolDef<I, O, F, U>): ToolSpec {
+  const { name, hosts, effectKey, facts, preview, execute, reconcile, undo } = def
   // The engine passes on what parseInput gave, so it has the type that the schema promises.
   const typed = (args: JsonValue): z.output<I> => args as z.output<I>
   const parseOutput = (output: unknown): JsonValue =>
@@ -98,6 +117,17 @@ function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>(d
     preview: preview ? async (args, ctx) => parsePreview(name, await preview(typed(args), ctx)) : null,
     execute: (args, ctx) => execute(typed(args), ctx),
     reconcile: reconcile ? async (args, ctx) => parseFound(name, await reconcile(typed(args), ctx), parseOutput) : null,
+    ...(undo ? { undo: undo === 'impossible' ? undo : undoSpec(undo) } : {}),
+  }
+}
+
+function undoSpec<I, O, U>(undo: Undo<I, O, U>): UndoSpec {
+  const { spec } = undo.tool
+  return {
+    tool: spec,
+    withinSeconds: undo.withinSeconds ?? null,
+    // What was recorded passed the tool's own schemas, so it has the types that they promise.
+    args: (args, output, ctx) => spec.parseInput(undo.args(args as I, output as O, ctx)),
   }
 }
 
@@ -115,7 +145,7 @@ type Plain = Pick<
   | 'labels'
 >
 
-function plainOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>(def: ToolDef<I, O, F>): Plain {
+function plainOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>(def: ToolDef<I, O, F, U>): Plain {
   return {
     name: def.name,
     class: def.class,
@@ -131,8 +161,8 @@ function plainOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>(
 }
 
 /** SHA-256 over what the tool promises; the bodies of its functions are not part of it. */
-function definitionHash<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType>(
-  def: ToolDef<I, O, F>,
+function definitionHash<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>(
+  def: ToolDef<I, O, F, U>,
   plain: Plain,
 ): string {
   const promise = {
@@ -141,8 +171,14 @@ function definitionHash<I extends z.ZodType, O extends z.ZodType, F extends z.Zo
     factsSchema: def.facts ? jsonSchemaOf(def.facts.schema, '`facts.schema`') : null,
     hosts: typeof def.hosts === 'function' ? 'computed' : [...(def.hosts ?? [])].sort(),
     declares: { effectKey: !!def.effectKey, preview: !!def.preview, reconcile: !!def.reconcile },
+    ...(def.undo === undefined ? {} : { undo: describeUndo(def.undo) }),
   }
   return sha256Hex(canonicalJson(promise))
+}
+
+function describeUndo<I, O, U>(undo: Undo<I, O, U> | 'impossible'): JsonObject | 'impossible' {
+  if (undo === 'impossible') return undo
+  return { tool: undo.tool.spec.definitionHash, within_seconds: undo.withinSeconds ?? null }
 }
 
 const PREVIEW = z.object({

@@ -10,7 +10,7 @@ import {
 } from '../../contracts/common.ts'
 import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
 import type { Decision } from '../../contracts/policy.ts'
-import type { ActivityIntent, ActivityOutcome, AskRef, Proposal } from '../../contracts/records.ts'
+import type { ActivityIntent, ActivityOutcome, AskRef, Proposal, UndoneEffect } from '../../contracts/records.ts'
 import type { ToolSpec } from '../../contracts/tool.ts'
 import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
 import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
@@ -51,6 +51,8 @@ export interface Ended {
 
 /** The effect that an ask is about: its identity in the ledger and its key (ENGINE R5). */
 export interface EffectIdentity {
+  /** The tool under which the ledger holds it: the ask's own, and for an undo that of the effect that it undoes. */
+  readonly tool: string
   readonly effectId: string
   readonly scope: string
   readonly identity: string
@@ -141,7 +143,13 @@ export class Ask {
       args_digest: this.digest,
       labels: this.labels,
       definition_hash: this.definitionHash,
+      ...(this.undoes ? { undoes: this.undoes } : {}),
     }
+  }
+
+  /** The effect that this call undoes, or null. */
+  get undoes(): UndoneEffect | null {
+    return (this.spec.kind === 'tool' ? this.spec.undoes : undefined) ?? null
   }
 }
 

@@ -1,18 +1,13 @@
 import { canonicalJson } from '../../base/json.ts'
 import type { EffectRow } from '../../contracts/store.ts'
-import { timeOf } from '../../base/time.ts'
-import { decodeRecord } from '../../reliability/chain.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
 import { onTimeline } from '../../reliability/timeline.ts'
 import type { Ask, Ended } from './ask.ts'
+import { effectIdOf, recordedAnswer, waitForHolder } from './holder.ts'
 import { askPerson } from './question.ts'
+import { lookUpUndo, undoOf } from './undo.ts'
 
-/**
- * How long to wait before an effect that is open elsewhere is looked at again: the longer it takes, the rarer. Only for
- * what the store cannot tell: the end of the effect wakes the run at once.
- */
-const LEAST_WAIT_MS = 60_000
-const MOST_WAIT_MS = 300_000
+const AGAIN = { other_arguments: 'with other arguments', undone_effect: 'after it was undone' } as const
 
 /**
  * Looks an effect up by its identity (invariant 4, ENGINE R5): one that succeeded answers an equal ask; one that is open
@@ -21,13 +16,12 @@ const MOST_WAIT_MS = 300_000
  */
 export async function lookUpLedger(ask: Ask): Promise<Ended | null> {
   if (ask.effect === 'none' || !ask.tool) return null
+  if (ask.undoes) return lookUpUndo(ask, ask.undoes)
   const { run } = ask
-  const named = ask.tool.effectKey?.(ask.args) ?? null
-  const { scope, identity, leftovers } = named
-    ? { scope: scopeOf(ask, named.scope), identity: ask.run.sealer.digest(named.key), leftovers: [] }
-    : await unnamedIdentity(ask)
-  const effectId = run.sealer.digest(canonicalJson([ask.run.tenant, ask.name, scope, identity]))
-  ask.identity = { effectId, scope, identity, idempotencyKey: idempotencyKey(ask.run.rootRun, ask.ref.key, null) }
+  const { scope, identity, leftovers } = namedIdentity(ask) ?? (await unnamedIdentity(ask))
+  const effectId = effectIdOf(ask, ask.name, scope, identity)
+  const key = idempotencyKey(ask.run.rootRun, ask.ref.key, null)
+  ask.identity = { tool: ask.name, effectId, scope, identity, idempotencyKey: key }
   for (;;) {
     ask.claimsSeen = run.claims.get(effectId) ?? 0
     // What another ask of this run claimed is in the store before it is looked up there.
@@ -35,10 +29,9 @@ export async function lookUpLedger(ask: Ask): Promise<Ended | null> {
     const holder = await run.env.store.effect(run.tenant, ask.name, scope, identity)
     if (!holder) break
     const end = await answerFrom(ask, holder)
-    if (end) return end
+    if (end && 'status' in end) return end
     if (ask.ordered) break
-    run.awaitEffect(holder.effectId)
-    await run.waits.wait('settle', ask.ref.key, nextLook(ask))
+    await waitForHolder(ask, end?.open ?? holder.effectId)
   }
   const leftover = leftovers[0]
   return leftover ? otherArguments(ask, leftover) : null
@@ -53,10 +46,11 @@ export function isClaimedSince(ask: Ask): boolean {
   return (ask.run.claims.get(ask.identity.effectId) ?? 0) !== ask.claimsSeen
 }
 
-function nextLook(ask: Ask): number {
-  const now = ask.run.env.host.now()
-  const elapsed = now - timeOf(ask.run.fold.checkpointAt)
-  return now + Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, elapsed / 4))
+/** The business identity that the tool declares, or null. */
+function namedIdentity(ask: Ask): { scope: string; identity: string; leftovers: EffectRow[] } | null {
+  const named = ask.tool?.effectKey?.(ask.args)
+  if (!named) return null
+  return { scope: scopeOf(ask, named.scope), identity: ask.run.sealer.digest(named.key), leftovers: [] }
 }
 
 function scopeOf(ask: Ask, scope: 'run' | 'workflow' | 'tenant'): string {
@@ -122,32 +116,29 @@ function usedEffects(ask: Ask): ReadonlySet<string> {
   return used
 }
 
-async function answerFrom(ask: Ask, holder: EffectRow): Promise<Ended | null> {
+/** The answer of an effect that happened; the effect whose end has to be waited for; null where a person ordered another. */
+async function answerFrom(ask: Ask, holder: EffectRow): Promise<Ended | { readonly open: string } | null> {
   if (holder.argsDigest !== ask.digest) return otherArguments(ask, holder)
-  if (holder.state !== 'succeeded' || holder.outcomeSeq === null) return null
-  const { store } = ask.run.env
-  const [stored] = await store.recordsAt(ask.run.tenant, holder.runId, [holder.outcomeSeq])
-  const record = stored ? decodeRecord(stored) : null
-  if (record?.type !== 'activity.outcome' || !record.result) return null
-  const result = await ask.run.contents.read({
-    ...record.result,
-    ...(holder.runId === ask.run.runId ? {} : { r: holder.runId }),
-  })
-  return {
-    status: 'succeeded',
-    code: 'ANSWERED_FROM_LEDGER',
-    result,
-    labels: record.result.l,
-    ledger: { run: holder.runId, seq: holder.outcomeSeq },
-  }
+  if (holder.state !== 'succeeded' || holder.outcomeSeq === null) return { open: holder.effectId }
+  const undo = await undoOf(ask.run, holder)
+  if (undo?.state === 'succeeded') return askedBeside(ask, 'undone_effect', holder, undo)
+  if (undo) return { open: undo.effectId }
+  return recordedAnswer(ask, holder)
 }
 
-async function otherArguments(ask: Ask, holder: EffectRow): Promise<Ended | null> {
-  const { answer, id } = await askPerson(ask, 'other_arguments', {
-    run: holder.runId,
-    arguments: null,
-    status: holder.state,
-  })
+function otherArguments(ask: Ask, holder: EffectRow): Promise<Ended | null> {
+  return askedBeside(ask, 'other_arguments', holder, holder)
+}
+
+/** A person says whether the effect is to happen beside the earlier one that `holder` tells of; `last` is what became of it. */
+async function askedBeside(
+  ask: Ask,
+  about: 'other_arguments' | 'undone_effect',
+  holder: EffectRow,
+  last: EffectRow,
+): Promise<Ended | null> {
+  const status = about === 'undone_effect' ? 'undone' : holder.state
+  const { answer, id } = await askPerson(ask, about, { run: last.runId, arguments: null, status })
   if (answer === 'stop') {
     ask.run.stopWith({
       kind: 'stop',
@@ -158,14 +149,14 @@ async function otherArguments(ask: Ask, holder: EffectRow): Promise<Ended | null
     return {
       status: 'cancelled',
       code: 'EFFECT_CONFLICT',
-      result: 'a person stopped the run at an effect that was asked again with other arguments',
+      result: `a person stopped the run at an effect that was asked again ${AGAIN[about]}`,
     }
   }
   if (answer === 'happened')
     return {
       status: 'rejected',
       code: 'EFFECT_CONFLICT',
-      result: 'a person answered that the earlier effect stands; this one was not done',
+      result: 'a person answered that what happened before stands; this one was not done',
     }
   // A person ordered another one: it gets an identity and a key of its own.
   ask.ordered = true
@@ -174,7 +165,7 @@ async function otherArguments(ask: Ask, holder: EffectRow): Promise<Ended | null
     ask.identity = {
       ...ask.identity,
       identity,
-      effectId: ask.run.sealer.digest(canonicalJson([ask.run.tenant, ask.name, ask.identity.scope, identity])),
+      effectId: effectIdOf(ask, ask.name, ask.identity.scope, identity),
       idempotencyKey: idempotencyKey(ask.run.rootRun, ask.ref.key, id),
     }
   }

@@ -5,6 +5,7 @@ import type { EffectState } from '../../contracts/store.ts'
 import { isTerminalOutcome } from '../../reliability/fold.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
+import { settlesOf } from './undo.ts'
 
 /** Records how an ask ended, settles its reservation and its row in the ledger; asks for a flush after an effect (ENGINE R2). */
 export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutcome> {
@@ -59,7 +60,7 @@ function settleLedger(ask: Ask, end: Ended, seq: number, intended: boolean): voi
   if (!intended || !ask.identity || ask.effect === 'none') return
   const { effectId, idempotencyKey } = ask.identity
   if (end.status === 'succeeded') ask.run.effectKeys.push(idempotencyKey)
-  ask.run.with({ effect: { kind: 'settle', effectId, state: ledgerState(end), outcomeSeq: seq } })
+  for (const effect of settlesOf(ask, effectId, ledgerState(end), seq)) ask.run.with({ effect })
 }
 
 function ledgerState(end: Ended): EffectState {

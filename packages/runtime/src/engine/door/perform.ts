@@ -78,7 +78,9 @@ export async function perform(
 export function askDigest(owner: AskOwner, spec: AskSpec): string {
   const args = spec.kind === 'tool' ? spec.args : modelArgs(owner, spec)
   const name = spec.kind === 'tool' ? spec.tool : spec.model
-  return owner.run.sealer.digest(canonicalJson([spec.kind, name, args]))
+  // Two undos with equal arguments are two calls.
+  const undoes = spec.kind === 'tool' && spec.undoes ? [spec.undoes.effect_id] : []
+  return owner.run.sealer.digest(canonicalJson([spec.kind, name, args, ...undoes]))
 }
 
 function neverEnded(ask: Ask): never {

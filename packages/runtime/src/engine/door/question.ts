@@ -2,7 +2,7 @@ import { newId } from '../../base/ids.ts'
 import { canonicalJson, type JsonValue } from '../../base/json.ts'
 import { isoTime } from '../../base/time.ts'
 import type { QuestionPacket } from '../../contracts/packets.ts'
-import type { QuestionAnswered } from '../../contracts/records.ts'
+import type { QuestionAbout, QuestionAnswered } from '../../contracts/records.ts'
 import type { Ask } from './ask.ts'
 import { listRequest } from '../person-request.ts'
 
@@ -15,7 +15,7 @@ const QUESTION_ROLES = ['approver', 'operator']
 /** Asks a person about an effect and waits for the answer; one that is on record already is not asked again. */
 export async function askPerson(
   ask: Ask,
-  about: 'unknown_effect' | 'other_arguments',
+  about: QuestionAbout,
   earlier: QuestionPacket['earlier'],
 ): Promise<{ readonly answer: QuestionAnswered['answer']; readonly id: string }> {
   // An answer that was acted upon answers nothing more: what was sent on it has an intent behind it.
@@ -35,11 +35,7 @@ export async function askPerson(
   }
 }
 
-async function open(
-  ask: Ask,
-  about: 'unknown_effect' | 'other_arguments',
-  earlier: QuestionPacket['earlier'],
-): Promise<string> {
+async function open(ask: Ask, about: QuestionAbout, earlier: QuestionPacket['earlier']): Promise<string> {
   const { run } = ask
   const id = newId(run.env.host, 'que')
   const intent = ask.journal().intents.at(-1) ?? null

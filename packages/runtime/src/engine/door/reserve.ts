@@ -5,6 +5,7 @@ import { affordableOutputTokens } from '../../policy/index.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { isClaimedSince, lookUpLedger } from './ledger.ts'
+import { claimsOf } from './undo.ts'
 
 /** An effect in a batch waits until every call of it is decided, then for the calls before it (ENGINE R6). */
 export async function waitForTurn(ask: Ask): Promise<Ended | null> {
@@ -66,26 +67,7 @@ function claim(ask: Ask, intentSeq: number): void {
   const { run, identity } = ask
   if (!identity) return
   run.claims.set(identity.effectId, (run.claims.get(identity.effectId) ?? 0) + 1)
-  run.with({
-    effect: {
-      kind: 'claim',
-      row: {
-        tenant: run.tenant,
-        tool: ask.name,
-        scope: identity.scope,
-        identity: identity.identity,
-        effectId: identity.effectId,
-        runId: run.runId,
-        rootRunId: run.rootRun,
-        askKey: ask.ref.key,
-        idempotencyKey: identity.idempotencyKey,
-        argsDigest: ask.digest,
-        state: 'open',
-        intentSeq,
-        outcomeSeq: null,
-      },
-    },
-  })
+  for (const effect of claimsOf(ask, identity, intentSeq)) run.with({ effect })
 }
 
 /** Worst case of a model call: upper bound of the input plus the output, lowered to what is left (invariant 6). */

@@ -52,8 +52,9 @@ function lastIntent(ask: Ask): ActivityIntent {
 }
 
 /** The identity as it was claimed; its key is the one that the target has seen. */
-function identityOf(_ask: Ask, intent: ActivityIntent): EffectIdentity {
-  return { effectId: intent.effect_id ?? '', scope: '', identity: '', idempotencyKey: intent.idempotency_key }
+function identityOf(ask: Ask, intent: ActivityIntent): EffectIdentity {
+  const { effect_id: effectId, idempotency_key: idempotencyKey } = intent
+  return { tool: ask.name, effectId: effectId ?? '', scope: '', identity: '', idempotencyKey }
 }
 
 /** A foreign intent may still be sent until its deadline, and the target may apply it a little later (ENGINE R4). */
@@ -164,7 +165,8 @@ async function decideByPerson(ask: Ask): Promise<Resolution> {
     }
   }
   // It did not happen: repeated on the person's order, under a key of its own (ENGINE R5).
-  const key = idempotencyKey(ask.run.rootRun, ask.ref.key, id)
+  // An undo keeps its own: it is one act, whoever orders it.
+  const key = ask.undoes ? lastIntent(ask).idempotency_key : idempotencyKey(ask.run.rootRun, ask.ref.key, id)
   if (ask.identity) ask.identity = { ...ask.identity, idempotencyKey: key }
   return { kind: 'repeat', by: 'person' }
 }

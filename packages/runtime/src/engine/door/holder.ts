@@ -1,0 +1,43 @@
+import { canonicalJson } from '../../base/json.ts'
+import { timeOf } from '../../base/time.ts'
+import type { EffectRow } from '../../contracts/store.ts'
+import { decodeRecord } from '../../reliability/chain.ts'
+import type { Ask, Ended } from './ask.ts'
+
+/**
+ * How long to wait before an effect that is open elsewhere is looked at again: the longer it takes, the rarer. Only for
+ * what the store cannot tell: the end of the effect wakes the run at once.
+ */
+const LEAST_WAIT_MS = 60_000
+const MOST_WAIT_MS = 300_000
+
+/** Id of an effect: a keyed digest over tenant, tool, scope and identity. */
+export function effectIdOf(ask: Ask, tool: string, scope: string, identity: string): string {
+  return ask.run.sealer.digest(canonicalJson([ask.run.tenant, tool, scope, identity]))
+}
+
+/** Waits until an effect that is open elsewhere is to be looked at again. */
+export function waitForHolder(ask: Ask, effectId: string): Promise<void> {
+  ask.run.awaitEffect(effectId)
+  const now = ask.run.env.host.now()
+  const elapsed = now - timeOf(ask.run.fold.checkpointAt)
+  const until = now + Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, elapsed / 4))
+  return ask.run.waits.wait('settle', ask.ref.key, until)
+}
+
+/** The answer that is on record of an effect that succeeded; null when the record does not hold one. */
+export async function recordedAnswer(ask: Ask, holder: EffectRow): Promise<Ended | null> {
+  if (holder.state !== 'succeeded' || holder.outcomeSeq === null) return null
+  const { tenant, runId, env, contents } = ask.run
+  const [stored] = await env.store.recordsAt(tenant, holder.runId, [holder.outcomeSeq])
+  const record = stored ? decodeRecord(stored) : null
+  if (record?.type !== 'activity.outcome' || !record.result) return null
+  const elsewhere = holder.runId === runId ? {} : { r: holder.runId }
+  return {
+    status: 'succeeded',
+    code: 'ANSWERED_FROM_LEDGER',
+    result: await contents.read({ ...record.result, ...elsewhere }),
+    labels: record.result.l,
+    ledger: { run: holder.runId, seq: holder.outcomeSeq },
+  }
+}
