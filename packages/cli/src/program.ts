@@ -6,6 +6,7 @@ import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
+import { addStatusCommand } from './commands-status.ts'
 import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
 import type { Shell } from './context.ts'
@@ -39,6 +40,7 @@ function program(shell: Shell): Command {
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
+  addStatusCommand(root, shell)
   addStoreCommands(root, shell)
   addDrillCommands(root, shell)
   for (const command of everyCommand(root)) {

@@ -29,7 +29,7 @@ function fill(path: string): void {
 }
 
 describe('a full disk', () => {
-  it('WAY-013: starts are refused with STORE_FULL and the fix; with space everything goes on, and what was told as started is there', async () => {
+  it('WAY-013, TRB-001: starts are refused with STORE_FULL and the fix; with space everything goes on, and what was told as started is there', async () => {
     const data = dataFolder()
     if (!mounted(data.path)) return data.remove()
     try {
@@ -48,6 +48,12 @@ describe('a full disk', () => {
       }
       expect([refused.code, JSON.parse(refused.stdout).error.code]).toEqual([5, 'STORE_FULL'])
       expect(refused.stderr).toMatch(/^error STORE_FULL: .*free/m)
+      const told = await cli('status')
+      expect([told.code, JSON.parse(told.stdout)]).toMatchObject([
+        5,
+        { ok: false, server: true, troubles: [{ code: 'STORE_FULL', title: 'the disk is full' }] },
+      ])
+      expect(dev.stderr()).toMatch(/^trouble: STORE_FULL: the disk is full; free space/m)
       for (const name of ['filler', ...taken.map((_, n) => `filler-${n}`)])
         rmSync(join(data.path, name), { force: true })
       await vi.waitFor(
@@ -59,6 +65,8 @@ describe('a full disk', () => {
         { timeout: 60_000, interval: 500 },
       )
       expect((await start('after')).code).toBe(0)
+      await vi.waitFor(async () => expect(JSON.parse((await cli('status')).stdout)).toMatchObject({ ok: true }), 30_000)
+      expect(dev.stderr()).toContain('trouble is over: STORE_FULL')
       expect((await cli('audit', 'verify', '--as', 'vera')).code).toBe(0)
       const booked = readFileSync(join(data.path, 'book.txt'), 'utf8')
       expect(booked.match(/ before 5$/gm)).toHaveLength(1)

@@ -26,6 +26,7 @@ import {
   startRunSchema,
 } from './runs.ts'
 import { SCHEDULE_ENDPOINTS } from './schedules.ts'
+import { statusSchema } from './status.ts'
 import {
   auditAllSchema,
   auditSchema,
@@ -69,6 +70,14 @@ export const ENDPOINTS = {
     permission: 'open',
     status: 200,
     response: healthSchema,
+  },
+  status: {
+    method: 'get',
+    path: '/status',
+    summary: 'What is wrong now, since when, and what to do',
+    permission: 'read',
+    status: 200,
+    response: statusSchema,
   },
   me: { method: 'get', path: '/me', summary: 'Who is signed in', permission: 'any', status: 200, response: meSchema },
   workflows: {

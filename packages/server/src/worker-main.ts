@@ -1,7 +1,15 @@
 /** Entry of a worker process: opens the data folder with the project and advances runs until it is told to stop. */
-import { type StreamItem, systemHost, toSignalboxError } from 'signalbox'
+import {
+  openSqliteStore,
+  type SqliteStoreOptions,
+  type Store,
+  type StreamItem,
+  systemHost,
+  toSignalboxError,
+} from 'signalbox'
 import { compose } from './dev/compose.ts'
 import type { FromWorker, WorkerStart } from './dev/ipc.ts'
+import { type StoreFaultNote, watchedStore } from './health/watched-store.ts'
 import { loadProject } from './project.ts'
 
 const tell = (message: FromWorker): void => {
@@ -9,19 +17,23 @@ const tell = (message: FromWorker): void => {
   if (process.connected) process.send?.(message, () => undefined)
 }
 
-const TELL_AGAIN_MS = 60_000
+const TELL_AGAIN_MS = 2_000
 
-/** Passes trouble on, each code once a minute: a full disk would be told with every look at the store. */
-function troubleTeller(): (thrown: Error) => void {
+/** Passes trouble on, each code every two seconds: a full disk would be told with every look at the store. */
+function troubleTeller(): (note: StoreFaultNote) => void {
   const last = new Map<string, number>()
-  return (thrown) => {
-    const { code, message } = toSignalboxError(thrown)
+  return ({ code, detail }) => {
     const now = systemHost.monotonicMs()
     if (now - (last.get(code) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return
     last.set(code, now)
-    // The text of an unexpected fault may hold content.
-    tell({ type: 'trouble', code, message: code === 'INTERNAL' ? `an unexpected fault (${thrown.name})` : message })
+    tell({ type: 'trouble', code, message: detail })
   }
+}
+
+function noteOf(thrown: Error): StoreFaultNote {
+  const { code, message } = toSignalboxError(thrown)
+  // The text of an unexpected fault may hold content.
+  return { code, detail: code === 'INTERNAL' ? `an unexpected fault (${thrown.name})` : message }
 }
 
 /** Deltas on their way to the server process; what does not fit is left out, and the gap shows in their offsets. */
@@ -45,12 +57,15 @@ async function main(): Promise<void> {
   // Written by the server process for exactly this entry.
   const start = JSON.parse(process.argv[2] ?? '') as WorkerStart
   const project = await loadProject(start.configPath)
-  const composed = await compose(project, start.dataDir, systemHost, process.env)
+  const trouble = troubleTeller()
+  const openStore = async (options: SqliteStoreOptions): Promise<Store> =>
+    watchedStore(await openSqliteStore(options), systemHost, trouble)
+  const composed = await compose(project, start.dataDir, systemHost, process.env, { openStore })
   composed.signalbox.onItem(deltaTeller())
   const handle = composed.signalbox.work({
     worker: start.name,
     concurrency: start.concurrency,
-    onTrouble: troubleTeller(),
+    onTrouble: (thrown) => trouble(noteOf(thrown)),
   })
   let stopping = false
   const stop = async (): Promise<void> => {

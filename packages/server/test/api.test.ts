@@ -43,6 +43,7 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
     body: { scope: 'tool', target: 'payments.pay', mode: 'stop_now', reason: REASON },
   },
   liftKillSwitch: { path: '/kill-switches/kill_0/lift', body: { reason: REASON } },
+  status: { path: '/status' },
   schedules: { path: '/schedules' },
   schedule: { path: '/schedules/nightly' },
   runSchedule: { path: '/schedules/nightly/run', body: {} },

@@ -1,6 +1,7 @@
 /** A real server on a free port of loopback, with people of two tenants and clients for them. */
 import { createClient, type Client } from '@signalbox/protocol'
 import { memoryStore, type Principal, systemHost } from 'signalbox'
+import { TroubleBoard } from '../src/health/troubles.ts'
 import { readSchedules } from '../src/schedules/definition.ts'
 import { scheduleService } from '../src/schedules/service.ts'
 import { createServer, type RunningServer } from '../src/server.ts'
@@ -39,9 +40,16 @@ export async function startHarness(options: { consoleDir?: string } = {}): Promi
   const fake = fakeRuns()
   const faults: Harness['faults'] = []
   const byToken = new Map(Object.entries(PEOPLE).map(([person, principal]) => [tokenOf(person as Person), principal]))
+  const troubles = new TroubleBoard({
+    host: systemHost,
+    probe: () => new Promise(() => undefined),
+    log: () => undefined,
+  })
+  troubles.report('worker-1', { code: 'STORE_FULL', detail: 'the disk is full' })
   const server = await createServer({
     runs: fake.runs,
     store: fake.store,
+    troubles,
     schedules: scheduleService({ store: memoryStore(), schedules: SCHEDULES, host: systemHost }),
     workflows: [],
     models: { resolve: () => Promise.reject() as never },

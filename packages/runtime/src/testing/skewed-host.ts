@@ -4,9 +4,12 @@ import { type Host, systemHost } from '../base/host.ts'
 export interface SkewedHost extends Host {
   /** Puts both clocks forward and calls every timer that is due by then, earliest first. */
   advance(ms: number): Promise<void>
+  /** Sets the wall clock back; measured time and timers go on as if nothing had happened. */
+  setBack(ms: number): void
 }
 
 interface Timer {
+  /** On a clock that is never set back. */
   readonly due: number
   readonly run: () => void
 }
@@ -17,8 +20,9 @@ interface Timer {
  */
 export function skewedHost(): SkewedHost {
   let ahead = 0
+  let back = 0
   const timers = new Set<Timer>()
-  const now = (): number => systemHost.now() + ahead
+  const now = (): number => systemHost.now() + ahead - back
   const host: SkewedHost = {
     now,
     monotonicMs: () => ahead,
@@ -27,7 +31,7 @@ export function skewedHost(): SkewedHost {
     after: (ms, fn) => {
       const cancel = systemHost.after(ms, () => timer.run())
       const timer: Timer = {
-        due: now() + ms,
+        due: now() + back + ms,
         run: () => {
           if (!timers.delete(timer)) return
           cancel()
@@ -40,9 +44,12 @@ export function skewedHost(): SkewedHost {
         cancel()
       }
     },
+    setBack: (ms) => {
+      back += ms
+    },
     advance: async (ms) => {
       ahead += ms
-      const due = [...timers].filter((timer) => timer.due <= now()).sort((a, b) => a.due - b.due)
+      const due = [...timers].filter((timer) => timer.due <= now() + back).sort((a, b) => a.due - b.due)
       for (const timer of due) timer.run()
       await systemHost.macrotask()
     },

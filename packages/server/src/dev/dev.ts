@@ -1,8 +1,21 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Host, loadAuditKey, type Mode, type Signalbox, SignalboxError, signingKey, systemHost } from 'signalbox'
+import {
+  type Host,
+  loadAuditKey,
+  type Mode,
+  openSqliteStore,
+  type Signalbox,
+  SignalboxError,
+  type SqliteStoreOptions,
+  type Store,
+  signingKey,
+  systemHost,
+} from 'signalbox'
 import { headsDirOf, publicKeyPath } from '../heads/files.ts'
 import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
+import { TroubleBoard } from '../health/troubles.ts'
+import { watchedStore } from '../health/watched-store.ts'
 import type { FaultLog } from '../http/problems.ts'
 import { type EnvValues, loadProject, type OutsideWorld, type Project, schedulesOf } from '../project.ts'
 import { processJobs } from '../schedules/jobs.ts'
@@ -87,12 +100,14 @@ async function start(
   if (world) ends.push(() => world.stop())
   const env = { ...process.env, ...world?.env }
   Object.assign(process.env, world?.env)
-  const composed = await compose(project, dataDir, host, env)
+  const troubles = new TroubleBoard({ host, log, probe: () => composed.store.setCursor('health', host.now()) })
+  ends.push(watchClock(troubles, host))
+  const composed = await compose(project, dataDir, host, env, { openStore: watched(troubles, host) })
   ends.push(() => composed.close())
   const heads = signHeads(options, { project, composed, dataDir, host, env })
   ends.push(() => heads.stop())
   requireModels(project, composed)
-  const server = await serve(options, project, composed, people, host)
+  const server = await serve(options, { project, composed, people, host, troubles })
   ends.push(() => server.close())
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
   if (telemetry) ends.push(() => telemetry.stop())
@@ -104,7 +119,7 @@ async function start(
     env: { ...env, SIGNALBOX_AUDIT_KEY: undefined },
     host,
     onDelta: (item) => composed.signalbox.publish(item),
-    onTrouble: ({ worker, code, message }) => log(`${worker}: ${code}: ${message}`),
+    onTrouble: troubleNoter(troubles, host, log),
     onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
   })
   ends.push(() => pool.stop())
@@ -135,6 +150,41 @@ async function start(
     ),
     workers: () => pool.processes(),
     stop,
+  }
+}
+
+const CLOCK_LOOK_MS = 1_000
+
+/** Looks at the clock again and again; the returned function ends that. */
+function watchClock(troubles: TroubleBoard, host: Host): () => void {
+  let cancel: () => void = () => undefined
+  const look = (): void => {
+    troubles.lookAtClock()
+    cancel = host.after(CLOCK_LOOK_MS, look)
+  }
+  look()
+  return () => {
+    cancel()
+    troubles.close()
+  }
+}
+
+function watched(troubles: TroubleBoard, host: Host): (options: SqliteStoreOptions) => Promise<Store> {
+  return async (options) =>
+    watchedStore(await openSqliteStore(options), host, (note) => troubles.report('server', note))
+}
+
+const LOG_AGAIN_MS = 60_000
+
+/** Notes the workers' trouble, and writes it out, each code of each worker once a minute. */
+function troubleNoter(troubles: TroubleBoard, host: Host, log: (line: string) => void) {
+  const last = new Map<string, number>()
+  return ({ worker, code, message }: { worker: string; code: string; message: string }): void => {
+    troubles.report(worker, { code, detail: message })
+    const now = host.monotonicMs()
+    if (now - (last.get(`${worker} ${code}`) ?? Number.NEGATIVE_INFINITY) < LOG_AGAIN_MS) return
+    last.set(`${worker} ${code}`, now)
+    log(`${worker}: ${code}: ${message}`)
   }
 }
 
@@ -178,18 +228,21 @@ async function outsideWorld(project: Project, dataDir: string): Promise<OutsideW
   }
 }
 
-async function serve(
-  options: DevOptions,
-  project: Project,
-  composed: Composed,
-  people: readonly DevPerson[],
-  host: Host,
-) {
+interface ServeParts {
+  readonly project: Project
+  readonly composed: Composed
+  readonly people: readonly DevPerson[]
+  readonly host: Host
+  readonly troubles: TroubleBoard
+}
+
+async function serve(options: DevOptions, { project, composed, people, host, troubles }: ServeParts) {
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
     store: composed.store,
     models: composed.models,
+    troubles,
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
     workflows: project.workflows.map((each) => each.spec),
     host,

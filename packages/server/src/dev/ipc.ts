@@ -9,7 +9,7 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'delta'; readonly item: DeltaItem }
   /** The store does not take or give something; runs wait until it does. */
-  | { readonly type: 'trouble'; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'trouble'; readonly code: string; readonly message: string }
 
 /** What the server process tells a worker. */
 export type ToWorker = { readonly type: 'stop' }

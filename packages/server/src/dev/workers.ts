@@ -10,7 +10,7 @@ export interface PoolOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly host: Host
   readonly onDelta: (item: DeltaItem) => void
-  /** Told of trouble that no run can record, such as a full disk; at most once a minute for each code and worker. */
+  /** Told of trouble that no run can record, such as a full disk; every two seconds at most for each code and worker. */
   readonly onTrouble: (event: { readonly worker: string; readonly code: string; readonly message: string }) => void
   /** Told of every end that was not asked for, with how soon the next process comes. */
   readonly onRestart: (event: { readonly worker: string; readonly why: string; readonly inMs: number }) => void

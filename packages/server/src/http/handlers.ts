@@ -1,5 +1,6 @@
 import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, WorkflowSpec } from 'signalbox'
+import type { TroubleBoard } from '../health/troubles.ts'
 import type { ScheduleService } from '../schedules/service.ts'
 
 /** What the endpoints work with. */
@@ -7,6 +8,8 @@ export interface ApiDeps {
   readonly runs: RunsApi
   /** Read only, for the exact bytes that an audit verifies. */
   readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
+  /** What is wrong now. Default: nothing is known. */
+  readonly troubles?: Pick<TroubleBoard, 'view'>
   /** Default: none. */
   readonly schedules?: ScheduleService
   readonly workflows: readonly WorkflowSpec[]

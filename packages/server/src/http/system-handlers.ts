@@ -1,4 +1,4 @@
-import { SignalboxError, toMermaid } from 'signalbox'
+import { isoTime, SignalboxError, toMermaid } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
 import { auditEvery, auditOne, explanationOf, lineageView } from '../views/history.ts'
 import { killSwitchView, workflowView } from '../views/system.ts'
@@ -6,6 +6,7 @@ import type { ApiDeps, Handlers } from './handlers.ts'
 
 type Names =
   | 'health'
+  | 'status'
   | 'me'
   | 'workflows'
   | 'explain'
@@ -25,6 +26,10 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
       .sort((a, b) => b.created_at.localeCompare(a.created_at))
   return {
     health: async () => ({ status: 'ok', name: 'signalbox', version, mode }),
+    status: async () => {
+      const troubles = [...(deps.troubles?.view() ?? [])]
+      return { ok: troubles.length === 0, version, mode, now: isoTime(host.now()), troubles }
+    },
     me: async (_input, who) => ({
       principal: { ...who, roles: [...who.roles] },
       permissions: [...permissionsOf(who)],

@@ -1,0 +1,35 @@
+import type { StatusView, TroubleView } from '@signalbox/protocol'
+import type { Command } from 'commander'
+import { ERROR_TABLE } from 'signalbox/errors'
+import { type Shell, withClient, withShared } from './context.ts'
+import { time } from './format.ts'
+import { folded, type Output, printable } from './output.ts'
+
+/** Adds `status`: what is wrong now, since when, and what to do. */
+export function addStatusCommand(program: Command, shell: Shell): void {
+  withShared(program.command('status'))
+    .description('what is wrong now, since when, and what to do; exit code 5 when something is')
+    .action(async (_options: unknown, command: Command) => {
+      await withClient(command, shell, async ({ client, out, direct }) => {
+        const status = await client.status()
+        out.data({ ...status, server: !direct })
+        out.text(direct ? 'no server runs on this data folder: nothing goes on' : statusText(status, out))
+        if (!status.ok) shell.setExitCode(ERROR_TABLE.STORE_UNAVAILABLE.exit)
+      })
+    })
+}
+
+function statusText(status: StatusView, out: Output): string {
+  const head = `Signalbox ${status.version} (${status.mode}), ${time(status.now)} UTC`
+  if (status.ok) return `${out.color.green('ok')}  ${head}`
+  return [head, ...status.troubles.map((each) => troubleText(each, out))].join('\n')
+}
+
+function troubleText(trouble: TroubleView, out: Output): string {
+  const { code, title, since, told_by: by, detail, advice } = trouble
+  return [
+    `${out.color.red(code)}  ${title}, since ${time(since)} UTC (told by ${by.map(printable).join(', ')})`,
+    folded(`  ${detail}`, out.width, '  '),
+    folded(`  do: ${advice}`, out.width, '  '),
+  ].join('\n')
+}

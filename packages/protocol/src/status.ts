@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { timeSchema } from './common.ts'
+
+/** Kinds of trouble that no run can record. */
+export const troubleCodeSchema = z.enum([
+  'STORE_FULL',
+  'STORE_READ_ONLY',
+  'STORE_UNAVAILABLE',
+  'STORE_CORRUPT',
+  'STORE_SLOW',
+  'CLOCK_SET_BACK',
+  'OTHER',
+])
+/** A kind of trouble that no run can record. */
+export type TroubleCode = z.output<typeof troubleCodeSchema>
+
+/** Trouble that goes on now. Runs stand where they are, and go on by themselves when it ends. */
+export const troubleSchema = z.object({
+  code: troubleCodeSchema,
+  /** What is wrong, in a few words. */
+  title: z.string(),
+  /** What was last told of it. Never content of a run. */
+  detail: z.string(),
+  /** What to do. */
+  advice: z.string(),
+  since: timeSchema,
+  last_at: timeSchema,
+  /** Processes that told of it: `server`, `worker-1`. */
+  told_by: z.array(z.string()),
+})
+/** Trouble that goes on now. */
+export type TroubleView = z.output<typeof troubleSchema>
+
+/** How the server stands. */
+export const statusSchema = z.object({
+  ok: z.boolean(),
+  version: z.string(),
+  mode: z.enum(['development', 'production']),
+  now: timeSchema,
+  troubles: z.array(troubleSchema),
+})
+/** How the server stands. */
+export type StatusView = z.output<typeof statusSchema>
