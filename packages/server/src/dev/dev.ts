@@ -123,21 +123,12 @@ async function start(
     onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
   })
   ends.push(() => pool.stop())
-  const scheduler = startScheduler({
-    store: composed.store,
-    runs: composed.signalbox.runs,
-    host,
-    tenant: DEV_TENANT,
-    schedules,
-    runJob: processJobs({ dataDir, configPath, env: { ...env, SIGNALBOX_AUDIT_KEY: undefined } }),
-    log,
-  })
+  const runJob = processJobs({ dataDir, configPath, env: { ...env, SIGNALBOX_AUDIT_KEY: undefined } })
+  const { runs } = composed.signalbox
+  const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
   ends.push(() => scheduler.stop())
-  await project.seed?.({
-    signalbox: composed.signalbox,
-    people: Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)])),
-    dataDir,
-  })
+  const named = Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)]))
+  await project.seed?.({ signalbox: composed.signalbox, people: named, dataDir })
   return {
     url: server.url,
     mode: project.mode ?? 'development',

@@ -1,10 +1,19 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isoTime, type SqliteStats, sqliteStats, systemHost, vacuumSqlite } from 'signalbox'
+import {
+  applyRetention,
+  isoTime,
+  openSqliteStore,
+  readRetention,
+  type SqliteStats,
+  sqliteStats,
+  systemHost,
+  vacuumSqlite,
+} from 'signalbox'
 import { DATABASE } from '../dev/compose.ts'
 import { ioError } from '../dev/io.ts'
 import { checkTreeHeads } from '../heads/verify.ts'
-import type { EnvValues } from '../project.ts'
+import { type EnvValues, loadProject } from '../project.ts'
 import type { JobName } from './definition.ts'
 import type { JobStart } from './jobs.ts'
 import type { JobEnd } from './scheduler.ts'
@@ -14,6 +23,7 @@ type Job = (start: JobStart, env: EnvValues) => Promise<JobEnd>
 const JOB_TABLE: Readonly<Record<JobName, Job>> = {
   'audit.heads': verifyHeads,
   report: writeReport,
+  retention: applyRules,
   'store.vacuum': giveSpaceBack,
 }
 
@@ -67,4 +77,29 @@ function reportOf(stats: SqliteStats, dueAt: number) {
 async function giveSpaceBack({ dataDir }: JobStart): Promise<JobEnd> {
   const { bytesBefore, bytesAfter } = await vacuumSqlite(join(dataDir, DATABASE))
   return { ok: true, code: null, detail: `${bytesBefore} bytes before, ${bytesAfter} after` }
+}
+
+/** Runs pruned in one call; the next call of the same job goes on. */
+const PRUNED_AT_ONCE = 1_000
+
+/** Prunes ended runs by the project's rules until nothing is due. */
+async function applyRules({ dataDir, configPath }: JobStart): Promise<JobEnd> {
+  const { name, retention = [] } = await loadProject(configPath)
+  if (retention.length === 0) {
+    const detail = `project \`${name}\` declares no rules: add \`retention: [{ olderThanDays, keep }]\` to its defineProject`
+    return { ok: false, code: 'CONFIG_INVALID', detail }
+  }
+  const store = await openSqliteStore({ path: join(dataDir, DATABASE), host: systemHost })
+  try {
+    let [metadata, nothing, more] = [0, 0, true]
+    while (more) {
+      const report = await applyRetention(store, readRetention(retention), systemHost, { maxRuns: PRUNED_AT_ONCE })
+      metadata += report.pruned.metadata
+      nothing += report.pruned.nothing
+      more = report.more && report.pruned.metadata + report.pruned.nothing > 0
+    }
+    return { ok: true, code: null, detail: `${metadata + nothing} runs pruned, ${nothing} of them to nothing` }
+  } finally {
+    await store.close()
+  }
 }

@@ -20,5 +20,6 @@ export const schedules: readonly ScheduleDef[] = [
 export const moreSchedules: readonly ScheduleDef[] = [
   { name: 'not-permitted', every: { days: 1 }, do: { workflow: 'transfer', input: { to: 'eve', amount: 5 } } },
   { name: 'check-heads', every: { days: 7 }, do: { job: 'audit.heads' } },
+  { name: 'prune', every: { days: 1 }, do: { job: 'retention' } },
   { name: 'give-space-back', every: { days: 7 }, do: { job: 'store.vacuum' } },
 ]
