@@ -42,6 +42,8 @@ export async function callTool(ask: Ask): Promise<Ended> {
   const latencyMs = (): number => run.env.host.monotonicMs() - started
   try {
     const call = run.env.outlet.runIn(place, () => Promise.resolve().then(() => tool.execute(ask.args, ctx)))
+    // While a fault point holds this up, the call may fail before it is awaited.
+    call.catch(() => undefined)
     await fault(ask, 'sent')
     const output = await withTimeout(run.env.host, call, tool.timeoutSeconds, controller)
     return {
