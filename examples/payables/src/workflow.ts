@@ -50,6 +50,13 @@ const CONTRACT = {
   acceptedBy: 'finance-controls',
   escalation: 'Approvers of the desk decide payments above 1,000.00, deletions and holds on matched invoices.',
   blastRadius: 'One wrong run could pay one matched invoice late; it cannot pay another account or amount.',
+  adaptivity:
+    'Mostly deterministic: match, payment and notice follow rules; one agent decides between paying and holding.',
+  parallelSteps: 'None: the steps of one invoice follow each other, and invoices are runs of their own.',
+  sideEffects:
+    'Payments above 1,000.00, deletions and holds on matched invoices wait for an approver; other payments must equal the match.',
+  qualityStop:
+    'A payment that differs from the match is denied, a refused call ends the turn, and twelve turns or ten calls end the run.',
 }
 
 /** Hard limits of a run. The cost is in US dollars at the prices of the price file. */
@@ -81,6 +88,7 @@ function deciding({ model, tools }: DeskParts) {
     .node('match', {
       input: InvoiceFile,
       output: InvoiceFile,
+      tools: [tools.match],
       retry: RETRY,
       run: async ({ file }, ctx) => {
         const found = await ctx.call(tools.match, { file })
@@ -102,6 +110,7 @@ function settling(parts: DeskParts) {
     .node('confirm', {
       input: Decision,
       output: Standing,
+      tools: [tools.payments],
       retry: RETRY,
       run: async ({ decision, reason }, ctx) => {
         const payments = await booked(tools, ctx)
@@ -116,6 +125,7 @@ function settling(parts: DeskParts) {
     .node('refused', {
       input: Rejection,
       output: Standing,
+      tools: [tools.payments],
       retry: RETRY,
       run: async ({ reason, leftUndone }, ctx) => {
         const payments = await booked(tools, ctx)
@@ -128,6 +138,7 @@ function settling(parts: DeskParts) {
     .node('pay', {
       input: Standing,
       output: Standing,
+      tools: [tools.pay.modern, tools.pay.legacy],
       retry: RETRY,
       run: async ({ reason }, ctx) => {
         const { match, vendor } = known(ctx.state)
@@ -148,6 +159,7 @@ export function makeDesk(parts: DeskParts) {
     .node('notice', {
       input: Standing,
       output: Resolution,
+      tools: [tools.mail],
       run: async ({ payments, reason }, ctx): Promise<Resolution> => {
         const { file, match, vendor } = known(ctx.state)
         const mail = remittance(known(ctx.state), payments)
@@ -160,6 +172,7 @@ export function makeDesk(parts: DeskParts) {
     .node('held', {
       input: Standing,
       output: Resolution,
+      tools: [],
       run: ({ reason }, ctx): Resolution => {
         const { file, match } = known(ctx.state)
         return { outcome: 'held', file, invoice_key: match.invoice_key, reason, payments: [], notice: 'none' }

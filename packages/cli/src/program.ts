@@ -9,6 +9,7 @@ import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
 import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
+import { addWorkflowCommands } from './commands-workflow.ts'
 import type { Shell } from './context.ts'
 import { indented, type Terminal } from './output.ts'
 
@@ -43,6 +44,7 @@ function program(shell: Shell): Command {
   addStatusCommand(root, shell)
   addStoreCommands(root, shell)
   addDrillCommands(root, shell)
+  addWorkflowCommands(root, shell)
   for (const command of everyCommand(root)) {
     command
       .exitOverride()

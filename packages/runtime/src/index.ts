@@ -20,7 +20,20 @@ export {
   type ScriptedAnswer,
   type ScriptedCall,
 } from './agents/index.ts'
-export { appended, owned, port, Rejection, reduced, toDot, toMermaid, workflow } from './orchestration/index.ts'
+export {
+  appended,
+  decisionRecord,
+  owned,
+  port,
+  Rejection,
+  type Review,
+  reduced,
+  reviewWorkflow,
+  type SideEffect,
+  toDot,
+  toMermaid,
+  workflow,
+} from './orchestration/index.ts'
 export {
   auditHeads,
   auditSignedRun,

@@ -17,6 +17,7 @@ import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
 import { createRuns } from './engine/runs.ts'
 import { Worker, type WorkerOptions } from './engine/worker.ts'
+import { reviewWorkflow } from './orchestration/index.ts'
 import { type GuardedFetchOptions, guardedFetch, mediatedModels, outsideWatch, runIn } from './tools/index.ts'
 
 /** Version of this runtime, recorded with every run. */
@@ -64,12 +65,14 @@ export interface Signalbox {
 
 /**
  * Composes a runtime. Throws before anything runs: CONFIG_INVALID, CATALOGUE_LAXER or POLICY_BUNDLE_INVALID when the
- * code declares a tool laxer than the policy bundle's catalogue, or one that the catalogue lacks (invariant 2).
+ * code declares a tool laxer than the policy bundle's catalogue, or one that the catalogue lacks (invariant 2);
+ * WORKFLOW_INVALID in production when a workflow's contract leaves a question open.
  */
 export function createSignalbox(options: SignalboxOptions): Signalbox {
   const host = options.host ?? systemHost
   const workflows = options.workflows.map((one) => ('spec' in one ? one.spec : one))
   refuseDuplicates(workflows)
+  if (options.mode === 'production') refuseOpenQuestions(workflows)
   const compensation = compensationWorkflow(workflows)
   const all = compensation ? [...workflows, compensation] : workflows
   const tools = new Map(all.flatMap((spec) => [...spec.tools.values()].map((tool) => [tool.name, tool] as const)))
@@ -126,6 +129,21 @@ function refuseDuplicates(workflows: readonly WorkflowSpec[]): void {
       'CONFIG_INVALID',
       `workflow \`${twice}\` is registered twice; give the changed one another version`,
     )
+}
+
+/** Production runs nothing that a review board could not have read. */
+function refuseOpenQuestions(workflows: readonly WorkflowSpec[]): void {
+  const open = workflows.flatMap((spec) =>
+    reviewWorkflow(spec).missing.map((line) => `workflow \`${spec.name}\`: ${line}`),
+  )
+  if (open.length === 0) return
+  throw new SignalboxError(
+    'WORKFLOW_INVALID',
+    `production needs whole contracts:${open.map((line) => `\n- ${line}`).join('')}`,
+    {
+      details: { missing: open },
+    },
+  )
 }
 
 /** The way out for tools: the guarded fetch and the watch over calls beside it. */

@@ -15,6 +15,7 @@ import {
   workflow,
 } from '../src/index.ts'
 import { scriptedPolicy } from '../src/testing/scripted-policy.ts'
+import { REVIEWED } from '../src/testing/reviewed.ts'
 
 const ana: Principal = { id: 'user:ana', kind: 'user', tenant: 'acme', roles: ['requester'] }
 const budget = { maxTurns: 5, maxToolCalls: 5, maxRuntimeSeconds: 30, maxTokens: 50_000, maxCostUsd: '1' }
@@ -60,6 +61,7 @@ async function play(model: string, more: Partial<ModelsOptions> = {}) {
     version: '1.0.0',
     input: z.string(),
     output: z.object({ done: z.boolean() }),
+    contract: REVIEWED,
     budget,
     state: {},
   })

@@ -196,7 +196,16 @@ export interface WorkflowContract {
   readonly qualityMetric: string
   readonly acceptedBy: string
   readonly escalation: string
+  /** What may go wrong at worst when one decision is wrong, and why that is acceptable. */
   readonly blastRadius: string
+  /** Mostly deterministic or mostly adaptive, and why. Production wants it, like the three after it. */
+  readonly adaptivity?: string
+  /** Which steps run at the same time, and why their state does not conflict. */
+  readonly parallelSteps?: string
+  /** Which actions have side effects, and who approves them. */
+  readonly sideEffects?: string
+  /** What stops a run when the quality of the model drops in the middle of it. */
+  readonly qualityStop?: string
 }
 
 /** A built workflow: plain, validated, immutable. */

@@ -7,5 +7,6 @@ export {
   type StoreUnderTest,
   type TestFunctions,
 } from './store-conformance.ts'
+export { REVIEWED } from './reviewed.ts'
 export { scriptedModel } from './scripted-model.ts'
 export { dropEvents, overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'

@@ -23,6 +23,7 @@ import {
   workflow,
 } from '../../src/index.ts'
 import { scriptedModel } from '../../src/testing/index.ts'
+import { REVIEWED } from '../../src/testing/reviewed.ts'
 
 /** What a run of the desk is asked to do. */
 export interface GoldenRequest {
@@ -104,6 +105,7 @@ export function goldenDesk(booked: Booked) {
   return workflow({
     name: 'golden-desk',
     version: '1.0.0',
+    contract: REVIEWED,
     input: Request,
     output: Resolution,
     budget: { maxTurns: 8, maxToolCalls: 12, maxRuntimeSeconds: 60, maxTokens: 50_000, maxCostUsd: '1' },

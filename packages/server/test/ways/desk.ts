@@ -1,6 +1,7 @@
 /** One workflow for all the ways of running it: a look-up, an agent that refunds and writes, and an output node. */
 import { agent, appended, loadBundle, owned, type PolicyBundle, type ScriptedAnswer, tool, workflow } from 'signalbox'
 import { z } from 'zod'
+import { REVIEWED } from 'signalbox/testing'
 
 const Ticket = z.object({ orderId: z.string() })
 const Order = z.object({ id: z.string(), total_cents: z.int(), version: z.string() })
@@ -95,6 +96,7 @@ export function deskWorkflow(model: string, tools: Tools) {
     input: Ticket,
     output: Resolution,
     budget,
+    contract: REVIEWED,
     state: { order: owned('lookup', Order), notes: appended(z.string()) },
     tools: [tools.getOrder],
   })
@@ -125,7 +127,15 @@ export function deskWorkflow(model: string, tools: Tools) {
 
 /** The agent alone: what it answers is the run's output. */
 export function answerWorkflow(model: string, tools: Tools) {
-  return workflow({ name: 'answer', version: '1.0.0', input: Ticket, output: Resolution, budget, state: {} })
+  return workflow({
+    name: 'answer',
+    version: '1.0.0',
+    input: Ticket,
+    output: Resolution,
+    budget,
+    contract: REVIEWED,
+    state: {},
+  })
     .agent('clerk', clerkOf(model, tools), { prompt: (ticket) => `Order ${ticket.orderId} arrived broken.` })
     .start('clerk')
     .output('clerk')
