@@ -4,6 +4,7 @@ import { SignalboxError, toSignalboxError } from 'signalbox/errors'
 import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
+import { addCompensateCommand } from './commands-compensate.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
@@ -38,6 +39,7 @@ function program(shell: Shell): Command {
     .configureHelp({ showGlobalOptions: false })
   addDevCommand(root, shell)
   addRunCommands(root, shell)
+  addCompensateCommand(root, shell)
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)

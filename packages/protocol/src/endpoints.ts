@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
+import { compensateSchema, compensationPlanSchema } from './compensation.ts'
 import {
   answeredSchema,
   answerRequestSchema,
@@ -164,6 +165,25 @@ export const ENDPOINTS = {
     status: 202,
     body: restoreSchema,
     response: acceptedSchema,
+  },
+  compensationPlan: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/compensation',
+    summary: 'What can be undone of a run',
+    permission: 'read',
+    status: 200,
+    response: compensationPlanSchema,
+  },
+  compensate: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/compensation',
+    summary: 'Undo effects of an ended run, by a run of its own',
+    permission: 'runs.operate',
+    status: 201,
+    body: compensateSchema,
+    response: startedSchema,
   },
   feedback: {
     ...one,

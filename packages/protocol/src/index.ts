@@ -1,6 +1,7 @@
 export { ERROR_TABLE, type ErrorCode, isErrorCode, SignalboxError } from 'signalbox/errors'
 export * from './client.ts'
 export * from './common.ts'
+export * from './compensation.ts'
 export * from './endpoints.ts'
 export * from './people.ts'
 export * from './runs.ts'

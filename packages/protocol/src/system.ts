@@ -90,6 +90,10 @@ export const effectLineageSchema = z.object({
     .nullable(),
   checkpoint_seq: z.int().nullable(),
   effect_hash: z.string().nullable(),
+  /** For a call of a compensation: the effect that it undoes. */
+  undoes: z.object({ run_id: z.string(), seq: z.int(), tool: z.string() }).nullable(),
+  /** The run and record that undid it; the record is null while that is under way. */
+  undone_by: z.object({ run_id: z.string(), seq: z.int().nullable() }).nullable(),
 })
 /** Lineage of every effect of a run, and what is missing in it. */
 export const lineageSchema = z.object({

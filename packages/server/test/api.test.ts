@@ -23,6 +23,8 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
   cancel: { path: '/runs/run_w/cancel', body: { reason: REASON } },
   resume: { path: '/runs/run_w/resume', body: { reason: REASON } },
   restore: { path: '/runs/run_w/restore', body: { seq: 1, reason: REASON } },
+  compensationPlan: { path: '/runs/run_w/compensation' },
+  compensate: { path: '/runs/run_w/compensation', body: { reason: REASON } },
   feedback: { path: '/runs/run_w/feedback', body: { verdict: 'accepted', reason: REASON } },
   explain: { path: '/runs/run_w/explain' },
   lineage: { path: '/runs/run_w/lineage' },
@@ -58,6 +60,7 @@ const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   cancel: ['rita', 'olga'],
   resume: ['olga'],
   restore: ['olga'],
+  compensate: ['olga'],
   feedback: ['rita'],
   decide: ['paul'],
   answer: ['paul', 'olga'],
@@ -231,11 +234,24 @@ describe('errors', () => {
     expect(h.fake.noted).toEqual([])
   })
 
+  it('CMP-015: the plan of a compensation can be read, and a compensation is asked for in the name of the credential', async () => {
+    const plan = await (await send('compensationPlan', 'vera')).json()
+    expect(plan).toMatchObject({ run_id: 'run_w', items: [{ seq: 10, state: 'undoable', undo: 'payments.recall' }] })
+    const body = { reason: REASON, effects: [10], on_failure: 'continue' }
+    expect(await (await send('compensate', 'olga', body)).json()).toEqual({ run_id: 'run_undo', existed: false })
+    expect(h.fake.noted.at(-1)).toMatchObject({
+      what: 'compensate',
+      by: { id: 'user:olga' },
+      request: { runId: 'run_w', effects: [10], onFailure: 'continue' },
+    })
+  })
+
   it('API-010: a reason of at least three characters is required wherever a person decides', async () => {
     for (const name of [
       'cancel',
       'resume',
       'restore',
+      'compensate',
       'feedback',
       'decide',
       'answer',

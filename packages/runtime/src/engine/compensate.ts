@@ -31,7 +31,7 @@ interface Judged {
 /** What can be undone of a run, newest effect first, over all its branches. Reads only. */
 export async function compensationPlan(env: Env, row: RunRow): Promise<CompensationPlan> {
   const started = await readStarted(env, row.tenant, row.runId)
-  const judged = await judge(env, row, started)
+  const judged = await judge(env, row)
   return { run: row.runId, refused: refusedWhole(row, started), items: judged.map(({ item }) => item) }
 }
 
@@ -48,7 +48,7 @@ export async function compensate(
   const started = await readStarted(env, row.tenant, row.runId)
   const refused = refusedWhole(row, started)
   if (refused !== null) throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` cannot be compensated: ${refused}`)
-  const judged = await judge(env, row, started)
+  const judged = await judge(env, row)
   const chosen = choose(judged, request)
   const input: CompensationInput = {
     run: row.runId,
@@ -125,11 +125,11 @@ function leftOf(item: CompensationItem): CompensationResult['left'][number] {
 }
 
 /** Every effect of the run that happened or may have, newest first. */
-async function judge(env: Env, row: RunRow, started: RunStarted): Promise<readonly Judged[]> {
+async function judge(env: Env, row: RunRow): Promise<readonly Judged[]> {
   const sealer = await env.vault.sealer(row.tenant, row.subject)
   const contents = new Contents({ store: env.store, vault: env.vault, tenant: row.tenant, runId: row.runId, sealer })
   const judged: Judged[] = []
-  for (const effect of await readEffects(env, row, started, sealer)) {
+  for (const effect of await readEffects(env, row, sealer)) {
     const item = judgeUndo(effect, env.host.now())
     judged.push(item.state === 'undoable' ? await withCall(effect, item, contents, row) : { effect, item, call: null })
   }
@@ -138,39 +138,29 @@ async function judge(env: Env, row: RunRow, started: RunStarted): Promise<readon
 
 const HAPPENED: readonly EffectRow['state'][] = ['succeeded', 'unknown', 'open']
 
-async function readEffects(
-  env: Env,
-  row: RunRow,
-  started: RunStarted,
-  sealer: Sealer,
-): Promise<readonly RecordedEffect[]> {
+async function readEffects(env: Env, row: RunRow, sealer: Sealer): Promise<readonly RecordedEffect[]> {
   const { tenant, runId } = row
-  const family = await env.store.effects(tenant, rootOf(started))
-  const own = family.filter(
-    (each) => each.runId === runId && each.scope !== UNDO_SCOPE && HAPPENED.includes(each.state),
-  )
+  const rows = await env.store.runEffects(tenant, runId)
+  const own = rows.filter((each) => each.scope !== UNDO_SCOPE && HAPPENED.includes(each.state))
   const seqs = own.flatMap(({ intentSeq, outcomeSeq }) => (outcomeSeq === null ? [intentSeq] : [intentSeq, outcomeSeq]))
   const stored = await env.store.recordsAt(tenant, runId, [...new Set(seqs)])
   const records = new Map(stored.map((each) => [each.seq, decodeRecord(each)]))
-  const shared = await sharedEffects(env, row, family)
+  const forks = own.length === 0 ? [] : await readForks(env, row)
   const found: RecordedEffect[] = []
   for (const each of own) {
     const intent = records.get(each.intentSeq)
     if (intent?.type !== 'activity.intent') continue
+    const outcome = happened(each, records.get(each.outcomeSeq ?? 0))
     found.push({
       row: each,
       intent,
-      outcome: happened(each, records.get(each.outcomeSeq ?? 0)),
+      outcome,
       undo: await env.store.effect(tenant, each.tool, UNDO_SCOPE, undoIdentity(sealer, each.effectId)),
       tool: toolOf(env, row, intent),
-      sharedWith: shared.get(each.effectId) ?? [],
+      sharedWith: forks.filter((fork) => outcome && takesForDone(fork, outcome)).map(({ run }) => run),
     })
   }
   return found
-}
-
-function rootOf(started: RunStarted): string {
-  return started.parent?.run ?? started.run
 }
 
 function happened(row: EffectRow, record: RunRecord | undefined): ActivityOutcome | null {
@@ -185,23 +175,36 @@ function toolOf(env: Env, row: RunRow, intent: ActivityIntent): ToolSpec | null 
   return [...env.workflows.values()].flatMap((spec) => spec.tools.get(name) ?? []).at(-1) ?? null
 }
 
-/** Runs of the family that were answered with an effect of this run, by the effect's id. */
-async function sharedEffects(
-  env: Env,
-  row: RunRow,
-  family: readonly EffectRow[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const shared = new Map<string, string[]>()
-  const others = new Set(family.map((each) => each.runId).filter((id) => id !== row.runId))
-  for (const runId of others) {
-    const outcomes = await env.store.records(row.tenant, runId, { types: ['activity.outcome'] })
-    for (const record of outcomes.map(decodeRecord)) {
-      if (record.type !== 'activity.outcome' || record.ledger?.run !== row.runId || !record.effect_id) continue
-      const runs = shared.get(record.effect_id) ?? []
-      if (!runs.includes(runId)) shared.set(record.effect_id, [...runs, runId])
+interface Fork {
+  readonly run: string
+  /** The record of the compensated run from which the fork, or its ancestor, goes on. */
+  readonly from: number
+  /** Records of the compensated run that the fork was answered with from the ledger. */
+  readonly answered: ReadonlySet<number>
+}
+
+/** All forks of a run and their forks. */
+async function readForks(env: Env, row: RunRow): Promise<readonly Fork[]> {
+  const found: Fork[] = []
+  const next: { readonly of: string; readonly from: number | null }[] = [{ of: row.runId, from: null }]
+  for (let at = next.shift(); at; at = next.shift())
+    for (const run of await env.store.forks(row.tenant, at.of)) {
+      const stored = await env.store.records(row.tenant, run, { types: ['run.started', 'activity.outcome'] })
+      const records = stored.map(decodeRecord)
+      const started = records.find((record) => record.type === 'run.started')
+      const from = at.from ?? started?.parent?.seq ?? 0
+      const answers = records.flatMap((record) =>
+        record.type === 'activity.outcome' && record.ledger?.run === row.runId ? [record.ledger.seq] : [],
+      )
+      found.push({ run, from, answered: new Set(answers) })
+      next.push({ of: run, from })
     }
-  }
-  return shared
+  return found
+}
+
+/** True where a fork starts behind the effect, or was answered with it. */
+function takesForDone(fork: Fork, outcome: ActivityOutcome): boolean {
+  return outcome.seq <= fork.from || fork.answered.has(outcome.seq)
 }
 
 /** Makes the undo's arguments from what was recorded. Where that cannot be done the item says why. */

@@ -1,6 +1,7 @@
 import type { RunDetail } from '@signalbox/protocol'
 import { type Principal, type RunRecord, type RunRow, SignalboxError } from 'signalbox'
 import { may } from '../auth.ts'
+import { compensationView } from '../views/compensation.ts'
 import { openerOf } from '../views/contents.ts'
 import { branchesOfRun, budgetUse } from '../views/history.ts'
 import { milestonesOf } from '../views/milestones.ts'
@@ -8,7 +9,18 @@ import { budgetBars, cursorOf, isoOf, parseCursor, restorePointView, runSummary,
 import { timelineOf } from '../views/timeline.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 
-type Names = 'startRun' | 'listRuns' | 'run' | 'events' | 'checkpoints' | 'cancel' | 'resume' | 'restore' | 'feedback'
+type Names =
+  | 'startRun'
+  | 'listRuns'
+  | 'run'
+  | 'events'
+  | 'checkpoints'
+  | 'cancel'
+  | 'resume'
+  | 'restore'
+  | 'compensationPlan'
+  | 'compensate'
+  | 'feedback'
 
 /** Endpoints about runs. Every one is about the tenant of the credential (Invariant 16). */
 export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
@@ -53,6 +65,20 @@ export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     feedback: async ({ params, body }, who) => {
       await runs.feedback({ runId: params.id, by: who, verdict: body.verdict, reason: body.reason })
       return { accepted: true, run_id: params.id }
+    },
+    compensationPlan: async ({ params }, who) => compensationView(await runs.compensationPlan(who.tenant, params.id)),
+    compensate: async ({ params, body }, who) => {
+      const { reason, effects, on_failure: onFailure, shared, request_id: requestId } = body
+      const started = await runs.compensate({
+        runId: params.id,
+        by: who,
+        reason,
+        ...(effects === undefined ? {} : { effects }),
+        ...(onFailure === undefined ? {} : { onFailure }),
+        ...(shared === undefined ? {} : { shared }),
+        ...(requestId === undefined ? {} : { requestId }),
+      })
+      return { run_id: started.runId, existed: started.existed }
     },
     restore: async ({ params, body }, who) => {
       await runs.restore({ runId: params.id, seq: body.seq, by: who, reason: body.reason })

@@ -1,5 +1,6 @@
 import { isoTime, SignalboxError, toMermaid } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
+import { undosOf } from '../views/compensation.ts'
 import { auditEvery, auditOne, explanationOf, lineageView } from '../views/history.ts'
 import { killSwitchView, workflowView } from '../views/system.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
@@ -42,7 +43,8 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     explain: async ({ params }, who) => await explanationOf(deps, who.tenant, params.id),
     lineage: async ({ params }, who) => {
       await runs.get(who.tenant, params.id)
-      return lineageView(params.id, await runs.records(who.tenant, params.id))
+      const undos = await undosOf(runs, who.tenant, params.id)
+      return lineageView(params.id, await runs.records(who.tenant, params.id), undos)
     },
     audit: async ({ params }, who) => await auditOne(deps.store, await runs.get(who.tenant, params.id)),
     auditAll: async (_input, who) => await auditEvery(deps.store, who.tenant),

@@ -5,6 +5,7 @@ import {
   branchesOf,
   type ContentRef,
   costOf,
+  type CompensationItem,
   type Explanation,
   explain,
   type HistoryPruned,
@@ -20,6 +21,7 @@ import {
   type StoredRecord,
   unexplainedPruning,
 } from 'signalbox'
+import { undosOf } from './compensation.ts'
 import { openerOf } from './contents.ts'
 import type { BudgetUse } from './runs.ts'
 
@@ -53,7 +55,9 @@ export async function explanationOf(
     runs.records(tenant, runId),
     runs.contents(tenant, runId).catch(() => null),
   ])
-  const explanation = await explainOpened(records, openerOf(reader).text, host.now())
+  const told = await explainOpened(records, openerOf(reader).text, host.now())
+  const undone = [...(await undosOf(runs, tenant, runId)).values()].map(undoneSentence)
+  const explanation = { ...told, effects: [...told.effects, ...undone] }
   const { status, story, effects, open, resume, unknown, cost } = explanation
   const copy = (sentences: Explanation['story']) => sentences.map(({ seq, at, text }) => ({ seq, at, text }))
   return {
@@ -88,8 +92,22 @@ async function explainOpened(
   return explain(records, { now, contents: (ref) => texts.get(keyOf(ref)) ?? null })
 }
 
+/** What the history of the run itself cannot tell: a later run undid an effect of it. */
+function undoneSentence(item: CompensationItem): Explanation['effects'][number] {
+  const { run = '', seq = null } = item.undoneBy ?? {}
+  const text =
+    seq === null
+      ? `Run \`${run}\` is undoing \`${item.tool}\` of record ${item.seq}.`
+      : `\`${item.tool}\` of record ${item.seq} was undone by run \`${run}\` (its record ${seq}).`
+  return { seq: item.seq, at: item.at, text }
+}
+
 /** Where every effect of a run came from, and what is missing (Invariant 15). */
-export function lineageView(runId: string, records: readonly RunRecord[]): Lineage {
+export function lineageView(
+  runId: string,
+  records: readonly RunRecord[],
+  undos: Awaited<ReturnType<typeof undosOf>>,
+): Lineage {
   const gaps = lineageGaps(records)
   return {
     run_id: runId,
@@ -115,9 +133,19 @@ export function lineageView(runId: string, records: readonly RunRecord[]): Linea
         : null,
       checkpoint_seq: effect.checkpointSeq,
       effect_hash: effect.effectHash,
+      undoes: effect.undoes && { run_id: effect.undoes.run, seq: effect.undoes.seq, tool: effect.undoes.tool },
+      undone_by: undoneBy(undos, effect.effectId),
     })),
     gaps: gaps.map(({ kind, seq, detail }): Finding => ({ seq, code: kind, text: detail })),
   }
+}
+
+function undoneBy(
+  undos: Awaited<ReturnType<typeof undosOf>>,
+  effectId: string | null,
+): Lineage['effects'][number]['undone_by'] {
+  const by = effectId === null ? undefined : undos.get(effectId)?.undoneBy
+  return by ? { run_id: by.run, seq: by.seq } : null
 }
 
 /** Verifies one history from its stored bytes and compares its end with the row (Invariant 9). */
