@@ -8,6 +8,7 @@ import { InboxPage } from './pages/inbox/page.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { RunPage } from './pages/run/page.tsx'
 import { RunsPage } from './pages/runs.tsx'
+import { SchedulePage, SchedulesPage } from './pages/schedules/page.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { KillSwitchesPage } from './pages/switches/page.tsx'
 import { paths } from './paths.ts'
@@ -47,6 +48,8 @@ function SignedIn({ signOut }: { signOut: (notice: string) => void }) {
           <Route path="approvals/:id?" element={<InboxPage kind="approval" />} />
           <Route path="questions/:id" element={<InboxPage kind="question" />} />
           <Route path="kill-switches" element={<KillSwitchesPage />} />
+          <Route path="schedules" element={<SchedulesPage />} />
+          <Route path="schedules/:name" element={<SchedulePage />} />
           <Route path="*" element={<NotFoundPage />} />
         </Route>
       </Routes>

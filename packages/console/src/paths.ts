@@ -9,6 +9,8 @@ export const paths = {
   approval: (id: string, decided = false) => `/approvals/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   question: (id: string, decided = false) => `/questions/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   killSwitches: () => '/kill-switches',
+  schedules: () => '/schedules',
+  schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
 } as const
 
 /** The views of one run, in the order of their tabs. */

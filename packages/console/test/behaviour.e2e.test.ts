@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { tokenOf } from './mock/people.ts'
 import { ASK, RUN } from './mock/runs.ts'
+import { FULL_DISK } from './mock/schedules.ts'
 import { buildConsole, openStage, SCREENS, type Stage } from './stage.ts'
 
 let stage: Stage
@@ -288,6 +289,40 @@ describe('kill switches', () => {
   it('CON-051: without the operator role the page says what is missing', async () => {
     const page = await stage.open('paul', '/kill-switches')
     await text(page, 'Kill switches need the operator role.').waitFor()
+  })
+})
+
+describe('schedules', () => {
+  it('CON-055: the list tells what is due and how it went; an operator fires, pauses and resumes with a reason', async () => {
+    const page = await stage.open('olga', '/schedules')
+    await page.getByRole('row', { name: /close-the-day.*starts payables.*Succeeded.*Skipped.*Failed/ }).waitFor()
+    await page.getByRole('row', { name: /weekly-report.*job report.*Paused/ }).waitFor()
+    await page.getByRole('link', { name: 'close-the-day' }).click()
+    await text(page, 'kill switch `ks_01` stops new runs').waitFor()
+    await page.getByRole('button', { name: 'Fire now' }).press('Enter')
+    await page.getByRole('row', { name: /asked for.*by user:olga.*Queued/ }).waitFor()
+    await page.getByRole('button', { name: 'Pause…' }).press('Enter')
+    await press(page, 'books are audited', 'Enter')
+    await page.getByRole('button', { name: 'Resume…' }).waitFor()
+    expect(lastChange()).toMatchObject({ name: 'pauseSchedule', body: { reason: 'books are audited' } })
+  })
+
+  it('CON-055: without the operator role the page says what is missing', async () => {
+    const page = await stage.open('vera', '/schedules/close-the-day')
+    await text(page, 'Schedules need the operator role.').waitFor()
+  })
+})
+
+describe('trouble', () => {
+  it('CON-063: while the store takes no writes every page says so, since when and what to do, until it is over', async () => {
+    const page = await stage.open('vera', '/runs')
+    await page.getByRole('table', { name: 'Runs' }).waitFor()
+    stage.mock.backend.troubles.push(FULL_DISK)
+    const banner = page.getByRole('status').filter({ hasText: 'the disk is full' })
+    await banner.getByText(/\d m ago/).waitFor()
+    await banner.getByText('What to do: free space on the disk').waitFor()
+    stage.mock.backend.troubles.splice(0)
+    await banner.waitFor({ state: 'detached' })
   })
 })
 

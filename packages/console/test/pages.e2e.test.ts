@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ASK, RUN } from './mock/runs.ts'
+import { FULL_DISK } from './mock/schedules.ts'
 import { type Built, buildConsole, checkPage, openStage, type Stage } from './stage.ts'
 
 let stage: Stage
@@ -88,6 +89,18 @@ describe('every page, light and dark, wide and narrow', () => {
     await page.getByRole('button', { name: 'Engage a kill switch…' }).click()
     await page.getByRole('dialog').waitFor()
     await checkPage(page, 'kill-switch-dialog')
+  })
+
+  it('CON-002: schedules, one of them, the banner of trouble', async () => {
+    stage.mock.backend.troubles.push(FULL_DISK)
+    const page = await stage.open('olga', '/schedules')
+    await page.getByRole('table', { name: 'Schedules' }).waitFor()
+    await page.getByRole('status').getByText('the disk is full').waitFor()
+    await checkPage(page, 'schedules')
+    stage.mock.backend.troubles.splice(0)
+    const one = await stage.open('vera', '/schedules/close-the-day')
+    await one.getByRole('table', { name: 'History' }).waitFor()
+    await checkPage(one, 'schedule')
   })
 
   it('CON-002: the menu, the help, an address that is not there', async () => {

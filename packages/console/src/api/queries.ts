@@ -15,6 +15,9 @@ export const keys = {
   questions: ['questions'] as const,
   question: (id: string) => ['questions', id] as const,
   killSwitches: ['kill-switches'] as const,
+  schedules: ['schedules'] as const,
+  schedule: (name: string) => ['schedules', name] as const,
+  status: ['status'] as const,
 }
 
 /** How often lists are read again while they are on screen. */
@@ -138,6 +141,28 @@ export function useKillSwitches() {
   })
 }
 
+/** Schedules with their newest firings. */
+export function useSchedules() {
+  const { client } = useSession()
+  return useQuery({ queryKey: keys.schedules, queryFn: () => client.schedules(), refetchInterval: LIST_MS })
+}
+
+/** One schedule with its history. */
+export function useSchedule(name: string) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.schedule(name),
+    queryFn: () => client.schedule({ params: { id: name }, query: { limit: 100 } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** What is wrong with the server's store or clock now. */
+export function useStatus() {
+  const { client } = useSession()
+  return useQuery({ queryKey: keys.status, queryFn: () => client.status(), refetchInterval: LIST_MS })
+}
+
 /** Something that a person changes. Whatever may show it is read again afterwards, after a refusal too. */
 export function useChange<V>(change: (client: Client, input: V) => Promise<unknown>) {
   const { client } = useSession()
@@ -146,7 +171,7 @@ export function useChange<V>(change: (client: Client, input: V) => Promise<unkno
     mutationFn: (input: V) => change(client, input),
     onSettled: () =>
       Promise.all(
-        ['runs', 'run', 'approvals', 'questions', 'kill-switches'].map((first) =>
+        ['runs', 'run', 'approvals', 'questions', 'kill-switches', 'schedules'].map((first) =>
           queries.invalidateQueries({ queryKey: [first] }),
         ),
       ),

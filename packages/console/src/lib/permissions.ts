@@ -30,6 +30,11 @@ export function killSwitchBlocked(me: Me): Blocked {
   return me.permissions.includes('kill_switches.write') ? null : 'Kill switches need the operator role.'
 }
 
+/** Whether this person may fire, pause or resume schedules. */
+export function scheduleBlocked(me: Me): Blocked {
+  return me.permissions.includes('schedules.write') ? null : 'Schedules need the operator role.'
+}
+
 function operateBlocked(me: Me, verb: string): Blocked {
   return me.permissions.includes('runs.operate') ? null : `${verb} needs the operator role.`
 }

@@ -1,4 +1,4 @@
-import type { Activity, BudgetBar, PrincipalView, RunStatusView, RequestSummary } from '@signalbox/protocol'
+import type { Activity, BudgetBar, FiringView, PrincipalView, RunStatusView, RequestSummary } from '@signalbox/protocol'
 
 /** How strongly something asks for attention; every tone goes with a symbol and a word, never alone. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'idle'
@@ -55,6 +55,17 @@ export const ACTIVITY_STATUS: Record<Activity['status'], Phrase> = {
   waiting: { word: 'Waiting for approval', tone: 'warn', icon: 'clock' },
   question: { word: 'Waiting for an answer', tone: 'warn', icon: 'question' },
   sent: { word: 'Sent, no answer yet', tone: 'info', icon: 'play' },
+}
+
+/** Every state of a firing of a schedule. */
+export const FIRING_STATE: Record<FiringView['state'], Phrase> = {
+  queued: { word: 'Queued', tone: 'idle', icon: 'dot' },
+  running: { word: 'Running', tone: 'info', icon: 'play' },
+  succeeded: { word: 'Succeeded', tone: 'ok', icon: 'check' },
+  failed: { word: 'Failed', tone: 'bad', icon: 'cross' },
+  timed_out: { word: 'Took too long', tone: 'bad', icon: 'clock' },
+  skipped: { word: 'Skipped', tone: 'idle', icon: 'ban' },
+  recorded: { word: 'On record', tone: 'idle', icon: 'flag' },
 }
 
 /** Every state of an approval or a question. */

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { NavLink, Outlet, useLocation, useNavigate } from 'react-router'
 import { markAway, useAway } from '../api/away.ts'
 import { isAway } from '../api/problem.ts'
-import { useApprovals, useKillSwitches, useMe, useQuestions } from '../api/queries.ts'
+import { useApprovals, useKillSwitches, useMe, useQuestions, useStatus } from '../api/queries.ts'
 import { useSession } from '../api/session.tsx'
 import { useKeys } from '../lib/hooks.ts'
 import { count } from '../lib/words.ts'
@@ -11,6 +11,7 @@ import { paths } from '../paths.ts'
 import { HelpDialog } from './help.tsx'
 import { Icon, Mark } from './icon.tsx'
 import { Loaded } from './states.tsx'
+import { Age, Clock } from './time.tsx'
 import { UserMenu } from './user-menu.tsx'
 
 /** The frame of every signed-in page: navigation, who is signed in, banners, help. */
@@ -23,6 +24,7 @@ export function Shell() {
     '1': () => navigate(paths.runs()),
     '2': () => navigate(paths.inbox()),
     '3': () => navigate(paths.killSwitches()),
+    '4': () => navigate(paths.schedules()),
   })
   useFocusOnNavigation()
   return (
@@ -53,6 +55,7 @@ export function Shell() {
         </div>
       </header>
       <AwayBanner />
+      <TroubleBanner />
       <KillSwitchBanner />
       <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[90rem] grow px-4 py-5 sm:px-6">
         <Loaded query={me} what="who you are">
@@ -97,6 +100,9 @@ function Navigation() {
       </Tab>
       <Tab to={paths.killSwitches()} current={pathname.startsWith('/kill-switches')}>
         Kill switches
+      </Tab>
+      <Tab to={paths.schedules()} current={pathname.startsWith('/schedules')}>
+        Schedules
       </Tab>
     </nav>
   )
@@ -148,6 +154,29 @@ function AwayBanner() {
           </span>
         </span>
       </p>
+    </div>
+  )
+}
+
+/** Says what is wrong with the server's disk or clock, since when, and what to do. */
+function TroubleBanner() {
+  const troubles = useStatus().data?.troubles ?? []
+  if (troubles.length === 0) return null
+  return (
+    <div role="status" className="border-b border-line bg-bad-soft text-bad">
+      <ul className="mx-auto grid max-w-[90rem] gap-1 px-4 py-2 text-sm sm:px-6">
+        {troubles.map((each) => (
+          <li key={each.code} className="flex items-start gap-2">
+            <Icon name="warning" className="mt-0.5" />
+            <span className="breakable">
+              <strong>Trouble: {each.title}</strong> <code className="text-2xs">{each.code}</code>, since{' '}
+              <Clock at={each.since} /> (<Age at={each.since} />
+              ). Runs stand where they are; nothing is lost.
+              <span className="block text-ink">What to do: {each.advice}.</span>
+            </span>
+          </li>
+        ))}
+      </ul>
     </div>
   )
 }

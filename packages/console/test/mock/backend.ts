@@ -8,10 +8,13 @@ import {
   type Me,
   type QuestionDetail,
   type RunDetail,
+  type ScheduleView,
   SignalboxError,
+  type TroubleView,
 } from '@signalbox/protocol'
 import { allApprovals, allKillSwitches, allQuestions } from './asks.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
+import { allSchedules, findSchedule, fire, pause, statusOf } from './schedules.ts'
 import { allRuns } from './runs.ts'
 
 /** What a request brings: all parts are parsed by the endpoint's own schemas before. */
@@ -28,6 +31,8 @@ export interface Backend {
   readonly approvals: ApprovalDetail[]
   readonly questions: QuestionDetail[]
   killSwitches: KillSwitchView[]
+  schedules: ScheduleView[]
+  troubles: TroubleView[]
   /** What the console sent, in order. */
   readonly changes: { readonly name: EndpointName; readonly id: string; readonly body: unknown; readonly by: string }[]
   handle(name: EndpointName, call: Call): unknown
@@ -48,6 +53,8 @@ export function createBackend(): Backend {
     approvals: allApprovals(),
     questions: allQuestions(),
     killSwitches: allKillSwitches(),
+    schedules: allSchedules(),
+    troubles: [],
     changes: [],
     handle: (name, call) => handle(backend, name, call),
     stream: (runId, request, response) => {
@@ -111,6 +118,9 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   questions: (backend, { me }) => ({ questions: backend.questions.map((each) => answerable(each, me)) }),
   question: (backend, { id, me }) => answerable(findAsk(backend.questions, id, 'QUESTION_NOT_FOUND'), me),
   killSwitches: (backend) => ({ kill_switches: backend.killSwitches }),
+  schedules: (backend) => ({ schedules: backend.schedules }),
+  schedule: (backend, { id }) => findSchedule(backend, id),
+  status: (backend) => statusOf(backend),
 }
 
 const CHANGES: Partial<Record<EndpointName, Handler>> = {
@@ -160,6 +170,9 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
     backend.killSwitches = [made, ...backend.killSwitches]
     return made
   },
+  runSchedule: (backend, { id, me }) => fire(findSchedule(backend, id), me?.principal.id ?? ''),
+  pauseSchedule: (backend, { id }) => pause(findSchedule(backend, id), true),
+  resumeSchedule: (backend, { id }) => pause(findSchedule(backend, id), false),
   liftKillSwitch: (backend, { id, me }) => {
     const at = new Date().toISOString()
     backend.killSwitches = backend.killSwitches.map((each) =>
