@@ -22,18 +22,24 @@ function addStart(program: Command, shell: Shell): void {
     .description('start a run')
     .requiredOption('--input <json>', 'input as JSON, or @file')
     .option('--request-id <id>', 'equal ids start one run only')
+    .option('--subject <id>', 'the person that it is about; `subject erase` reaches it by this id')
     .option('--wait', 'wait until the run ends or waits for a person; exit code 4 when it ends without its output')
     .action(
-      async (workflow: string, options: { input: string; requestId?: string; wait?: boolean }, command: Command) => {
+      async (
+        workflow: string,
+        options: { input: string; requestId?: string; subject?: string; wait?: boolean },
+        command: Command,
+      ) => {
         const input = jsonOption(options.input, '--input')
         await withClient(command, shell, async (context) => {
+          const subject = options.subject === undefined ? {} : { subject: options.subject }
           const requestId = options.requestId === undefined ? {} : { request_id: options.requestId }
           if (options.wait && context.direct)
             throw new SignalboxError(
               'SERVER_UNREACHABLE',
               'no server answers, so nothing would run it: start `signalbox dev`, or leave out --wait',
             )
-          const started = await context.client.startRun({ body: { workflow, input, ...requestId } })
+          const started = await context.client.startRun({ body: { workflow, input, ...requestId, ...subject } })
           if (options.wait) await waitForRun(started.run_id, context, shell)
           else {
             context.out.data(started)

@@ -53,6 +53,10 @@ function showStats(stats: SqliteStats, out: Output): void {
     free_bytes: stats.freeBytes,
     tables: stats.tables,
     runs_by_status: stats.runsByStatus,
+    ended_content_bytes: stats.endedContentBytes,
+    pruned_runs: stats.prunedRuns,
+    unpruned_runs: stats.unprunedRuns,
+    erased_subjects: stats.erasedSubjects,
     oldest_record_at: stats.oldestRecordAt,
     newest_record_at: stats.newestRecordAt,
   })
@@ -69,6 +73,10 @@ function showStats(stats: SqliteStats, out: Output): void {
   out.text(`file ${size(stats.fileBytes)}, of it free ${size(stats.freeBytes)}; log ${size(stats.logBytes)}`)
   const runs = Object.entries(stats.runsByStatus).map(([status, count]) => `${count} ${status}`)
   out.text(runs.length === 0 ? 'no runs' : `runs: ${runs.join(', ')}`)
+  const pruned = Object.entries(stats.prunedRuns).map(([kept, count]) => `${count} keep ${kept}`)
+  out.text(
+    `ended runs: ${stats.unprunedRuns} whole, with ${size(stats.endedContentBytes)} of contents; ${pruned.length === 0 ? 'none pruned' : `pruned: ${pruned.join(', ')}`}; ${stats.erasedSubjects} persons erased`,
+  )
   if (stats.oldestRecordAt !== null)
     out.text(`records from ${time(stats.oldestRecordAt)} to ${time(stats.newestRecordAt)} UTC`)
 }

@@ -18,6 +18,8 @@ export interface Connection {
   readonly client: Client
   /** Null when the store was opened directly. */
   readonly url: string | null
+  /** What whoever asked should know of how the connection came about. */
+  readonly notes: readonly string[]
   close(): Promise<void>
 }
 
@@ -36,7 +38,7 @@ export async function connect(options: ConnectOptions, env: Env): Promise<Connec
       token,
       wait: (ms, signal) => sleep(systemHost, ms, signal),
     })
-    return { client, url, close: async () => undefined }
+    return { client, url, notes: [], close: async () => undefined }
   }
   return await openDirectly(options, token)
 }
@@ -73,7 +75,11 @@ async function openDirectly(options: ConnectOptions, token: string): Promise<Con
     fetch: api.fetch,
     wait: (ms, signal) => sleep(systemHost, ms, signal),
   })
-  return { client, url: null, close: api.close }
+  const notes =
+    api.erasedAgain === 0
+      ? []
+      : [`${api.erasedAgain} persons had come back with an older copy of the store and are erased again`]
+  return { client, url: null, notes, close: api.close }
 }
 
 /** The person that a command acts as when nobody was named: one who can only look. */

@@ -44,6 +44,7 @@ export async function withClient(
   const connection = await connect(options, shell.terminal.env)
   const release = keepAlive()
   try {
+    for (const note of connection.notes) shell.terminal.stderr.write(`note: ${note}\n`)
     const out = outputOf(shell.terminal, options.json === true)
     await body({ client: connection.client, out, terminal: shell.terminal, direct: connection.url === null })
   } finally {

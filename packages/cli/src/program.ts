@@ -11,6 +11,7 @@ import { addStatusCommand } from './commands-status.ts'
 import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
 import { addWorkflowCommands } from './commands-workflow.ts'
+import { addSubjectCommands } from './commands-subject.ts'
 import type { Shell } from './context.ts'
 import { indented, type Terminal } from './output.ts'
 
@@ -44,6 +45,7 @@ function program(shell: Shell): Command {
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
   addStatusCommand(root, shell)
+  addSubjectCommands(root, shell)
   addStoreCommands(root, shell)
   addDrillCommands(root, shell)
   addWorkflowCommands(root, shell)

@@ -32,6 +32,7 @@ export const permissionSchema = z.enum([
   'requests.respond',
   'kill_switches.write',
   'schedules.write',
+  'subjects.erase',
 ])
 /** What a signed-in principal may do. */
 export type Permission = z.output<typeof permissionSchema>

@@ -28,6 +28,7 @@ import {
 } from './runs.ts'
 import { SCHEDULE_ENDPOINTS } from './schedules.ts'
 import { statusSchema } from './status.ts'
+import { SUBJECT_ENDPOINTS } from './subjects.ts'
 import {
   auditAllSchema,
   auditSchema,
@@ -318,6 +319,7 @@ export const ENDPOINTS = {
     response: killSwitchListSchema,
   },
   ...SCHEDULE_ENDPOINTS,
+  ...SUBJECT_ENDPOINTS,
   auditAll: {
     method: 'get',
     path: '/audit/verify',

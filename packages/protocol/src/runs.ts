@@ -209,6 +209,8 @@ export const startRunSchema = z.strictObject({
   input: z.unknown(),
   /** Equal ids start one run only. */
   request_id: z.string().min(1).max(200).optional(),
+  /** The person that the run is about: their key seals its contents, and erasing them erases these. Default: the run alone. */
+  subject: z.string().min(1).max(500).optional(),
 })
 /** Answer to a start: `existed` when the request id had started this run before. */
 export const startedSchema = z.object({ run_id: z.string(), existed: z.boolean() })

@@ -63,6 +63,19 @@ export {
   type RetentionReport,
 } from './keeping/retention.ts'
 export {
+  type ErasureOrder,
+  type ErasureParts,
+  type ErasurePlan,
+  type ErasureReport,
+  type ErasureSubject,
+  eraseSubject,
+  planErasure,
+  reapplyErasures,
+  type ReturnedKey,
+  returnedKeys,
+} from './keeping/erasure.ts'
+export { type Erasure, type ErasureLog, erasureLine, readErasures } from './reliability/erasure-log.ts'
+export {
   type KeepReason,
   readRetention,
   type RetentionPolicy,

@@ -17,6 +17,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   viewer: ['read'],
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
+  privacy: ['read', 'subjects.erase'],
   operator: [
     'read',
     'runs.cancel_own',

@@ -51,6 +51,7 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
   runSchedule: { path: '/schedules/nightly/run', body: {} },
   pauseSchedule: { path: '/schedules/nightly/pause', body: { reason: REASON } },
   resumeSchedule: { path: '/schedules/nightly/resume', body: { reason: REASON } },
+  eraseSubject: { path: '/subjects/erasure', body: { subject: 'ana', reason: REASON } },
   auditAll: { path: '/audit/verify' },
 }
 
@@ -70,6 +71,7 @@ const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   runSchedule: ['olga'],
   pauseSchedule: ['olga'],
   resumeSchedule: ['olga'],
+  eraseSubject: ['olga'],
 }
 
 const send = (name: EndpointName, person?: Person, body = REQUESTS[name]?.body): Promise<Response> =>

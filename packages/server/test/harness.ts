@@ -12,7 +12,7 @@ const PEOPLE = {
   rita: RITA,
   paul: PAUL,
   vera: { id: 'user:vera', kind: 'user', tenant: 'dev', roles: ['viewer'] },
-  olga: { id: 'user:olga', kind: 'user', tenant: 'dev', roles: ['operator'] },
+  olga: { id: 'user:olga', kind: 'user', tenant: 'dev', roles: ['operator', 'privacy'] },
   stranger: { id: 'user:sam', kind: 'user', tenant: 'other', roles: ['operator', 'approver', 'requester'] },
   nobody: { id: 'user:nobody', kind: 'user', tenant: 'dev', roles: ['payables-clerk'] },
 } as const satisfies Record<string, Principal>

@@ -253,6 +253,14 @@ export interface KillSwitch {
   readonly liftedBy: string | null
 }
 
+/** A data subject's key, wrapped by its tenant's; null once it was destroyed. */
+export interface SubjectKey {
+  readonly subject: string
+  readonly wrapped: Uint8Array | null
+  /** Milliseconds since 1970. */
+  readonly destroyedAt: number | null
+}
+
 /** A filter over runs, newest first. `before` is the createdAt/runId cursor of the last row of the page before. */
 export interface RunFilter {
   readonly tenant: string
@@ -347,6 +355,8 @@ export interface Store extends ScheduleStore {
     tenant: string,
     subject: string,
   ): Promise<{ readonly wrapped: Uint8Array | null; readonly destroyedAt: number | null } | null>
+  /** All keys of a tenant by subject, its own (`$tenant`) among them. */
+  keys(tenant: string): Promise<readonly SubjectKey[]>
   /** Stores a wrapped key unless there is one already; returns the one in force. */
   putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null>
   destroyKey(tenant: string, subject: string, at: number): Promise<void>

@@ -39,7 +39,7 @@ import {
   wakes,
 } from './rules.ts'
 import { MemoryLedger } from './memory-ledger.ts'
-import { MemorySchedules } from './memory-schedules.ts'
+import { MemoryKept, pair } from './memory-kept.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -53,16 +53,6 @@ interface MemoryRun {
   readonly inbox: MemoryInboxRow[]
 }
 
-interface MemoryKey {
-  readonly wrapped: Uint8Array | null
-  readonly destroyedAt: number | null
-}
-
-/** A key of a map that no two pairs of texts share. */
-function pair(first: string, second: string): string {
-  return `${first.length}:${first}${second}`
-}
-
 function open(run: MemoryRun): MemoryInboxRow[] {
   return run.inbox.filter((entry) => !entry.consumed)
 }
@@ -72,7 +62,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemorySchedules implements Store {
+class MemoryStore extends MemoryKept implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 
@@ -82,9 +72,6 @@ class MemoryStore extends MemorySchedules implements Store {
   readonly #ledger = new MemoryLedger()
   readonly #requests = new Map<string, PersonRequestRow>()
   readonly #switches = new Map<string, KillSwitch>()
-  readonly #keys = new Map<string, MemoryKey>()
-  readonly #definitions = new Map<string, string>()
-  readonly #cursors = new Map<string, number>()
   #inboxRows = 0
   #bytes = 0
   #commits = 0
@@ -262,47 +249,6 @@ class MemoryStore extends MemorySchedules implements Store {
   async putKillSwitch(row: KillSwitch): Promise<void> {
     this.check()
     this.#switches.set(pair(row.tenant, row.id), { ...row })
-  }
-
-  async key(tenant: string, subject: string): Promise<MemoryKey | null> {
-    this.check()
-    const key = this.#keys.get(pair(tenant, subject))
-    return key ? { wrapped: key.wrapped?.slice() ?? null, destroyedAt: key.destroyedAt } : null
-  }
-
-  async putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null> {
-    this.check()
-    const place = pair(tenant, subject)
-    const key = this.#keys.get(place) ?? { wrapped: wrapped.slice(), destroyedAt: null }
-    this.#keys.set(place, key)
-    return key.wrapped?.slice() ?? null
-  }
-
-  async destroyKey(tenant: string, subject: string, at: number): Promise<void> {
-    this.check()
-    const place = pair(tenant, subject)
-    const destroyedAt = this.#keys.get(place)?.destroyedAt ?? at
-    this.#keys.set(place, { wrapped: null, destroyedAt })
-  }
-
-  async cursor(name: string): Promise<number> {
-    this.check()
-    return this.#cursors.get(name) ?? 0
-  }
-
-  async setCursor(name: string, position: number): Promise<void> {
-    this.check()
-    this.#cursors.set(name, position)
-  }
-
-  async definition(signature: string): Promise<string | null> {
-    this.check()
-    return this.#definitions.get(signature) ?? null
-  }
-
-  async putDefinition(signature: string, description: string): Promise<void> {
-    this.check()
-    if (!this.#definitions.has(signature)) this.#definitions.set(signature, description)
   }
 
   async stats(): Promise<StoreStats> {

@@ -70,6 +70,7 @@ export function faultStore(inner: Store, plan: FaultPlan): Store {
     killSwitches: (tenant) => at('killSwitches', () => inner.killSwitches(tenant)),
     putKillSwitch: (row) => at('putKillSwitch', () => inner.putKillSwitch(row)),
     key: (tenant, subject) => at('key', () => inner.key(tenant, subject)),
+    keys: (tenant) => at('keys', () => inner.keys(tenant)),
     putKey: (tenant, subject, wrapped) => at('putKey', () => inner.putKey(tenant, subject, wrapped)),
     destroyKey: (tenant, subject, time) => at('destroyKey', () => inner.destroyKey(tenant, subject, time)),
     cursor: (name) => at('cursor', () => inner.cursor(name)),

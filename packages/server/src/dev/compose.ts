@@ -13,6 +13,7 @@ import {
   SignalboxError,
   type SqliteStoreOptions,
   type Store,
+  type Vault,
 } from 'signalbox'
 import type { EnvValues, Project } from '../project.ts'
 import { ioError } from './io.ts'
@@ -22,6 +23,7 @@ export interface Composed {
   readonly signalbox: Signalbox
   readonly store: Store
   readonly models: ModelPort
+  readonly vault: Vault
   close(): Promise<void>
 }
 
@@ -68,7 +70,7 @@ export async function compose(
     const workflows = project.workflows.map((each) => each.spec)
     const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode, ...more })
     // Closing the runtime closes its store.
-    return { signalbox, store, models, close: () => signalbox.close() }
+    return { signalbox, store, models, vault, close: () => signalbox.close() }
   } catch (error) {
     await store.close()
     throw error

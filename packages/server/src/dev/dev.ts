@@ -12,6 +12,7 @@ import {
   signingKey,
   systemHost,
 } from 'signalbox'
+import { type ErasureService, erasureService } from '../erasure/service.ts'
 import { headsDirOf, publicKeyPath } from '../heads/files.ts'
 import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import { TroubleBoard } from '../health/troubles.ts'
@@ -106,8 +107,11 @@ async function start(
   ends.push(() => composed.close())
   const heads = signHeads(options, { project, composed, dataDir, host, env })
   ends.push(() => heads.stop())
+  const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })
+  const again = await erasures.reapply()
+  if (again > 0) log(`${again} persons had come back with an older copy of the store and are erased again`)
   requireModels(project, composed)
-  const server = await serve(options, { project, composed, people, host, troubles })
+  const server = await serve(options, { project, composed, people, host, troubles, erasures })
   ends.push(() => server.close())
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
   if (telemetry) ends.push(() => telemetry.stop())
@@ -225,9 +229,10 @@ interface ServeParts {
   readonly people: readonly DevPerson[]
   readonly host: Host
   readonly troubles: TroubleBoard
+  readonly erasures: ErasureService
 }
 
-async function serve(options: DevOptions, { project, composed, people, host, troubles }: ServeParts) {
+async function serve(options: DevOptions, { project, composed, people, host, troubles, erasures }: ServeParts) {
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
@@ -239,6 +244,7 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
     host,
     mode: project.mode ?? 'development',
     version: options.version,
+    erasures,
     auth: devAuthenticator(people),
     consoleDir:
       options.consoleDir !== null && existsSync(join(options.consoleDir, 'index.html')) ? options.consoleDir : null,

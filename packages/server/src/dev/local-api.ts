@@ -1,6 +1,7 @@
-import { systemHost } from 'signalbox'
+import { type Mode, systemHost } from 'signalbox'
+import { erasureService } from '../erasure/service.ts'
 import { createApp } from '../http/app.ts'
-import { loadProject, schedulesOf } from '../project.ts'
+import { loadProject, type Project, schedulesOf } from '../project.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
@@ -9,6 +10,8 @@ import { devAuthenticator, readDevPeople } from './tokens.ts'
 /** The API without a server: the same application, reached by calling it. */
 export interface LocalApi {
   readonly fetch: typeof fetch
+  /** Persons who were erased, had come back with an older copy of the store, and are erased again. */
+  readonly erasedAgain: number
   close(): Promise<void>
 }
 
@@ -23,6 +26,14 @@ export async function openLocalApi(options: {
   const project = await loadProject(options.configPath)
   const schedules = schedulesOf(project)
   const composed = await compose(project, options.dataDir, systemHost, process.env)
+  const erasures = erasureService({
+    ...composed,
+    ...options,
+    host: systemHost,
+    env: process.env,
+    mode: modeOf(project),
+  })
+  const erasedAgain = await erasures.reapply()
   const stop = new AbortController()
   const app = createApp({
     runs: composed.signalbox.runs,
@@ -31,7 +42,8 @@ export async function openLocalApi(options: {
     schedules: scheduleService({ store: composed.store, schedules, host: systemHost }),
     workflows: project.workflows.map((each) => each.spec),
     host: systemHost,
-    mode: project.mode ?? 'development',
+    mode: modeOf(project),
+    erasures,
     version: VERSION,
     auth: devAuthenticator(readDevPeople(options.dataDir) ?? []),
     consoleDir: null,
@@ -39,10 +51,15 @@ export async function openLocalApi(options: {
     stopping: stop.signal,
   })
   return {
+    erasedAgain,
     fetch: async (input, init) => await app.fetch(new Request(input, init)),
     close: async () => {
       stop.abort()
       await composed.close()
     },
   }
+}
+
+function modeOf(project: Project): Mode {
+  return project.mode ?? 'development'
 }

@@ -28,7 +28,7 @@ const SEEDED: readonly { readonly person: string; readonly roles: readonly strin
   { person: 'rita', roles: ['requester', 'payables-clerk'] },
   { person: 'paul', roles: ['approver'] },
   { person: 'vera', roles: ['viewer'] },
-  { person: 'olga', roles: ['operator'] },
+  { person: 'olga', roles: ['operator', 'privacy'] },
 ]
 
 /** Where a data folder keeps its development tokens. */

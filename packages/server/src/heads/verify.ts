@@ -10,6 +10,7 @@ import {
   openSqliteStore,
   PRUNING_TYPES,
   prunedThrough,
+  returnedKeys,
   type SignedLeaf,
   type Store,
   type StoredRun,
@@ -18,6 +19,7 @@ import {
 } from 'signalbox'
 import { DATABASE } from '../dev/compose.ts'
 import type { EnvValues } from '../project.ts'
+import { erasureLogPath, readErasureLog } from '../erasure/log.ts'
 import { headsDirOf, publicKeyPath, readHeads, readPublicKey } from './files.ts'
 
 /** What a check of a store against its tree heads found. Field names are those of the terminal's JSON. */
@@ -36,7 +38,7 @@ export interface TreeHeadsCheck {
   /** Records of the store that no head covers yet. */
   readonly uncovered_records: number
   readonly findings: readonly {
-    readonly kind: HeadFinding['kind']
+    readonly kind: HeadFinding['kind'] | 'forged_erasure' | 'erasure_undone'
     readonly head: number | null
     readonly run_id: string | null
     readonly seq: number | null
@@ -67,10 +69,31 @@ export async function checkTreeHeads(place: TreeHeadsPlace, runId?: string): Pro
   const key = readPublicKey(keyPath)
   const store = await openSqliteStore({ path: database, host: systemHost })
   try {
-    return await verifyTreeHeads({ store, dir, key }, runId)
+    const check = await verifyTreeHeads({ store, dir, key }, runId)
+    const findings = [...check.findings, ...(await erasureFindings(store, erasureLogPath(dataDir, env)))]
+    return { ...check, ok: findings.length === 0, findings }
   } finally {
     await store.close()
   }
+}
+
+/** What is wrong between the log of erased persons and the store. */
+async function erasureFindings(store: Pick<Store, 'keys'>, path: string): Promise<TreeHeadsCheck['findings']> {
+  const { erasures, faults } = readErasureLog(path)
+  const place = { head: null, run_id: null, seq: null }
+  const returned = await returnedKeys(store, erasures)
+  return [
+    ...faults.map((line) => ({
+      ...place,
+      kind: 'forged_erasure' as const,
+      detail: `line ${line} of the log of erased persons is not as it was signed, or does not continue the one before`,
+    })),
+    ...returned.map(({ erasure }) => ({
+      ...place,
+      kind: 'erasure_undone' as const,
+      detail: `the person ${erasure.subject_digest} was erased at ${erasure.at}, and their key is in the store again`,
+    })),
+  ]
 }
 
 /** Checks any store against the heads of a folder. The heads are read first: what is stored meanwhile is not missed. */

@@ -13,6 +13,7 @@ import { peopleHandlers } from './people-handlers.ts'
 import { type FaultLog, problemFor } from './problems.ts'
 import { runHandlers } from './run-handlers.ts'
 import { scheduleHandlers } from './schedule-handlers.ts'
+import { subjectHandlers } from './subject-handlers.ts'
 import { systemHandlers } from './system-handlers.ts'
 
 /** Largest request body in bytes. */
@@ -38,6 +39,7 @@ export function createApp(options: AppOptions): Hono {
     ...runHandlers(options),
     ...peopleHandlers(options),
     ...scheduleHandlers(options),
+    ...subjectHandlers(options),
     ...systemHandlers(options),
   }
   // The table's entries and the handlers have the same names by type; here each meets its own.

@@ -1,6 +1,7 @@
 import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, WorkflowSpec } from 'signalbox'
 import type { TroubleBoard } from '../health/troubles.ts'
+import type { ErasureService } from '../erasure/service.ts'
 import type { ScheduleService } from '../schedules/service.ts'
 
 /** What the endpoints work with. */
@@ -12,6 +13,8 @@ export interface ApiDeps {
   readonly troubles?: Pick<TroubleBoard, 'view'>
   /** Default: none. */
   readonly schedules?: ScheduleService
+  /** Without it nobody is erased here. */
+  readonly erasures?: ErasureService
   readonly workflows: readonly WorkflowSpec[]
   readonly models: ModelPort
   readonly host: Host

@@ -28,7 +28,9 @@ export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
   return {
     startRun: async ({ body }, who) => {
       const requestId = body.request_id === undefined ? {} : { requestId: body.request_id }
-      const started = await runs.start({ workflow: body.workflow, input: body.input, principal: who, ...requestId })
+      const subject = body.subject === undefined ? {} : { subject: body.subject }
+      const order = { workflow: body.workflow, input: body.input, principal: who, ...requestId, ...subject }
+      const started = await runs.start(order)
       return { run_id: started.runId, existed: started.existed }
     },
     listRuns: async ({ query }, who) => {

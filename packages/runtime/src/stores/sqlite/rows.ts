@@ -16,6 +16,7 @@ import type {
   RunRow,
   StoredInboxItem,
   StoredRecord,
+  SubjectKey,
 } from '../../contracts/store.ts'
 
 /** A row as SQLite gives it. */
@@ -226,5 +227,14 @@ export function firingRow(row: Row): FiringRow {
     by: text(row, 'caused_by'),
     startedAt: numberOrNull(row, 'started_at'),
     endedAt: numberOrNull(row, 'ended_at'),
+  }
+}
+
+/** A data subject's key. */
+export function subjectKey(row: Row): SubjectKey {
+  return {
+    subject: text(row, 'subject'),
+    wrapped: bytesOrNull(row, 'wrapped'),
+    destroyedAt: numberOrNull(row, 'destroyed_at'),
   }
 }

@@ -16,6 +16,7 @@ import type {
   StoredInboxItem,
   StoredRecord,
   StoreStats,
+  SubjectKey,
 } from '../../contracts/store.ts'
 import type {
   FiringRow,
@@ -43,7 +44,7 @@ import {
   readTenants,
 } from './reads.ts'
 import { putLease, readFirings, readLease, readSchedules, writeSchedule } from './schedules.ts'
-import { bytesOrNull, effectRow, inboxItem, requestRow, runRow } from './rows.ts'
+import { effectRow, inboxItem, requestRow, runRow, subjectKey } from './rows.ts'
 
 /** The `Store` over one SQLite file, shared by any number of processes on this machine. */
 export class SqliteStore implements Store {
@@ -189,6 +190,11 @@ export class SqliteStore implements Store {
     return this.#connection.read(() => this.#readKey(tenant, subject))
   }
 
+  keys(tenant: string): Promise<readonly SubjectKey[]> {
+    const all = 'SELECT subject, wrapped, destroyed_at FROM subject_keys WHERE tenant = ? ORDER BY subject'
+    return this.#connection.read(() => this.#connection.sql(all).all(tenant).map(subjectKey))
+  }
+
   putKey(tenant: string, subject: string, wrapped: Uint8Array): Promise<Uint8Array | null> {
     const put = 'INSERT OR IGNORE INTO subject_keys (tenant, subject, wrapped) VALUES (?, ?, ?)'
     return this.#connection.write(() => {
@@ -291,12 +297,10 @@ export class SqliteStore implements Store {
 
   #readKey(tenant: string, subject: string): { wrapped: Uint8Array | null; destroyedAt: number | null } | null {
     const row = this.#connection
-      .sql('SELECT wrapped, destroyed_at FROM subject_keys WHERE tenant = ? AND subject = ?')
+      .sql('SELECT subject, wrapped, destroyed_at FROM subject_keys WHERE tenant = ? AND subject = ?')
       .get(tenant, subject)
     if (!row) return null
-    return {
-      wrapped: bytesOrNull(row, 'wrapped'),
-      destroyedAt: row.destroyed_at === null ? null : Number(row.destroyed_at),
-    }
+    const { wrapped, destroyedAt } = subjectKey(row)
+    return { wrapped, destroyedAt }
   }
 }

@@ -27,6 +27,14 @@ export interface SqliteStats {
   /** Largest first. */
   readonly tables: readonly TableStats[]
   readonly runsByStatus: Readonly<Record<string, number>>
+  /** Bytes of sealed contents of runs that have ended: what pruning to `metadata` can free. */
+  readonly endedContentBytes: number
+  /** Runs whose histories were pruned, by what they keep. */
+  readonly prunedRuns: Readonly<Record<string, number>>
+  /** Ended runs that keep everything. */
+  readonly unprunedRuns: number
+  /** Persons whose key was destroyed. */
+  readonly erasedSubjects: number
   /** ISO 8601 time of the first record in the store's order, or null when there is none. */
   readonly oldestRecordAt: string | null
   readonly newestRecordAt: string | null
@@ -92,8 +100,27 @@ function statsOf(db: DatabaseSync, path: string): SqliteStats {
       .map((name) => ({ name, rows: countRows(db, name), bytes: sizes?.get(name) ?? null }))
       .sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0) || b.rows - a.rows),
     runsByStatus: Object.fromEntries(status.map((row) => [String(row.status), Number(row.n)])),
+    ...keptStats(db),
     oldestRecordAt: recordTime(db, 'ASC'),
     newestRecordAt: recordTime(db, 'DESC'),
+  }
+}
+
+const ENDED = "status IN ('completed', 'stopped', 'cancelled', 'terminated')"
+
+/** What was destroyed, and what could be. A file of an earlier format has nothing pruned. */
+function keptStats(
+  db: DatabaseSync,
+): Pick<SqliteStats, 'endedContentBytes' | 'prunedRuns' | 'unprunedRuns' | 'erasedSubjects'> {
+  const count = (text: string): number => Number(db.prepare(text).get()?.n ?? 0)
+  const knows = count("SELECT count(*) AS n FROM pragma_table_info('runs') WHERE name = 'kept'") > 0
+  const kept = knows ? db.prepare('SELECT kept, count(*) AS n FROM runs WHERE kept NOT NULL GROUP BY kept').all() : []
+  const whole = knows ? `${ENDED} AND kept IS NULL` : ENDED
+  return {
+    endedContentBytes: count(`SELECT sum(length(sealed)) AS n FROM records JOIN runs USING (rid) WHERE ${ENDED}`),
+    prunedRuns: Object.fromEntries(kept.map((row) => [String(row.kept), Number(row.n)])),
+    unprunedRuns: count(`SELECT count(*) AS n FROM runs WHERE ${whole}`),
+    erasedSubjects: count('SELECT count(*) AS n FROM subject_keys WHERE destroyed_at IS NOT NULL'),
   }
 }
 

@@ -87,6 +87,16 @@ export function projectionTests({ it, on }: Suite): void {
       assert.deepEqual(await store.key('acme', 'ana'), { wrapped: null, destroyedAt: 50 })
       assert.deepEqual(await store.key('acme', 'never'), { wrapped: null, destroyedAt: 70 })
       for (const subject of ['ana', 'never']) assert.equal(await store.putKey('acme', subject, Uint8Array.of(4)), null)
+      await store.putKey('acme', 'ben', Uint8Array.of(5))
+      await store.putKey('other', 'eve', Uint8Array.of(6))
+      assert.deepEqual(
+        (await store.keys('acme')).map((key) => [key.subject, bytes(key.wrapped), key.destroyedAt]),
+        [
+          ['ana', null, 50],
+          ['ben', [5], null],
+          ['never', null, 70],
+        ],
+      )
     }),
   )
 

@@ -147,6 +147,7 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     killSwitches: () => store.killSwitches(tenant),
     putKillSwitch: () => store.putKillSwitch(sampleSwitch('k1', { tenant })),
     key: () => store.key(tenant, 'ana'),
+    keys: () => store.keys(tenant),
     putKey: () => store.putKey(tenant, 'ana', Uint8Array.of(1)),
     destroyKey: () => store.destroyKey(tenant, 'ana', 1),
     cursor: () => store.cursor('c'),
