@@ -8,7 +8,7 @@ import { canonicalJson } from '../base/json.ts'
 import { isoTime } from '../base/time.ts'
 import { readVerifierKey, verifierKeyOf, verifierKeyText } from './tree-head.ts'
 
-/** One erasure. */
+/** One erasure as its line tells it: who was erased, by a digest, and on whose word. */
 export interface Erasure {
   /** 1 for the first line; each has the number after the one before. */
   readonly number: number
