@@ -176,7 +176,7 @@ function budgetFaults(records: readonly RunRecord[]): string[] {
     if (FIELDS.some((field) => total[field] > limits[field])) faults.push(`record ${record.seq} passes a limit`)
     if (FIELDS.some((field) => spent[field] < reached[field])) faults.push(`record ${record.seq} gives something back`)
     reached = spent
-    if ('checkpoint' in record && !isEqual(sums(record.checkpoint.spent), spent))
+    if ('checkpoint' in record && record.checkpoint && !isEqual(sums(record.checkpoint.spent), spent))
       faults.push(
         `the checkpoint in record ${record.seq} says ${text(sums(record.checkpoint.spent))}, not ${text(spent)}`,
       )

@@ -190,7 +190,7 @@ export type RecordView = z.output<typeof recordSchema>
 /** A place where a run can be restored to. */
 export const restorePointSchema = z.object({
   seq: z.int(),
-  kind: z.enum(['entry', 'superstep', 'response', 'save_point']),
+  kind: z.enum(['entry', 'superstep', 'response', 'upgrade', 'save_point']),
   at: timeSchema,
   superstep: z.int(),
   node: z.string().nullable(),

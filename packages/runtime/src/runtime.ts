@@ -84,7 +84,7 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
     vault: options.vault,
     policy: options.policy,
     models: mediatedModels(options.models),
-    workflows: new Map(all.map((spec) => [spec.signature, spec])),
+    workflows: new Map(all.map((spec) => [spec.definition, spec])),
     mode: options.mode ?? 'development',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     outlet: outletOver(options.fetch ?? fetch),

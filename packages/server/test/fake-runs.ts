@@ -129,7 +129,17 @@ export function fakeRuns(): FakeRuns {
   }
 }
 
-type Reads = 'get' | 'list' | 'records' | 'stream' | 'contents' | 'wait' | 'requests' | 'request' | 'restorePoints'
+type Reads =
+  | 'get'
+  | 'list'
+  | 'records'
+  | 'stream'
+  | 'contents'
+  | 'wait'
+  | 'requests'
+  | 'request'
+  | 'restorePoints'
+  | 'definition'
 
 function reads(state: State): Pick<RunsApi, Reads> {
   const { histories, find } = state
@@ -160,6 +170,10 @@ function reads(state: State): Pick<RunsApi, Reads> {
       if (tenant === 'dev' && id === 'apr_1')
         return { row: APPROVAL, packet: PACKET, packetHash: 'packet-hash', reason: null }
       throw new SignalboxError('APPROVAL_NOT_FOUND', `there is no request \`${id}\``)
+    },
+    definition: async (tenant, runId) => {
+      const { version } = find(tenant, runId).row
+      return { version, here: version, standing: 'same', stands: 'barrier', steps: [], changes: [], reason: null }
     },
     restorePoints: async (tenant, runId) => {
       find(tenant, runId)

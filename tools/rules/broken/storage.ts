@@ -10,7 +10,7 @@ export const STORAGE: readonly Mutation[] = [
     rule: 'R3',
     breaks: 'a run rests although somebody has written to it',
     file: `${SQLITE}/commits.ts`,
-    find: 'if (commit.release && this.#unreadBeside(rid, commit.consumed))',
+    find: 'if (commit.release && this.#unreadBeside(rid, [...commit.consumed, ...(commit.left ?? [])]))',
     replace: 'if (commit.release && rid < 0 && this.#unreadBeside(rid, commit.consumed))',
     noticed: 'STO-013',
     test: CONFORMANCE,

@@ -105,10 +105,11 @@ export const BUDGET: Record<BudgetBar['name'], string> = {
 }
 
 /** What kind of place a restore point is. */
-export const RESTORE_POINT: Record<'entry' | 'superstep' | 'response' | 'save_point', string> = {
+export const RESTORE_POINT: Record<'entry' | 'superstep' | 'response' | 'upgrade' | 'save_point', string> = {
   entry: 'Start of the run',
   superstep: 'Checkpoint',
   response: 'Checkpoint after a response',
+  upgrade: 'Carried over to a new version',
   save_point: 'Save point',
 }
 

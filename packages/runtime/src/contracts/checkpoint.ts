@@ -22,9 +22,16 @@ export interface OpenRequest {
 /** Value of one state field at a barrier: a reference, a list, or null when never written. */
 export type FieldRef = ContentRef | ListRef | null
 
+/** Which version of its workflow a run is with: the hashes of graph and state shape tell a changed one apart. */
+export interface DefinitionRef {
+  readonly version: string
+  readonly signature: string
+  readonly shape: string
+}
+
 /** The committed state at a barrier. The body of a genesis, barrier or response record (ENGINE R20). */
 export interface CheckpointBody {
-  readonly kind: 'entry' | 'superstep' | 'response'
+  readonly kind: 'entry' | 'superstep' | 'response' | 'upgrade'
   /** Number of the superstep that will run next, from 0. */
   readonly superstep: number
   readonly state: Readonly<Record<string, FieldRef>>
@@ -41,4 +48,6 @@ export interface CheckpointBody {
   readonly adopted: readonly string[]
   /** What the run has spent so far, over all branches (invariant 6). Nothing is reserved at a barrier. */
   readonly spent: Amounts
+  /** The version that the run is with, once it is not the one that it was started with. */
+  readonly definition?: DefinitionRef
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../base/errors.ts'
-import type { CheckpointBody, OpenRequest } from './checkpoint.ts'
+import type { CheckpointBody, DefinitionRef, OpenRequest } from './checkpoint.ts'
 import type {
   ActivityKind,
   Amounts,
@@ -17,7 +17,7 @@ import type { AskingPolicy, Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { AskRef, Proposal, RecordBase } from './record-base.ts'
 
-export type { CheckpointBody, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
+export type { CheckpointBody, DefinitionRef, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
 export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase, type UndoneEffect } from './record-base.ts'
 
@@ -254,6 +254,23 @@ export interface ResponseReceived extends RecordBase {
   readonly checkpoint: CheckpointBody
 }
 
+/**
+ * Another version of the workflow took the run over (invariant 11, ENGINE R14). With a checkpoint it stood at a barrier,
+ * and the steps were applied, once: their result is on record and is never computed again. Without one nothing but code
+ * changed, or an agent's activation goes on from its save point.
+ */
+export interface RunUpgraded extends RecordBase {
+  readonly type: 'run.upgraded'
+  readonly from: DefinitionRef
+  readonly to: DefinitionRef
+  /** The declared steps that carried it, in order; empty when code alone changed. */
+  readonly steps: readonly { readonly from: string; readonly to: string }[]
+  /** The worker that took it over. */
+  readonly by: string
+  readonly appends: Readonly<Record<string, ListAppend>>
+  readonly checkpoint: CheckpointBody | null
+}
+
 /** Head moved to an earlier record: later records stay, folding skips them (invariant 11, ENGINE R13). */
 export interface BranchStarted extends RecordBase {
   readonly type: 'branch.started'
@@ -374,6 +391,7 @@ export type RunRecord =
   | SuperstepCompleted
   | RequestOpened
   | ResponseReceived
+  | RunUpgraded
   | BranchStarted
   | RunWaiting
   | RunParked

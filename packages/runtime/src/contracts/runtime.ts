@@ -67,7 +67,7 @@ export interface AnswerRequest {
 export interface RestorePoint {
   /** Sequence of the record. */
   readonly seq: number
-  readonly kind: 'entry' | 'superstep' | 'response' | 'save_point'
+  readonly kind: 'entry' | 'superstep' | 'response' | 'upgrade' | 'save_point'
   readonly at: string
   readonly superstep: number
   /** For save points: node and turn. */
@@ -77,6 +77,24 @@ export interface RestorePoint {
   readonly current: boolean
   /** Tools whose effects were recorded after it: on a restore they are answered from the ledger or asked. */
   readonly laterEffects: readonly { readonly tool: string; readonly seq: number; readonly status: OutcomeStatus }[]
+}
+
+/** Which version a run is with, and what the definitions of this process can do with it (ENGINE R14). */
+export interface DefinitionReport {
+  /** The version that the run is with. */
+  readonly version: string
+  /** The version of its workflow that is here, or null. */
+  readonly here: string | null
+  /** `refused`: nothing here can go on with it; `same_graph`: code alone differs; `upgrade`: steps are declared. */
+  readonly standing: 'same' | 'same_graph' | 'upgrade' | 'refused'
+  /** Between supersteps, at save points, or in the midst of one. */
+  readonly stands: 'barrier' | 'position' | 'open'
+  /** The steps that will carry it, such as `1.0.0 to 1.1.0`. */
+  readonly steps: readonly string[]
+  /** What differs, a sentence each. */
+  readonly changes: readonly string[]
+  /** Why it is refused and what to do, or null. */
+  readonly reason: string | null
 }
 
 /** An approval, question or port request with its opened packet. */
@@ -120,6 +138,8 @@ export interface RunsApi {
   cancel(request: { runId: string; by: Principal; reason: string; terminate?: boolean }): Promise<void>
   /** Lets a parked run go on. Throws RUN_STATE otherwise. */
   resume(request: { runId: string; by: Principal; reason: string }): Promise<void>
+  /** Whether the definitions of this process can go on with a run, and what to do when they cannot. Changes nothing. */
+  definition(tenant: string, runId: string): Promise<DefinitionReport>
   /** Lets a quarantined run be tried again (ENGINE R15). Throws RUN_STATE otherwise, KEY_MISSING while its key does not open. */
   release(request: { runId: string; by: Principal; reason: string }): Promise<void>
   restorePoints(tenant: string, runId: string): Promise<readonly RestorePoint[]>

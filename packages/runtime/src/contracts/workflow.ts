@@ -208,6 +208,25 @@ export interface WorkflowContract {
   readonly qualityStop?: string
 }
 
+/**
+ * Carries a run that waits at a barrier from one version to the next (invariant 11). The functions are pure: they get
+ * values as JSON and give new ones, which are checked before anything is recorded.
+ */
+export interface UpgradeStep {
+  readonly from: string
+  readonly to: string
+  /** New name by old name, for nodes that are called otherwise now. */
+  readonly nodes: ReadonlyMap<string, string>
+  /** Checks the state that the step starts from; null takes any. */
+  readonly was: Shape | null
+  /** The whole new state by field; null keeps every field. */
+  readonly state: ((old: JsonObject) => unknown) | null
+  /** New message by new node name, for messages that wait for that node; others stay as they are. */
+  readonly messages: ReadonlyMap<string, (old: JsonValue) => unknown>
+  /** Checks the state of a version in between; null where `to` is the workflow itself, whose fields check it. */
+  readonly expect: Shape | null
+}
+
 /** A built workflow: plain, validated, immutable. */
 export interface WorkflowSpec {
   readonly name: string
@@ -216,6 +235,10 @@ export interface WorkflowSpec {
   readonly signature: string
   /** SHA-256 hex over the state fields and their schemas, separately: a changed shape is told apart from a changed graph. */
   readonly shape: string
+  /** SHA-256 hex over name, version, graph and state: which definition a run is with, and by which workers claim. */
+  readonly definition: string
+  /** Steps from earlier versions; each chain of them ends at this version. */
+  readonly upgrades: readonly UpgradeStep[]
   /** Canonical description behind signature and shape, to show a readable difference. */
   readonly description: JsonObject
   readonly input: Shape

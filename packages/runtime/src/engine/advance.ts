@@ -13,6 +13,7 @@ import { nearestDeadline, takeResponses } from './responses.ts'
 import { parksRun } from './retry.ts'
 import { openState, type OpenState } from './state.ts'
 import { Superstep } from './superstep.ts'
+import { takeOver } from './takeover.ts'
 
 /**
  * The superstep loop (ENGINE resume, R6): advances one run until it ends, waits or leaves this process. This is the one
@@ -39,6 +40,7 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
         if (await run.release(null)) return
         continue
       }
+      if (await takeOver(run, worker)) continue
       if (await takeResponses(run)) {
         await run.flush()
         continue

@@ -5,7 +5,7 @@ import { type Delivery, type Drop, type Held, mergeWrites, route } from '../orch
 import { emptyList, rollHead } from './contents.ts'
 import { type Done, withRefs } from './done.ts'
 import { fanInOf, joinInto } from './fan-in.ts'
-import { adoptedEffects } from '../reliability/fold.ts'
+import { adoptedEffects, definitionPart } from '../reliability/fold.ts'
 import type { LiveRun, Put } from './live-run.ts'
 import type { OpenState } from './state.ts'
 
@@ -47,6 +47,7 @@ export function appendBarrier(
       effect_keys: run.effectKeys,
       adopted: adoptedEffects(run.fold),
       spent: run.spent(),
+      ...definitionPart(run.fold),
     }
     return {
       type: 'superstep.completed' as const,
@@ -96,7 +97,8 @@ function mergeState(
   return { state, appends }
 }
 
-function appended(
+/** A list after more items, and the append that the record with this sequence holds. */
+export function appended(
   run: LiveRun,
   ref: FieldRef,
   items: readonly { readonly value: Parameters<typeof canonicalJson>[0]; readonly ref: ContentRef }[],

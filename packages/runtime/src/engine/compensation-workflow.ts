@@ -72,9 +72,10 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
     rejected: new Map(),
     tools,
   }
+  const named = { name: COMPENSATION_WORKFLOW, version: '1.0.0' }
   return {
-    name: COMPENSATION_WORKFLOW,
-    version: '1.0.0',
+    ...named,
+    upgrades: [],
     budget: {
       max_turns: 1,
       max_tool_calls: MOST_UNDOS,
@@ -84,7 +85,7 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
     },
     contract: null,
     ...parts,
-    ...sign(parts),
+    ...sign({ ...named, ...parts }),
   }
 }
 

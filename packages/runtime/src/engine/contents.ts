@@ -2,7 +2,7 @@ import { SignalboxError } from '../base/errors.ts'
 import { sha256Hex } from '../base/hash.ts'
 import { type JsonValue, parseJson } from '../base/json.ts'
 import type { ContentRef, Labels, ListAppend, ListRef } from '../contracts/common.ts'
-import type { PositionSaved, SuperstepCompleted } from '../contracts/records.ts'
+import type { PositionSaved, RunUpgraded, SuperstepCompleted } from '../contracts/records.ts'
 import type { ContentReader } from '../contracts/runtime.ts'
 import type { Store } from '../contracts/store.ts'
 import type { Sealer, Vault } from '../contracts/vault.ts'
@@ -69,14 +69,18 @@ export class Contents implements ContentReader {
   /** All items of a list, oldest first, found by walking back over its appends (ENGINE R8). */
   async readList(
     list: ListRef,
-    appendOf: (record: PositionSaved | SuperstepCompleted) => ListAppend | null,
+    appendOf: (record: PositionSaved | SuperstepCompleted | RunUpgraded) => ListAppend | null,
   ): Promise<JsonValue[]> {
     const parts: (readonly ContentRef[])[] = []
     let at = list.at
     while (at !== null) {
       const [stored] = await this.store.recordsAt(this.tenant, list.r ?? this.runId, [at])
       const record = stored ? decodeRecord(stored) : null
-      if (record?.type !== 'position.saved' && record?.type !== 'superstep.completed')
+      if (
+        record?.type !== 'position.saved' &&
+        record?.type !== 'superstep.completed' &&
+        record?.type !== 'run.upgraded'
+      )
         throw new SignalboxError('STORE_CORRUPT', `a list names record ${at}, which appends nothing`)
       const append = appendOf(record)
       if (!append) throw new SignalboxError('STORE_CORRUPT', `a list names record ${at}, which appends to another list`)

@@ -57,7 +57,7 @@ export interface Env {
   readonly vault: Vault
   readonly policy: PolicyPort
   readonly models: ModelPort
-  /** By signature. */
+  /** By definition, in the order of registration. */
   readonly workflows: ReadonlyMap<string, WorkflowSpec>
   readonly mode: Mode
   readonly limits: EngineLimits

@@ -21,6 +21,7 @@ import { isCheckpoint, type Range } from '../reliability/timeline.ts'
 import { Activity } from './activity.ts'
 import type { Committing } from './committer.ts'
 import type { Contents } from './contents.ts'
+import type { Standing } from './definitions.ts'
 import type { Env } from './env.ts'
 import { Waits } from './waits.ts'
 
@@ -108,6 +109,7 @@ export class LiveRun implements Committing {
   private releasing = false
   private wakeAt: number | null = null
   private code: string | null
+  private definition: RunCommit['definition'] | null = null
   private waiters: Waiter[] = []
   private releaseWaiter: {
     readonly resolve: (released: boolean) => void
@@ -118,6 +120,8 @@ export class LiveRun implements Committing {
   readonly row: RunRow
   readonly fold: RunFold
   readonly spec: WorkflowSpec
+  /** How `spec` stands to the version that the run is with. */
+  readonly standing: Standing
   readonly sealer: Sealer
   readonly contents: Contents
   /** Ranges of records that this timeline is made of; the last one grows. */
@@ -128,6 +132,7 @@ export class LiveRun implements Committing {
     row: RunRow
     fold: RunFold
     spec: WorkflowSpec
+    standing: Standing
     sealer: Sealer
     contents: Contents
     budget: BudgetLedger
@@ -139,6 +144,7 @@ export class LiveRun implements Committing {
     this.row = row
     this.fold = fold
     this.spec = parts.spec
+    this.standing = parts.standing
     this.sealer = parts.sealer
     this.contents = parts.contents
     this.budget = parts.budget
@@ -232,7 +238,14 @@ export class LiveRun implements Committing {
   }
 
   /** Changes that go with the records of the next commit. */
-  with(change: { effect?: EffectChange; request?: PersonRequestRow; consumed?: number; code?: string | null }): void {
+  with(change: {
+    effect?: EffectChange
+    request?: PersonRequestRow
+    consumed?: number
+    code?: string | null
+    definition?: RunCommit['definition']
+  }): void {
+    if (change.definition) this.definition = change.definition
     if (change.effect) this.effects.push(change.effect)
     if (change.request) this.requests.push(change.request)
     if (change.consumed !== undefined) this.consumed.push(change.consumed)
@@ -294,6 +307,7 @@ export class LiveRun implements Committing {
         costNanoUsd: this.budget.spent.cost_nano_usd,
         updatedAt: this.env.host.now(),
       },
+      ...(this.definition ? { definition: this.definition } : {}),
       release: this.releasing,
       consumed: this.consumed,
       // What a parked run was answered is read again when it goes on.
@@ -302,6 +316,7 @@ export class LiveRun implements Committing {
       requests: this.requests,
       closed: this.closed,
     }
+    this.definition = null
     this.consumed = []
     this.effects = []
     this.requests = []
@@ -328,6 +343,7 @@ export class LiveRun implements Committing {
   onInboxNotEmpty(commit: RunCommit): void {
     // Nothing of it was stored: it goes with the next commit, without the release.
     this.buffer = [...commit.records, ...this.buffer]
+    this.definition ??= commit.definition ?? null
     this.consumed = [...commit.consumed, ...this.consumed]
     this.effects = [...commit.effects, ...this.effects]
     this.requests = [...commit.requests, ...this.requests]

@@ -1,11 +1,12 @@
 import { SignalboxError } from '../base/errors.ts'
-import type { BranchStarted, RunRecord, RunStarted } from '../contracts/records.ts'
+import type { BranchStarted, DefinitionRef, RunRecord, RunStarted } from '../contracts/records.ts'
 import type { RunRow } from '../contracts/store.ts'
 import { BudgetLedger } from '../policy/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { foldRecord, foldStart, type RunFold } from '../reliability/fold.ts'
 import { isCheckpoint, onTimeline, type Range, timelineRanges } from '../reliability/timeline.ts'
 import { Contents } from './contents.ts'
+import { standingOf } from './definitions.ts'
 import type { Env } from './env.ts'
 import { LiveRun } from './live-run.ts'
 
@@ -42,6 +43,7 @@ export async function loadFold(
   const timeline = timelineRanges(head, branches)
   const since = await readAll(env, tenant, runId, checkpointSeq - 1)
   const fold = foldStart(started)
+  fold.definition = definitionBefore(started, since[0])
   const budgetFrom = totalsBefore(since, started)
   const budget = new BudgetLedger(started.budget, budgetFrom.spent)
   for (const record of since) {
@@ -55,6 +57,13 @@ export async function loadFold(
   fold.activeMs = last.active_ms
   fold.lastAt = last.at
   return { started, fold, budget, timeline }
+}
+
+/** The version that the run was with before the first record that is folded: its checkpoint tells. */
+function definitionBefore(started: RunStarted, first: RunRecord | undefined): DefinitionRef {
+  if (first?.type === 'run.upgraded') return first.from
+  const { version, signature, shape } = started.workflow
+  return (first && isCheckpoint(first) ? first.checkpoint.definition : null) ?? { version, signature, shape }
 }
 
 function foldOnTimeline(fold: RunFold, record: RunRecord): void {
@@ -95,18 +104,30 @@ async function readAll(
   return (await env.store.records(tenant, runId, { after })).map(decodeRecord)
 }
 
-/** Brings a claimed run to life. Throws WORKFLOW_CHANGED when this process does not have its workflow. */
+/** Brings a claimed run to life, with the definition that is here. Throws WORKFLOW_UNKNOWN when there is none. */
 export async function loadRun(env: Env, row: RunRow, leaseUntil: number): Promise<LiveRun> {
   const { started, fold, budget, timeline } = await loadFold(env, row, row.checkpointSeq, row.seq)
-  const spec = env.workflows.get(started.workflow.signature)
-  if (!spec || spec.shape !== started.workflow.shape)
+  const standing = standingOf(env, started.workflow.name, fold.definition)
+  if (standing.kind === 'missing')
     throw new SignalboxError(
-      'WORKFLOW_CHANGED',
-      `workflow \`${started.workflow.name}\` ${started.workflow.version} of run \`${row.runId}\` is not loaded here with its graph and state shape`,
+      'WORKFLOW_UNKNOWN',
+      `workflow \`${started.workflow.name}\` of run \`${row.runId}\` is not loaded here`,
     )
+  const { spec } = standing
   const sealer = await env.vault.sealer(row.tenant, row.subject)
   const contents = new Contents({ store: env.store, vault: env.vault, tenant: row.tenant, runId: row.runId, sealer })
-  return new LiveRun({ env, row, fold, spec, sealer, contents, budget, leaseUntil, timeline: openEnded(timeline) })
+  return new LiveRun({
+    env,
+    row,
+    fold,
+    spec,
+    standing,
+    sealer,
+    contents,
+    budget,
+    leaseUntil,
+    timeline: openEnded(timeline),
+  })
 }
 
 /** The last range grows with every record that is appended. */

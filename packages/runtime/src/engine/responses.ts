@@ -4,7 +4,7 @@ import { isoTime, timeOf } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import { type Drop, type Held, inDeliveryOrder, route } from '../orchestration/index.ts'
-import { adoptedEffects } from '../reliability/fold.ts'
+import { adoptedEffects, definitionPart } from '../reliability/fold.ts'
 import { recordDrops } from './barrier.ts'
 import { fanInOf, joinInto, openHeld } from './fan-in.ts'
 import type { LiveRun, PendingResponse } from './live-run.ts'
@@ -87,6 +87,7 @@ function append(
       outputs: [...before.outputs, ...routed.outputs.map(({ node, ref: r }) => ({ node, value: r }))],
       adopted: adoptedEffects(run.fold),
       spent: run.spent(),
+      ...definitionPart(run.fold),
     }
     return {
       type: 'response.received' as const,

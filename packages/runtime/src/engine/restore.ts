@@ -1,16 +1,15 @@
 import { SignalboxError } from '../base/errors.ts'
-import { type JsonObject, parseJson } from '../base/json.ts'
 import type { Principal } from '../contracts/common.ts'
 import { OPERATOR_LABELS } from '../contracts/common.ts'
 import type { ActivityOutcome, RunRecord } from '../contracts/records.ts'
 import type { RestorePoint } from '../contracts/runtime.ts'
 import type { RunRow } from '../contracts/store.ts'
-import { describeDifference } from '../orchestration/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
-import { isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
+import { CHECKPOINT_TYPES, isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
+import { standingOf, whyNot } from './definitions.ts'
 import type { Env } from './env.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
-import { claimAlone, loadFold, readBranches, readStarted } from './load.ts'
+import { claimAlone, loadFold, readBranches } from './load.ts'
 
 /** How often rows that arrive meanwhile are read before the restore gives way. */
 const MAX_TRIES = 5
@@ -20,7 +19,7 @@ export async function restorePoints(env: Env, row: RunRow): Promise<readonly Res
   // Nothing can be done again without its contents.
   if (row.kept !== undefined) return []
   const stored = await env.store.records(row.tenant, row.runId, {
-    types: ['run.started', 'superstep.completed', 'response.received', 'position.saved', 'activity.outcome'],
+    types: [...CHECKPOINT_TYPES, 'position.saved', 'activity.outcome'],
   })
   const records = stored.map(decodeRecord)
   const ranges = timelineRanges(row.seq, await readBranches(env, row.tenant, row.runId))
@@ -63,7 +62,7 @@ export async function restoreRun(
 ): Promise<void> {
   refusePruned(row)
   const target = await restoreTarget(env, row, request.seq)
-  await refuseChanged(env, row)
+  await refuseChanged(env, row, target)
   await refuseOpenEffects(env, row)
   const run = await claimAlone(env, row, `restore:${request.by.id}`)
   // The numbers of the head go on; only the place from which work is done again moves (ENGINE R13).
@@ -129,10 +128,10 @@ async function restoreTarget(
   const branches = (await readBranches(env, row.tenant, row.runId)).filter((branch) => branch.seq <= seq)
   const ranges = timelineRanges(seq, branches)
   const checkpoints = await env.store.records(row.tenant, row.runId, {
-    types: ['run.started', 'superstep.completed', 'response.received'],
+    types: CHECKPOINT_TYPES,
     through: seq,
   })
-  const last = checkpoints.filter((one) => onTimeline(ranges, one.seq)).at(-1)
+  const last = checkpoints.filter((one) => onTimeline(ranges, one.seq) && isCheckpoint(decodeRecord(one))).at(-1)
   return { seq, checkpointSeq: last?.seq ?? 1, superstep: point.superstep }
 }
 
@@ -158,26 +157,11 @@ async function settleRequests(
   }
 }
 
-/** Refuses with the difference in words when no worker has the graph and shape that the run was started with. */
-async function refuseChanged(env: Env, row: RunRow): Promise<void> {
-  if (env.workflows.has(row.signature)) return
-  const started = await readStarted(env, row.tenant, row.runId)
-  const before = await env.store.definition(row.signature)
-  const now = [...env.workflows.values()].filter((spec) => spec.name === row.workflow).at(-1)
-  if (!now) throw new SignalboxError('WORKFLOW_UNKNOWN', `workflow \`${row.workflow}\` is not loaded here`)
-  const changes = before
-    ? describeDifference(asDescription(before), now.description)
-    : ['the earlier definition is not on record']
-  throw new SignalboxError(
-    'WORKFLOW_CHANGED',
-    `workflow \`${row.workflow}\` changed since the run was started (${started.workflow.version} then, ${now.version} now): ${changes.join('; ')}`,
-    { details: { changes } },
-  )
-}
-
-function asDescription(text: string): JsonObject {
-  const value = parseJson(text, 'the stored definition')
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
+/** Refuses with the difference in words when no definition of this process can go on from there. */
+async function refuseChanged(env: Env, row: RunRow, target: { seq: number; checkpointSeq: number }): Promise<void> {
+  const { fold } = await loadFold(env, row, target.checkpointSeq, target.seq)
+  const refusal = await whyNot(env, row, fold, standingOf(env, row.workflow, fold.definition))
+  if (refusal) throw refusal
 }
 
 /** What became of an open effect has to be known before its run goes back behind it (invariant 5). */

@@ -5,13 +5,15 @@ import type { RunRecord } from '../contracts/records.ts'
 import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
 import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
 import type { Sealer } from '../contracts/vault.ts'
+import type { NodeSpec } from '../contracts/workflow.ts'
 import { mayDecide } from '../policy/index.ts'
 import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import { compensate, compensationPlan } from './compensate.ts'
 import { Contents } from './contents.ts'
 import type { Env } from './env.ts'
-import { claimAlone } from './load.ts'
+import { reportDefinition, standingOf, whyNot } from './definitions.ts'
+import { claimAlone, loadFold } from './load.ts'
 import { refusePruned, restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { startRun } from './start.ts'
@@ -60,6 +62,11 @@ export function createRuns(env: Env): RunsApi {
       if (row.code === 'RUN_QUARANTINED')
         throw new SignalboxError('RUN_STATE', `run \`${runId}\` is quarantined; use \`signalbox run release ${runId}\``)
       await post(env, row, by, { kind: 'resume', slot: null, body: {}, text: checkReason(reason) })
+    },
+    definition: async (tenant, runId) => {
+      const row = await runOf(env, tenant, runId)
+      const { fold } = await loadFold(env, row, row.checkpointSeq, row.seq)
+      return reportDefinition(env, row, fold)
     },
     release: async ({ runId, by, reason }) => {
       const row = await runOf(env, by.tenant, runId)
@@ -206,8 +213,7 @@ async function answerQuestion(env: Env, request: AnswerRequest): Promise<void> {
 async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0]): Promise<void> {
   const row = await requestFor(env, request.requestId, request.by, 'request')
   const run = await activeRun(env, row.tenant, row.runId)
-  const node = env.workflows.get(run.signature)?.nodes.get(row.tool)
-  if (!node) throw new SignalboxError('WORKFLOW_CHANGED', `the workflow of run \`${run.runId}\` is not loaded here`)
+  const node = await portOf(env, run, row.tool)
   const value = node.output.parse(request.value, 'the response')
   await post(env, run, request.by, {
     kind: 'respond',
@@ -215,6 +221,19 @@ async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0
     body: { request_id: row.id },
     text: JSON.stringify(value),
   })
+}
+
+/** The port that a request waits at, as the version here has it. Throws WORKFLOW_CHANGED when it has none. */
+async function portOf(env: Env, run: RunRow, name: string): Promise<NodeSpec> {
+  const { fold } = await loadFold(env, run, run.checkpointSeq, run.seq)
+  const standing = standingOf(env, run.workflow, fold.definition)
+  const refusal = await whyNot(env, run, fold, standing)
+  if (refusal) throw refusal
+  const steps = standing.kind === 'upgrade' ? standing.path : []
+  const now = steps.reduce((at, step) => step.nodes.get(at) ?? at, name)
+  const node = standing.kind === 'missing' ? undefined : standing.spec.nodes.get(now)
+  if (node) return node
+  throw new SignalboxError('WORKFLOW_CHANGED', `the workflow of run \`${run.runId}\` has no port \`${now}\` here`)
 }
 
 /** The open request, when this person may answer it. Throws the closed codes of DecideRequest. */

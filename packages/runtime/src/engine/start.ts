@@ -48,13 +48,13 @@ export async function createRun(
   const ref: ContentRef = { s: 1, i: 0, h: sealed.hashes[0] ?? '', l: UNLABELLED }
   const record = genesis(env, spec, request, { runId, requestId, subject, input, ref, origin })
   const { body, hash } = encodeRecord(record)
-  await env.store.putDefinition(spec.signature, canonicalJson(spec.description))
+  await env.store.putDefinition(spec.definition, canonicalJson(spec.description))
   const result = await env.store.create({
     tenant,
     runId,
     workflow: spec.name,
     version: spec.version,
-    signature: spec.signature,
+    signature: spec.definition,
     requestId,
     principal: request.principal.id,
     subject,

@@ -20,15 +20,24 @@ export async function openState(
   checkpoint: CheckpointBody,
   contents: Contents,
 ): Promise<OpenState> {
+  return openFields([...spec.fields.keys()], checkpoint, contents)
+}
+
+/** Opens the values of some fields, whatever definition they are of. */
+export async function openFields(
+  names: readonly string[],
+  checkpoint: CheckpointBody,
+  contents: Contents,
+): Promise<OpenState> {
   const values: Record<string, JsonValue> = {}
   let labels: Labels = OPERATOR_LABELS
-  for (const name of spec.fields.keys()) {
+  for (const name of names) {
     const ref = checkpoint.state[name] ?? null
     if (ref === null) continue
     labels = joinLabels([labels, ref.l])
     values[name] = isList(ref)
       ? await contents.readList(ref, (record) =>
-          record.type === 'superstep.completed' ? (record.appends[name] ?? null) : null,
+          record.type === 'position.saved' ? null : (record.appends[name] ?? null),
         )
       : await contents.read(ref)
   }

@@ -6,6 +6,7 @@ import type { SegmentStarted } from '../contracts/records.ts'
 import type { WorkerHandle } from '../contracts/runtime.ts'
 import type { ClaimRequest, RunRow } from '../contracts/store.ts'
 import { advance } from './advance.ts'
+import { claimKeys } from './definitions.ts'
 import type { Env } from './env.ts'
 import { drainInbox } from './inbox.ts'
 import type { LiveRun } from './live-run.ts'
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   readonly pollMs?: number
   /** A run whose worker is silent for this long is taken over. Default 15,000. */
   readonly leaseMs?: number
+  /** A run of another version that nobody takes for this long is taken over, or parked (ENGINE R14). Default 10,000. */
+  readonly adoptAfterMs?: number
   /** Claims without progress after which a run is set aside (ENGINE R15). Default 5. */
   readonly quarantineAfter?: number
   /** Called with a malfunction that has no run to be recorded in (the store does not answer). */
@@ -51,6 +54,7 @@ export class Worker implements WorkerHandle {
   private readonly pollMs: number
   private readonly leaseMs: number
   private readonly quarantineAfter: number
+  private readonly adoptAfterMs: number
   /** Claims to be given back with the next one. */
   private returned: readonly Returned[] = []
   private readonly onTrouble: (error: Error) => void
@@ -70,6 +74,7 @@ export class Worker implements WorkerHandle {
     this.concurrency = options.concurrency ?? 64
     this.pollMs = options.pollMs ?? 100
     this.leaseMs = options.leaseMs ?? 15_000
+    this.adoptAfterMs = options.adoptAfterMs ?? 10_000
     this.quarantineAfter = options.quarantineAfter ?? QUARANTINE_AFTER
     this.onTrouble = options.onTrouble ?? (() => undefined)
     this.unlisten = env.scheduler.serve(() => this.wake())
@@ -143,10 +148,19 @@ export class Worker implements WorkerHandle {
     const limit = this.concurrency - this.held.size - this.loading
     if (limit <= 0) return []
     const now = this.env.host.now()
-    const signatures = [...this.env.workflows.keys()]
     const { returned } = this
-    const leaseUntil = now + this.leaseMs
-    const rows = await this.env.store.claim({ worker: this.name, now, leaseUntil, limit, signatures, returned })
+    const rows = await this.env.store.claim({
+      worker: this.name,
+      now,
+      leaseUntil: now + this.leaseMs,
+      limit,
+      signatures: claimKeys(this.env),
+      orphans: {
+        workflows: [...this.env.workflows.values()].map((spec) => spec.name),
+        quietSince: now - this.adoptAfterMs,
+      },
+      returned,
+    })
     this.returned = this.returned.filter((one) => !returned.includes(one))
     return rows
   }

@@ -3,6 +3,7 @@ import { RECORD_VERSION, type RunRecord } from '../contracts/records.ts'
 import type { StoredRecord } from '../contracts/store.ts'
 import { lineageGaps } from './gaps.ts'
 import type { GapKind } from './lineage.ts'
+import { upgradeFindings } from './upgrades.ts'
 
 /** What an audit found: `kind` is closed, `detail` a sentence without content. */
 export interface AuditFinding {
@@ -25,6 +26,8 @@ export type AuditKind =
   | 'removed_body'
   /** A marker of a pruned history does not fit what is left. */
   | 'marker'
+  /** Another version took over from where it could not have. */
+  | 'upgrade'
   | GapKind
 
 /** What the store's row of the run says about its end; an audit without it cannot see a cut tail. */
@@ -80,6 +83,7 @@ export function auditRun(
       findings.push(finding)
     })
   for (const gap of gapsIn(records)) add(gap.kind, gap.seq, gap.detail)
+  for (const { seq, detail } of upgradeFindings(records)) add('upgrade', seq, detail)
   return { verified: findings.length === 0, records: stored.length, head, findings }
 
   function add(kind: AuditKind, seq: number, detail: string): void {

@@ -321,7 +321,11 @@ function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
   for (const record of records) {
     fold = spendAfter(fold, record)
     const told =
-      'checkpoint' in record ? record.checkpoint.spent : record.type === 'branch.started' ? record.spent : null
+      'checkpoint' in record
+        ? (record.checkpoint?.spent ?? null)
+        : record.type === 'branch.started'
+          ? record.spent
+          : null
     if (told && isLower(told, fold.spent))
       gaps.push(gap('budget', record.seq, 'the totals it tells are lower than what the records before it spent'))
     if (record.type !== 'activity.intent') continue

@@ -150,7 +150,7 @@ export function checkpointBefore(
     (record) =>
       record.seq < seq &&
       'checkpoint' in record &&
-      record.checkpoint.superstep === superstep &&
+      record.checkpoint?.superstep === superstep &&
       branches.leadsTo(record.seq, seq),
   )
   return found?.seq ?? null

@@ -2,8 +2,10 @@ import type {
   ActivityIntent,
   ActivityOutcome,
   ApprovalRequested,
+  RunParked,
   RunRecord,
   RunStarted,
+  RunUpgraded,
   SegmentStarted,
 } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
@@ -65,9 +67,12 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
       return segmentText(record, teller)
     case 'branch.started':
       return `${name(record.by.id)} moved the run back to record ${record.from} (reason: ${quoted(record.reason, contents)}); what came after it is kept and no longer counts for the state.`
+    case 'run.upgraded':
+      return upgradeText(record)
     case 'run.waiting':
       return `The run waits for ${listed(record.on.map((each) => `${each.kind} ${name(each.id)}`))}${record.wake_at ? `, at the latest until ${record.wake_at}` : ''}.`
     case 'run.parked':
+      if (record.code === 'RUN_QUARANTINED') return quarantineText(record)
       return `The run was parked: ${record.code} (${quoted(record.detail, contents)}). It stands still until a person acts.`
     case 'override.recorded':
       return `${name(record.by.id)} ordered ${name(record.what)} (reason: ${quoted(record.reason, contents)}).`
@@ -98,6 +103,20 @@ export function pruningText(record: PruningRecord): string {
   if (record.type === 'subject.erased')
     return `Its contents were erased by ${name(record.by.id)} because the person that they are about was erased (reason: ${plainText(record.reason)}); ${left}.`
   return `Its ${record.keep === 'metadata' ? 'contents were' : 'history was'} pruned by ${name(record.by.id)} under rule ${record.rule.index} of retention policy ${name(record.rule.policy.slice(0, 12))}; ${left}.`
+}
+
+function upgradeText({ from, to, steps, by, checkpoint }: RunUpgraded): string {
+  const worker = `Worker ${name(by)}`
+  if (steps.length === 0)
+    return `${worker} went on with version ${to.version} instead of ${from.version}; code alone changed.`
+  const way = [from.version, ...steps.map((step) => step.to)].join(' to ')
+  const what = checkpoint === null ? 'from a save point on' : 'and its state with it, by the declared steps'
+  return `${worker} took the run over from version ${way}, ${what}.`
+}
+
+function quarantineText({ because, attempts }: RunParked): string {
+  const why = because ? `it cannot be loaded (${because})` : 'its workers ended each time before anything was on record'
+  return `The run was quarantined: it was claimed ${attempts ?? 'several'} times and never got anywhere, because ${why}. It stands still until an operator releases it.`
 }
 
 function startText(record: RunStarted, contents: ContentLookup | undefined): string {

@@ -3,11 +3,12 @@ import { type JsonObject, toJsonValue } from '../base/json.ts'
 import { usdToNano } from '../base/money.ts'
 import type { BudgetLimits } from '../contracts/common.ts'
 import { shapeOf } from '../contracts/shape.ts'
-import type { EdgeSpec, FieldSpec, NodeSpec, Shape, WorkflowSpec } from '../contracts/workflow.ts'
+import type { EdgeSpec, FieldSpec, NodeSpec, Shape, UpgradeStep, WorkflowSpec } from '../contracts/workflow.ts'
 import { checkFields, checkHeader, checkNodes, checkTools, toolsOf } from './check.ts'
+import { checkUpgrades } from './check-upgrades.ts'
 import { checkConnected, checkEdges, warnings } from './check-graph.ts'
 import { mismatch } from './compatible.ts'
-import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf } from './draft.ts'
+import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf, type UpgradeDraft } from './draft.ts'
 import { agentHandler, functionHandler } from './handler.ts'
 import { REJECTION } from './rejection.ts'
 import { sign } from './signature.ts'
@@ -22,6 +23,7 @@ export function assemble(draft: Draft): Validation & { readonly spec: WorkflowSp
     ...checkTools(draft),
     ...checkEdges(draft),
     ...checkConnected(draft),
+    ...checkUpgrades(draft),
   ]
   const shapes = shapesOf(draft, errors)
   errors.push(...checkMessages(draft, shapes))
@@ -129,8 +131,22 @@ function specOf(draft: Draft, shapes: Shapes): WorkflowSpec {
     version: draft.version,
     budget: limitsOf(draft.budget),
     contract: draft.contract,
+    upgrades: draft.upgrades.map(upgradeStep),
     ...parts,
-    ...sign(parts),
+    ...sign({ name: draft.name, version: draft.version, ...parts }),
+  }
+}
+
+function upgradeStep(step: UpgradeDraft): UpgradeStep {
+  const { from, to, state } = step
+  return {
+    from,
+    to,
+    state,
+    was: step.was && shapeOf(step.was),
+    expect: step.expect && shapeOf(step.expect),
+    nodes: new Map(Object.entries(step.nodes)),
+    messages: new Map(Object.entries(step.messages)),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { SignalboxError } from '../base/errors.ts'
 import { assemble } from './assemble.ts'
-import type { Draft, EdgeDraft, NodeDraft } from './draft.ts'
+import type { Draft, EdgeDraft, NodeDraft, UpgradeDraft } from './draft.ts'
 import type { Builder, Fields, Validation, Workflow, WorkflowDef } from './types.ts'
 
 /**
@@ -26,10 +26,12 @@ export function workflow<I extends z.ZodType, O extends z.ZodType, S extends Fie
     starts: [],
     outputs: [],
     rejected: [],
+    upgrades: [],
   }
   return typed(new DraftBuilder(draft))
 }
 
+type GivenUpgrade = Pick<UpgradeDraft, 'from'> & { readonly [K in keyof UpgradeDraft]?: UpgradeDraft[K] | undefined }
 type FunctionDraft = Extract<NodeDraft, { kind: 'function' }>
 type AgentDraft = Extract<NodeDraft, { kind: 'agent' }>
 /** What the user passes for a node: the draft without what the builder adds, `Optional` may be left out. */
@@ -95,6 +97,12 @@ class DraftBuilder {
 
   output(name: string): DraftBuilder {
     return new DraftBuilder({ ...this.#draft, outputs: [...this.#draft.outputs, name] })
+  }
+
+  upgrade(step: GivenUpgrade): DraftBuilder {
+    const { from, to = this.#draft.version, was = null, expect = null, state = null, nodes = {}, messages = {} } = step
+    const upgrades = [...this.#draft.upgrades, { from, to, was, expect, state, nodes, messages }]
+    return new DraftBuilder({ ...this.#draft, upgrades })
   }
 
   validate(): Validation {

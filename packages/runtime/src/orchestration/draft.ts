@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { JsonValue } from '../base/json.ts'
+import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Agent, WorkflowContract } from '../contracts/workflow.ts'
 import type { Budget, Field, NodeCtx, Port, RetryOptions } from './types.ts'
@@ -55,6 +55,17 @@ export type EdgeDraft =
     }
   | { readonly kind: 'fan_in'; readonly from: readonly string[]; readonly to: string }
 
+/** A declared upgrade step. */
+export interface UpgradeDraft {
+  readonly from: string
+  readonly to: string
+  readonly was: z.ZodType | null
+  readonly expect: z.ZodType | null
+  readonly state: ((old: JsonObject) => unknown) | null
+  readonly nodes: Readonly<Record<string, string>>
+  readonly messages: Readonly<Record<string, (old: JsonValue) => unknown>>
+}
+
 /** Everything declared, in order. */
 export interface Draft {
   readonly name: string
@@ -71,6 +82,7 @@ export interface Draft {
   readonly starts: readonly string[]
   readonly outputs: readonly string[]
   readonly rejected: readonly { readonly from: string; readonly to: string }[]
+  readonly upgrades: readonly UpgradeDraft[]
 }
 
 /** The nodes that an edge can reach, each once, in declaration order. */

@@ -1,5 +1,6 @@
 import { sha256Hex } from '../base/hash.ts'
-import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import { canonicalJson, type JsonObject } from '../base/json.ts'
+import type { DefinitionRef } from '../contracts/checkpoint.ts'
 import type { EdgeSpec, FieldSpec, NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
 
 /**
@@ -12,7 +13,18 @@ import type { EdgeSpec, FieldSpec, NodeSpec, WorkflowSpec } from '../contracts/w
 /** The parts of a workflow that its description is made of. */
 export type Describable = Pick<
   WorkflowSpec,
-  'input' | 'output' | 'maxSupersteps' | 'nodes' | 'edges' | 'fields' | 'start' | 'outputs' | 'rejected' | 'tools'
+  | 'name'
+  | 'version'
+  | 'input'
+  | 'output'
+  | 'maxSupersteps'
+  | 'nodes'
+  | 'edges'
+  | 'fields'
+  | 'start'
+  | 'outputs'
+  | 'rejected'
+  | 'tools'
 >
 
 /** Description of a workflow with its two hashes. */
@@ -22,17 +34,26 @@ export interface Signed {
   readonly signature: string
   /** SHA-256 hex over the state fields. */
   readonly shape: string
+  /** SHA-256 hex over name, version, signature and shape. */
+  readonly definition: string
 }
 
 /** Describes a workflow and hashes its graph and its state apart. Equal definitions give equal hashes in any process. */
 export function sign(spec: Describable): Signed {
   const graph = describeGraph(spec)
   const state = Object.fromEntries([...spec.fields.values()].map((field) => [field.name, describeField(field)]))
+  const [signature, shape] = [sha256Hex(canonicalJson(graph)), sha256Hex(canonicalJson(state))]
   return {
     description: { graph, state },
-    signature: sha256Hex(canonicalJson(graph)),
-    shape: sha256Hex(canonicalJson(state)),
+    signature,
+    shape,
+    definition: definitionId(spec.name, { version: spec.version, signature, shape }),
   }
+}
+
+/** SHA-256 hex over name, version, graph and state of a workflow: one definition, one id, in any process. */
+export function definitionId(name: string, { version, signature, shape }: DefinitionRef): string {
+  return sha256Hex(canonicalJson({ name, version, signature, shape }))
 }
 
 function describeGraph(spec: Describable): JsonObject {
@@ -82,98 +103,4 @@ function describeEdge(edge: EdgeSpec): JsonObject {
 
 function describeField(field: FieldSpec): JsonObject {
   return { kind: field.kind, owner: field.owner, schema: field.shape.json }
-}
-
-/** What a part of the description is called in a sentence. */
-const WORDS: Readonly<Record<string, string>> = {
-  nodes: 'node',
-  edges: 'edge',
-  tools: 'tool',
-  fallbacks: 'fallback of node',
-  state: 'state field',
-}
-
-/**
- * What changed from one description to another, one sentence each, in a fixed order; empty when nothing did.
- * Unknown parts are compared too, so that a description of an older format shows its differences.
- */
-export function describeDifference(before: JsonObject, after: JsonObject): string[] {
-  const lines: string[] = []
-  compareParts(objectAt(before, 'graph'), objectAt(after, 'graph'), lines)
-  compareNamed('state', objectAt(before, 'state'), objectAt(after, 'state'), lines)
-  return lines
-}
-
-function compareParts(before: JsonObject, after: JsonObject, lines: string[]): void {
-  for (const part of keysOf(before, after)) {
-    const named = Object.hasOwn(WORDS, part)
-    if (named) compareNamed(part, objectAt(before, part), objectAt(after, part), lines)
-    else if (part.endsWith('_order')) compareOrder(part, before[part], after[part], lines)
-    else compareValue(`\`${part}\``, before[part], after[part], lines)
-  }
-}
-
-function compareNamed(part: string, before: JsonObject, after: JsonObject, lines: string[]): void {
-  const word = WORDS[part] ?? part
-  for (const name of keysOf(before, after)) {
-    if (!Object.hasOwn(before, name)) lines.push(`${word} \`${name}\` was added`)
-    else if (!Object.hasOwn(after, name)) lines.push(`${word} \`${name}\` was removed`)
-    else if (part === 'tools') {
-      if (before[name] !== after[name]) lines.push(`${word} \`${name}\` is defined differently`)
-    } else compareValue(`${word} \`${name}\``, before[name], after[name], lines)
-  }
-}
-
-/** Order matters only among names that both have; added and removed ones are told elsewhere. */
-function compareOrder(
-  part: string,
-  before: JsonValue | undefined,
-  after: JsonValue | undefined,
-  lines: string[],
-): void {
-  const [old, now] = [before, after].map((list) => (Array.isArray(list) ? list.map(String) : []))
-  if (!old || !now) return
-  const same = (list: readonly string[], other: readonly string[]): string =>
-    list.filter((name) => other.includes(name)).join(' ')
-  if (same(old, now) !== same(now, old)) lines.push(`the order of the ${part.replace('_order', 's')} changed`)
-}
-
-function compareValue(
-  where: string,
-  before: JsonValue | undefined,
-  after: JsonValue | undefined,
-  lines: string[],
-  path: readonly string[] = [],
-): void {
-  if (isObject(before) && isObject(after)) {
-    for (const key of keysOf(before, after)) compareValue(where, before[key], after[key], lines, [...path, key])
-  } else if (text(before) !== text(after)) {
-    const place = path.length === 0 ? where : `${where}: \`${path.join('.')}\``
-    lines.push(`${place} changed from ${shown(before)} to ${shown(after)}`)
-  }
-}
-
-function shown(value: JsonValue | undefined): string {
-  if (value === undefined) return 'nothing'
-  const json = text(value)
-  return /^"[0-9a-f]{64}"$/.test(json)
-    ? `\`${json.slice(1, 13)}\``
-    : `\`${json.length > 120 ? `${json.slice(0, 117)}...` : json}\``
-}
-
-function text(value: JsonValue | undefined): string {
-  return value === undefined ? '' : canonicalJson(value)
-}
-
-function keysOf(a: JsonObject, b: JsonObject): string[] {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function objectAt(object: JsonObject, key: string): JsonObject {
-  const value = object[key]
-  return isObject(value) ? value : {}
 }

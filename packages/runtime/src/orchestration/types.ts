@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { JsonValue } from '../base/json.ts'
+import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
 import type { Agent, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
@@ -169,6 +169,26 @@ export interface Case<M, To extends string> {
   readonly to: To
 }
 
+/** State as JSON, when a step does not say what it was. */
+type AnyState = z.ZodType<JsonObject>
+
+/** How runs of an earlier version are carried over to this one, or to one in between (ENGINE R14). */
+export interface UpgradeDef<W extends z.ZodType, State> {
+  /** The version that the step starts from. */
+  readonly from: string
+  /** Checks and types the state before the step. Default: any JSON. */
+  readonly was?: W
+  /** The whole new state; a field that is left out was never written. A pure function. Default: every field stays. */
+  readonly state?: (old: z.output<W>) => State
+  /** New name by old name, for nodes that are called otherwise now. */
+  readonly nodes?: Readonly<Record<string, string>>
+  /** New message by new node name, for messages that wait there. Pure functions. Default: messages stay. */
+  readonly messages?: Readonly<Record<string, (old: JsonValue) => unknown>>
+}
+
+/** The state that a step gives: fields that were never written are left out. */
+type Upgraded<S extends Fields> = { readonly [K in keyof S]?: ValueOf<S[K]> }
+
 /**
  * A workflow under construction. Each call returns a new builder; the types check edges, start, outputs and owners, and
  * `build` checks the rest.
@@ -230,6 +250,14 @@ export interface Builder<P extends Declared, G extends Graph> {
   onRejected<F extends Name<G>, T extends Name<G>>(from: F, to: T & Fit<Rejected, G[T]['in'], T>): Builder<P, G>
   /** Names a node whose message is an output of the run. */
   output<N extends Name<G>>(name: N & Fit<G[N]['out'], P['out'], N>): Builder<P, G>
+  /** Carries waiting runs of an earlier version over to this one. */
+  upgrade<W extends z.ZodType = AnyState>(
+    step: UpgradeDef<W, Upgraded<P['state']>> & { readonly to?: undefined },
+  ): Builder<P, G>
+  /** Carries them to a version in between, whose state `expect` checks; another step goes on from there. */
+  upgrade<W extends z.ZodType = AnyState>(
+    step: UpgradeDef<W, unknown> & { readonly to: string; readonly expect: z.ZodType },
+  ): Builder<P, G>
   /** What `build` would find wrong or doubtful. */
   validate(): Validation
   /** The workflow. Throws WORKFLOW_INVALID with every error at once. */

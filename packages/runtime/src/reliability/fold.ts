@@ -8,6 +8,7 @@ import type {
   ApprovalDecided,
   ApprovalRequested,
   AskRef,
+  DefinitionRef,
   PositionSaved,
   QuestionAnswered,
   QuestionAsked,
@@ -15,6 +16,7 @@ import type {
   RunStarted,
   RunStatus,
   RunStopping,
+  RunUpgraded,
 } from '../contracts/records.ts'
 import { nextStatus } from './run-machine.ts'
 import { isCheckpoint } from './timeline.ts'
@@ -55,6 +57,8 @@ export interface ActivationFold {
 /** A run as its records tell it: the last checkpoint and what happened since (ENGINE resume). */
 export interface RunFold {
   readonly started: RunStarted
+  /** The version that the run is with (ENGINE R14). */
+  definition: DefinitionRef
   status: RunStatus
   checkpointSeq: number
   checkpointAt: string
@@ -78,8 +82,10 @@ export function isTerminalOutcome(outcome: ActivityOutcome): boolean {
 
 /** Starts a fold from the genesis record. */
 export function foldStart(started: RunStarted): RunFold {
+  const { version, signature, shape } = started.workflow
   return {
     started,
+    definition: { version, signature, shape },
     status: 'queued',
     checkpointSeq: started.seq,
     checkpointAt: started.at,
@@ -103,12 +109,47 @@ export function foldRecord(fold: RunFold, record: RunRecord): void {
   fold.activeMs = record.active_ms
   fold.lastSeq = record.seq
   fold.lastAt = record.at
+  if (record.type === 'run.upgraded') foldUpgrade(fold, record)
   if (isCheckpoint(record) && record.type !== 'run.started') {
     foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
     return
   }
   foldLife(fold, record)
   foldWork(fold, record)
+}
+
+/** Refuses an upgrade that starts from another version than the run is with, or cuts an open superstep in two. */
+function foldUpgrade(fold: RunFold, record: RunUpgraded): void {
+  const { from, to, seq, checkpoint } = record
+  const { version, signature, shape } = fold.definition
+  if (from.version !== version || from.signature !== signature || from.shape !== shape)
+    throw new SignalboxError('STORE_CORRUPT', `record ${seq} upgrades from ${from.version}, the run is with ${version}`)
+  if (checkpoint !== null && standsAt(fold) !== 'barrier')
+    throw new SignalboxError('STORE_CORRUPT', `record ${seq} upgrades the state inside an open superstep`)
+  fold.definition = to
+}
+
+/** What a checkpoint says of the version: nothing while it is the one that the run was started with. */
+export function definitionPart({ started, definition }: RunFold): { readonly definition?: DefinitionRef } {
+  const { version, signature, shape } = started.workflow
+  const first = version === definition.version && signature === definition.signature && shape === definition.shape
+  return first ? {} : { definition }
+}
+
+/** Where a run stands: between supersteps, in one whose open activations all are at a save point, or in the midst. */
+export type Standpoint = 'barrier' | 'position' | 'open'
+
+/** Where a run stands, as its records tell. A changed definition takes over at a barrier or position (ENGINE R14). */
+export function standsAt(fold: RunFold): Standpoint {
+  const begun = [...fold.activations.values()].filter(hasBegun)
+  if (begun.length === 0 && fold.opened.length === 0) return 'barrier'
+  const rests = (one: ActivationFold): boolean =>
+    one.result !== null || (one.position !== null && one.asks.size === 0 && !one.failed && !one.dead)
+  return begun.every(rests) ? 'position' : 'open'
+}
+
+function hasBegun(one: ActivationFold): boolean {
+  return one.asks.size > 0 || one.position !== null || one.result !== null || one.failed !== null || one.dead !== null
 }
 
 function foldCheckpoint(fold: RunFold, seq: number, at: string, checkpoint: CheckpointBody): void {

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../contracts/records.ts'
+import type { CheckpointBody, RunRecord, RunUpgraded } from '../contracts/records.ts'
 
 /** A stretch of records that belongs to a timeline, both ends included. */
 export interface Range {
@@ -36,9 +36,16 @@ export function onTimeline(ranges: readonly Range[], seq: number): boolean {
   return ranges.some((range) => seq >= range.from && seq <= range.through)
 }
 
+/** A record whose body holds a checkpoint. */
+export type CheckpointRecord =
+  | Extract<RunRecord, { type: 'run.started' | 'superstep.completed' | 'response.received' }>
+  | (RunUpgraded & { readonly checkpoint: CheckpointBody })
+
+/** Types of records that may hold a checkpoint. */
+export const CHECKPOINT_TYPES = ['run.started', 'superstep.completed', 'response.received', 'run.upgraded'] as const
+
 /** True for a record whose body holds a checkpoint. */
-export function isCheckpoint(
-  record: RunRecord,
-): record is Extract<RunRecord, { type: 'run.started' | 'superstep.completed' | 'response.received' }> {
+export function isCheckpoint(record: RunRecord): record is CheckpointRecord {
+  if (record.type === 'run.upgraded') return record.checkpoint !== null
   return record.type === 'run.started' || record.type === 'superstep.completed' || record.type === 'response.received'
 }

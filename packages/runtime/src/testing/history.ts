@@ -328,7 +328,7 @@ export class History {
   branch(from: number): this {
     this.#branch++
     const kept = this.#records.slice(0, from).findLast((record) => 'checkpoint' in record)
-    this.#superstep = kept && 'checkpoint' in kept ? kept.checkpoint.superstep : 0
+    this.#superstep = kept && 'checkpoint' in kept ? (kept.checkpoint?.superstep ?? 0) : 0
     this.#ordinal = 0
     this.#position = 0
     return this.add({

@@ -31,7 +31,7 @@ export function budgetFindings(records: readonly RunRecord[]): Finding[] {
     if (FIELDS.some((field) => total[field] > limits[field])) add(`record ${record.seq} passes a limit`)
     if (FIELDS.some((field) => spent[field] < reached[field])) add(`record ${record.seq} gives something back`)
     reached = spent
-    if ('checkpoint' in record && !isEqual(sums(record.checkpoint.spent), spent))
+    if ('checkpoint' in record && record.checkpoint && !isEqual(sums(record.checkpoint.spent), spent))
       add(`the checkpoint in record ${record.seq} says ${text(sums(record.checkpoint.spent))}, not ${text(spent)}`)
   }
   return findings
