@@ -3,7 +3,7 @@ import { Argument, type Command } from 'commander'
 import { SignalboxError } from 'signalbox/errors'
 import { jsonOption } from './ask.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
-import { approvalText, questionText, requestsText } from './people-views.ts'
+import { approvalText, portRequestText, questionText, requestsText } from './people-views.ts'
 
 /** Adds the commands by which people answer: approvals, questions, port requests. */
 export function addPeopleCommands(program: Command, shell: Shell): void {
@@ -111,6 +111,22 @@ function addQuestions(program: Command, shell: Shell): void {
         })
       },
     )
+  withShared(program.command('requests [id]'))
+    .description('list what port nodes ask, or show one with the shape of its answer')
+    .option('--all', 'answered ones too')
+    .action(async (id: string | undefined, options: { all?: boolean }, command: Command) => {
+      await withClient(command, shell, async ({ client, out }) => {
+        if (id !== undefined) {
+          const request = await client.request({ params: { id } })
+          out.data(request)
+          out.text(portRequestText(request, out))
+          return
+        }
+        const list = await client.requests({ query: options.all ? {} : { state: 'open' } })
+        out.data(list)
+        out.text(requestsText(list.requests, out))
+      })
+    })
   withShared(program.command('respond <request>'))
     .description('answer a request of a port node')
     .requiredOption('--value <json>', 'the answer as JSON, or @file')

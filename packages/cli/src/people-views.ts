@@ -1,4 +1,4 @@
-import type { ApprovalDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
+import type { ApprovalDetail, PortRequestDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
 import { money, time, who } from './format.ts'
 import { folded, indented, type Output, printable } from './output.ts'
 
@@ -52,6 +52,22 @@ export function approvalText(approval: ApprovalDetail, out: Output): string {
     '  arguments',
     indented(pretty(packet.arguments), '    '),
     ...(approval.reason === null ? [] : [line('reason', approval.reason)]),
+  ].join('\n')
+}
+
+/** What a port node asks, and how to answer. */
+export function portRequestText(request: PortRequestDetail, out: Output): string {
+  const answered = request.decided_by === null ? '' : ` by ${who(request.decided_by)} at ${time(request.decided_at)}`
+  const schema = JSON.stringify(request.response_schema, null, 2)
+  return [
+    `${out.color.bold(`request ${request.id}`)}  ${request.state}${answered}`,
+    `  port       ${printable(request.tool)} of ${printable(request.workflow)} in run ${request.run_id}`,
+    `  deadline   ${time(request.deadline)} UTC`,
+    '  it asks',
+    indented(request.payload === null ? '(the content was erased)' : pretty(request.payload), '    '),
+    '  the answer is',
+    indented(request.response_schema === null ? '(no worker here has the workflow)' : schema, '    '),
+    ...(request.state === 'open' ? [`  answer with: signalbox respond ${request.id} --value '<json>'`] : []),
   ].join('\n')
 }
 

@@ -174,6 +174,22 @@ describe('runs and people', () => {
     expect((await cli('audit', 'verify', started.run_id)).code).toBe(0)
   })
 
+  it('PRT-004: what a port asks is listed, shown with the shape of its answer, and answered once', async () => {
+    const started = await json('run', 'asking', '--input', '{"to":"eva","amount":7}', '--wait', ...as('rita'))
+    expect(started.open).toMatchObject([{ kind: 'request', tool: 'review' }])
+    const id = started.open[0].id
+    expect((await cli('requests')).stdout).toContain('`review` asks for an answer')
+    const shown = await cli('requests', id)
+    for (const part of ['"to": "eva"', '"note"', `signalbox respond ${id}`]) expect(shown.stdout).toContain(part)
+    const wrong = await cli('respond', id, '--value', '{"ok":1}', ...as('paul'))
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('INPUT_INVALID')])
+    expect((await cli('respond', id, '--value', '{"ok":true,"note":"seen"}', ...as('paul'))).code).toBe(0)
+    await untilStatus(started.run_id, 'completed')
+    expect((await json('requests')).requests).toEqual([])
+    expect((await json('requests', id)).decided_by).toBe('user:paul')
+    expect((await json('requests', '--all')).requests).toHaveLength(1)
+  })
+
   it('API-025: deltas of a model call in a worker process reach a reader of the server, before the record of the call', async () => {
     const started = await json('run', 'letter', '--input', '{"to":"hugo","amount":500}', '--wait', ...as('rita'))
     const token = server.people.find((each) => each.person === 'vera')?.token ?? ''

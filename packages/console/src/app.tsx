@@ -47,6 +47,7 @@ function SignedIn({ signOut }: { signOut: (notice: string) => void }) {
           <Route path="runs/:runId/:view?" element={<RunPage />} />
           <Route path="approvals/:id?" element={<InboxPage kind="approval" />} />
           <Route path="questions/:id" element={<InboxPage kind="question" />} />
+          <Route path="requests/:id" element={<InboxPage kind="request" />} />
           <Route path="kill-switches" element={<KillSwitchesPage />} />
           <Route path="schedules" element={<SchedulesPage />} />
           <Route path="schedules/:name" element={<SchedulePage />} />

@@ -8,6 +8,7 @@ export const paths = {
   decided: () => '/approvals?show=decided',
   approval: (id: string, decided = false) => `/approvals/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   question: (id: string, decided = false) => `/questions/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
+  request: (id: string, decided = false) => `/requests/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   killSwitches: () => '/kill-switches',
   schedules: () => '/schedules',
   schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
@@ -23,7 +24,8 @@ export function runViewOf(text: string | undefined): RunView {
   return RUN_VIEWS.find((view) => view === text) ?? 'timeline'
 }
 
-/** The address of an approval or a question in the inbox. */
+/** The address of an approval, a question or a port's request in the inbox. */
 export function itemPath(item: { readonly id: string; readonly kind: string }, decided: boolean): string {
+  if (item.kind === 'request') return paths.request(item.id, decided)
   return item.kind === 'question' ? paths.question(item.id, decided) : paths.approval(item.id, decided)
 }

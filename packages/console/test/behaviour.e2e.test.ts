@@ -261,6 +261,34 @@ describe('approvals and questions', () => {
     }
   })
 
+  it('CON-047: what a port asks is answered as JSON that starts with the right form; what does not fit is told', async () => {
+    const page = await stage.open('paul', '/approvals')
+    await page.getByRole('link', { name: /Answer for review-match/ }).press('Enter')
+    await page.getByText('INV-2026-0120').waitFor()
+    const form = page.getByRole('form', { name: 'Answer' })
+    const field = form.getByLabel('Your answer, as JSON')
+    expect(JSON.parse(await field.inputValue())).toEqual({ accept: false, note: '' })
+    await field.fill('{ "accept": ')
+    await form.getByRole('button', { name: 'Send the answer' }).press('Enter')
+    await form.getByText('This is not JSON').waitFor()
+    expect(stage.mock.backend.changes).toEqual([])
+    await field.fill('{ "note": "x" }')
+    await form.getByRole('button', { name: 'Send the answer' }).press('Enter')
+    await form.getByRole('alert').getByText('INPUT_INVALID').waitFor()
+    await field.fill('{ "accept": true, "note": "agreed by phone" }')
+    await form.getByRole('button', { name: 'Send the answer' }).press('Enter')
+    await page.getByRole('article').getByText('Answered').first().waitFor()
+    const body = { value: { accept: true, note: 'agreed by phone' } }
+    expect(lastChange()).toMatchObject({ name: 'respond', id: ASK.port, by: 'user:paul', body })
+  })
+
+  it('CON-047: who may not answer sees what is asked and why not', async () => {
+    const page = await stage.open('vera', `/requests/${ASK.port}`)
+    await page.getByText('INV-2026-0120').waitFor()
+    expect(await page.getByLabel('Your answer, as JSON').isDisabled()).toBe(true)
+    await page.getByText('Your role does not').waitFor()
+  })
+
   it('CON-046: decided items are listed with who, when and why', async () => {
     const page = await stage.open('vera', '/approvals?show=decided')
     await page.getByRole('link', { name: /INV-2026-0077/ }).click()

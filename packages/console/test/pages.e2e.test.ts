@@ -82,6 +82,12 @@ describe('every page, light and dark, wide and narrow', () => {
     await checkPage(page, 'question')
   })
 
+  it('CON-002: a request of a port', async () => {
+    const page = await stage.open('paul', `/requests/${ASK.port}`)
+    await page.getByRole('button', { name: 'Send the answer' }).waitFor()
+    await checkPage(page, 'request')
+  })
+
   it('CON-002: kill switches and the form that engages one', async () => {
     const page = await stage.open('olga', '/kill-switches')
     await page.getByRole('table', { name: 'Kill switches' }).waitFor()

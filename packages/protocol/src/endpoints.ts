@@ -9,6 +9,8 @@ import {
   decisionRequestSchema,
   questionDetailSchema,
   questionListSchema,
+  portRequestDetailSchema,
+  portRequestListSchema,
   requestsQuerySchema,
   respondRequestSchema,
 } from './people.ts'
@@ -279,6 +281,24 @@ export const ENDPOINTS = {
     status: 202,
     body: answerRequestSchema,
     response: answeredSchema,
+  },
+  requests: {
+    method: 'get',
+    path: '/requests',
+    summary: 'Requests of port nodes, oldest first',
+    permission: 'read',
+    status: 200,
+    query: requestsQuerySchema,
+    response: portRequestListSchema,
+  },
+  request: {
+    ...one,
+    method: 'get',
+    path: '/requests/{id}',
+    summary: 'One request of a port node with the shape of its answer',
+    permission: 'read',
+    status: 200,
+    response: portRequestDetailSchema,
   },
   respond: {
     ...one,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { effectClassSchema, labelsSchema, limitSchema, reasonSchema, timeSchema } from './common.ts'
+import { effectClassSchema, jsonSchema, labelsSchema, limitSchema, reasonSchema, timeSchema } from './common.ts'
 
 /** State of an approval, question or request. */
 export const requestStateSchema = z.enum(['open', 'approved', 'rejected', 'expired', 'cancelled', 'void', 'answered'])
@@ -86,6 +86,18 @@ export const questionDetailSchema = requestSummarySchema.extend({
 /** One question about an effect with its packet. */
 export type QuestionDetail = z.output<typeof questionDetailSchema>
 
+/** One request of a port node: what it asks, and the shape of the answer. */
+export const portRequestDetailSchema = requestSummarySchema.extend({
+  /** What is asked, as JSON text; untrusted. Null when the content was erased. */
+  payload: z.string().nullable(),
+  /** JSON Schema of the answer; null when no worker here has the workflow. */
+  response_schema: jsonSchema,
+  can_decide: z.boolean(),
+  cannot_decide_code: z.string().nullable(),
+})
+/** One request of a port node. */
+export type PortRequestDetail = z.output<typeof portRequestDetailSchema>
+
 /** Filter of approvals and questions. */
 export const requestsQuerySchema = z.strictObject({
   state: requestStateSchema.optional(),
@@ -96,6 +108,9 @@ export const requestsQuerySchema = z.strictObject({
 export const approvalListSchema = z.object({ approvals: z.array(requestSummarySchema) })
 /** Questions with their packets, oldest first. */
 export const questionListSchema = z.object({ questions: z.array(questionDetailSchema) })
+
+/** Requests of port nodes, oldest first. */
+export const portRequestListSchema = z.object({ requests: z.array(portRequestDetailSchema) })
 
 /** A reviewer's answer. `packet_hash` says what was seen; another one is refused as APPROVAL_VOID. */
 export const decisionRequestSchema = z.strictObject({

@@ -38,6 +38,8 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
   questions: { path: '/questions' },
   question: { path: '/questions/que_1' },
   answer: { path: '/questions/que_1/answer', body: { answer: 'happened', reason: REASON } },
+  requests: { path: '/requests' },
+  request: { path: '/requests/req_1' },
   respond: { path: '/requests/req_1/response', body: { value: { ok: true } } },
   killSwitches: { path: '/kill-switches' },
   engageKillSwitch: {

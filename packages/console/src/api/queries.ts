@@ -14,6 +14,8 @@ export const keys = {
   approval: (id: string) => ['approvals', id] as const,
   questions: ['questions'] as const,
   question: (id: string) => ['questions', id] as const,
+  requests: ['requests'] as const,
+  request: (id: string) => ['requests', id] as const,
   killSwitches: ['kill-switches'] as const,
   schedules: ['schedules'] as const,
   schedule: (name: string) => ['schedules', name] as const,
@@ -131,6 +133,26 @@ export function useQuestion(id: string) {
   })
 }
 
+/** All requests of port nodes, oldest first. */
+export function useRequests() {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.requests,
+    queryFn: () => client.requests({ query: { limit: 500 } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
+/** One request of a port node. */
+export function useRequest(id: string) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.request(id),
+    queryFn: () => client.request({ params: { id } }),
+    refetchInterval: LIST_MS,
+  })
+}
+
 /** Kill switches, newest first. */
 export function useKillSwitches() {
   const { client } = useSession()
@@ -171,7 +193,7 @@ export function useChange<V>(change: (client: Client, input: V) => Promise<unkno
     mutationFn: (input: V) => change(client, input),
     onSettled: () =>
       Promise.all(
-        ['runs', 'run', 'approvals', 'questions', 'kill-switches', 'schedules'].map((first) =>
+        ['runs', 'run', 'approvals', 'questions', 'requests', 'kill-switches', 'schedules'].map((first) =>
           queries.invalidateQueries({ queryKey: [first] }),
         ),
       ),

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { NavLink, Outlet, useLocation, useNavigate } from 'react-router'
 import { markAway, useAway } from '../api/away.ts'
 import { isAway } from '../api/problem.ts'
-import { useApprovals, useKillSwitches, useMe, useQuestions, useStatus } from '../api/queries.ts'
+import { useApprovals, useKillSwitches, useMe, useQuestions, useRequests, useStatus } from '../api/queries.ts'
 import { useSession } from '../api/session.tsx'
 import { useKeys } from '../lib/hooks.ts'
 import { count } from '../lib/words.ts'
@@ -82,14 +82,15 @@ function useFocusOnNavigation(): void {
 function Navigation() {
   const approvals = useApprovals().data?.approvals.filter((each) => each.state === 'open').length ?? 0
   const questions = useQuestions().data?.questions.filter((each) => each.state === 'open').length ?? 0
+  const requests = useRequests().data?.requests.filter((each) => each.state === 'open').length ?? 0
   const { pathname } = useLocation()
-  const waiting = approvals + questions
+  const waiting = approvals + questions + requests
   return (
     <nav aria-label="Main" className="order-last -mx-2 flex w-full gap-1 sm:order-none sm:mx-0 sm:w-auto">
       <Tab to={paths.runs()} current={pathname.startsWith('/runs')}>
         Runs
       </Tab>
-      <Tab to={paths.inbox()} current={/^\/(approvals|questions)/.test(pathname)}>
+      <Tab to={paths.inbox()} current={/^\/(approvals|questions|requests)/.test(pathname)}>
         Approvals
         {waiting > 0 ? (
           <span className="rounded-full bg-warn-soft px-1.5 text-xs font-semibold text-warn tabular-nums">

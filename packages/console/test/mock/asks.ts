@@ -1,5 +1,5 @@
 /** Approvals, questions and kill switches of the mock backend. */
-import type { ApprovalDetail, KillSwitchView, QuestionDetail } from '@signalbox/protocol'
+import type { ApprovalDetail, KillSwitchView, PortRequestDetail, QuestionDetail } from '@signalbox/protocol'
 import { hashOf } from './parts.ts'
 import { ASK, RUN } from './runs.ts'
 
@@ -140,6 +140,39 @@ export function allQuestions(): QuestionDetail[] {
       },
       packet_hash: `hmac:${hashOf(ASK.unknown).slice(0, 40)}`,
       reason: null,
+      can_decide: false,
+      cannot_decide_code: null,
+    },
+  ]
+}
+
+/** Requests of port nodes, oldest first. */
+export function allRequests(): PortRequestDetail[] {
+  return [
+    {
+      id: ASK.port,
+      kind: 'request',
+      run_id: RUN.running,
+      workflow: 'payables',
+      tool: 'review-match',
+      class: 'port',
+      effect: 'none',
+      state: 'open',
+      approvers: [],
+      requester: 'user:rita',
+      requested_at: ago(900),
+      deadline: ahead(90 * 3600),
+      decided_by: null,
+      decided_at: null,
+      summary: '`review-match` asks for an answer',
+      impact: null,
+      payload: JSON.stringify({ invoice: 'INV-2026-0120', difference_minor: 1_250 }),
+      response_schema: {
+        type: 'object',
+        properties: { accept: { type: 'boolean' }, note: { type: 'string' } },
+        required: ['accept', 'note'],
+        additionalProperties: false,
+      },
       can_decide: false,
       cannot_decide_code: null,
     },

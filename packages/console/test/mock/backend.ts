@@ -6,13 +6,14 @@ import {
   type EndpointName,
   type KillSwitchView,
   type Me,
+  type PortRequestDetail,
   type QuestionDetail,
   type RunDetail,
   type ScheduleView,
   SignalboxError,
   type TroubleView,
 } from '@signalbox/protocol'
-import { allApprovals, allKillSwitches, allQuestions } from './asks.ts'
+import { allApprovals, allKillSwitches, allQuestions, allRequests } from './asks.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
 import { allSchedules, findSchedule, fire, pause, statusOf } from './schedules.ts'
 import { allRuns } from './runs.ts'
@@ -30,6 +31,7 @@ export interface Backend {
   readonly runs: RunDetail[]
   readonly approvals: ApprovalDetail[]
   readonly questions: QuestionDetail[]
+  readonly requests: PortRequestDetail[]
   killSwitches: KillSwitchView[]
   schedules: ScheduleView[]
   troubles: TroubleView[]
@@ -52,6 +54,7 @@ export function createBackend(): Backend {
     runs: allRuns(),
     approvals: allApprovals(),
     questions: allQuestions(),
+    requests: allRequests(),
     killSwitches: allKillSwitches(),
     schedules: allSchedules(),
     troubles: [],
@@ -117,6 +120,8 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   approval: (backend, { id, me }) => answerable(findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND'), me),
   questions: (backend, { me }) => ({ questions: backend.questions.map((each) => answerable(each, me)) }),
   question: (backend, { id, me }) => answerable(findAsk(backend.questions, id, 'QUESTION_NOT_FOUND'), me),
+  requests: (backend, { me }) => ({ requests: backend.requests.map((each) => answerable(each, me)) }),
+  request: (backend, { id, me }) => answerable(findAsk(backend.requests, id, 'REQUEST_NOT_FOUND'), me),
   killSwitches: (backend) => ({ kill_switches: backend.killSwitches }),
   schedules: (backend) => ({ schedules: backend.schedules }),
   schedule: (backend, { id }) => findSchedule(backend, id),
@@ -140,6 +145,14 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
       reason,
     })
     goOn(backend, ask.run_id, ask.id)
+    return { accepted: true, id }
+  },
+  respond: (backend, { id, body, me }) => {
+    const ask = findAsk(backend.requests, id, 'REQUEST_NOT_FOUND')
+    const { value } = body as { value: unknown } // parsed before
+    if (typeof value !== 'object' || value === null || !('accept' in value))
+      throw new SignalboxError('INPUT_INVALID', 'the response: `accept` is missing')
+    Object.assign(ask, { state: 'answered', decided_by: me?.principal.id, decided_at: new Date().toISOString() })
     return { accepted: true, id }
   },
   cancel: (backend, { id }) => setStatus(backend, id, 'cancelled', 'Cancelled: a person asked for it.'),
@@ -191,7 +204,7 @@ function find(runs: readonly RunDetail[], id: string): RunDetail {
 function findAsk<T extends { id: string }>(
   all: readonly T[],
   id: string,
-  code: 'APPROVAL_NOT_FOUND' | 'QUESTION_NOT_FOUND',
+  code: 'APPROVAL_NOT_FOUND' | 'QUESTION_NOT_FOUND' | 'REQUEST_NOT_FOUND',
 ): T {
   const found = all.find((each) => each.id === id)
   if (!found) throw new SignalboxError(code, `there is no \`${id}\`: list them with \`signalbox approvals\``)
@@ -232,8 +245,10 @@ function setStatus(backend: Backend, id: string, status: 'cancelled' | 'queued',
   return { accepted: true, run_id: id }
 }
 
-function answerable<T extends ApprovalDetail | QuestionDetail>(ask: T, me: Me | null): T {
-  const needs = ask.kind === 'question' ? 'questions.answer' : 'approvals.decide'
+const NEEDS = { approval: 'approvals.decide', question: 'questions.answer', request: 'requests.respond' } as const
+
+function answerable<T extends ApprovalDetail | QuestionDetail | PortRequestDetail>(ask: T, me: Me | null): T {
+  const needs = NEEDS[ask.kind]
   const code =
     ask.state !== 'open'
       ? ask.state === 'expired'
@@ -241,7 +256,7 @@ function answerable<T extends ApprovalDetail | QuestionDetail>(ask: T, me: Me | 
         : 'APPROVAL_DECIDED'
       : !me?.permissions.includes(needs)
         ? 'FORBIDDEN'
-        : ask.requester === me.principal.id
+        : ask.kind !== 'request' && ask.requester === me.principal.id
           ? 'APPROVAL_SELF'
           : null
   return { ...ask, can_decide: code === null, cannot_decide_code: code }

@@ -19,6 +19,7 @@ export const ASK = {
   payment: 'apr_01kbpayment0000000000001',
   notice: 'apr_01kbnotice00000000000002',
   unknown: 'qst_01kbunknown0000000000001',
+  port: 'req_01kbreview00000000000001',
 } as const
 
 const IN_HOURS = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString()

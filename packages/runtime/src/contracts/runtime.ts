@@ -1,4 +1,4 @@
-import type { JsonValue } from '../base/json.ts'
+import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus, Principal } from './common.ts'
 import type { CompensateRequest, CompensationPlan } from './compensation.ts'
 import type { ModelDelta } from './model.ts'
@@ -100,8 +100,10 @@ export interface DefinitionReport {
 /** An approval, question or port request with its opened packet. */
 export interface PersonRequest {
   readonly row: PersonRequestRow
-  /** Null when the content was erased. */
+  /** Null when the content was erased, and for a port's request. */
   readonly packet: ApprovalPacket | QuestionPacket | null
+  /** What a port asks, and the JSON Schema of the answer (null when the workflow is not loaded here); null for others. */
+  readonly port: { readonly payload: JsonValue | null; readonly responseSchema: JsonObject | null } | null
   /** Keyed hash of the packet: what a decision says it saw. */
   readonly packetHash: string
   /** The answer's sealed reason, opened; null when none or erased. */

@@ -1,6 +1,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import { OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
+import type { JsonValue } from '../base/json.ts'
+import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
 import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
@@ -144,15 +145,36 @@ async function openRequest(env: Env, tenant: string, id: string): Promise<Person
   const [stored] = await env.store.recordsAt(tenant, row.runId, [row.seq])
   const record = stored ? decodeRecord(stored) : null
   const contents = await contentsOf(env, tenant, row.runId)
+  if (record?.type === 'request.opened') return portRequest(env, row, record.request.payload, contents)
   if (record?.type !== 'approval.requested' && record?.type !== 'question.asked')
-    return { row, packet: null, packetHash: '', reason: null }
+    return { row, packet: null, port: null, packetHash: '', reason: null }
   const packet = await readOrNull(contents, record.packet)
   // The packet was sealed as exactly this shape by the door.
   return {
     row,
     packet: packet as unknown as PersonRequest['packet'],
+    port: null,
     packetHash: record.packet.h,
     reason: await reasonOf(env, row, contents),
+  }
+}
+
+async function portRequest(
+  env: Env,
+  row: PersonRequestRow,
+  payload: ContentRef,
+  contents: Contents,
+): Promise<PersonRequest> {
+  const run = await runOf(env, row.tenant, row.runId)
+  const node = env.workflows.get(run.signature)?.nodes.get(row.tool)
+  // What was sealed is JSON.
+  const asked = (await readOrNull(contents, payload)) as JsonValue
+  return {
+    row,
+    packet: null,
+    port: { payload: asked, responseSchema: node?.output.json ?? null },
+    packetHash: payload.h,
+    reason: null,
   }
 }
 

@@ -1,9 +1,18 @@
 import type { PersonRequest, PersonRequestRow, Principal } from 'signalbox'
 import { SignalboxError } from 'signalbox'
-import { approvalDetail, questionDetail, requestSummary } from '../views/people.ts'
+import { approvalDetail, portRequestDetail, questionDetail, requestSummary } from '../views/people.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 
-type Names = 'approvals' | 'approval' | 'decide' | 'questions' | 'question' | 'answer' | 'respond'
+type Names =
+  | 'approvals'
+  | 'approval'
+  | 'decide'
+  | 'questions'
+  | 'question'
+  | 'answer'
+  | 'requests'
+  | 'request'
+  | 'respond'
 
 /** Endpoints about approvals, questions and port requests. Who answers is always the credential's principal (Invariant 7). */
 export function peopleHandlers({ runs, host }: ApiDeps): Pick<Handlers, Names> {
@@ -47,6 +56,11 @@ export function peopleHandlers({ runs, host }: ApiDeps): Pick<Handlers, Names> {
       await runs.answer({ questionId: params.id, answer: body.answer, by: who, reason: body.reason })
       return { accepted: true, id: params.id }
     },
+    requests: async ({ query }, who) => {
+      const found = await list(who, 'request', query)
+      return { requests: found.map((each) => portRequestDetail(each, who)) }
+    },
+    request: async ({ params }, who) => portRequestDetail(await find(who, params.id, 'request'), who),
     respond: async ({ params, body }, who) => {
       await runs.respond({ requestId: params.id, value: body.value, by: who })
       return { accepted: true, id: params.id }

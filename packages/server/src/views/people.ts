@@ -1,4 +1,4 @@
-import type { ApprovalDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
+import type { ApprovalDetail, PortRequestDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
 import type { ApprovalPacket, ErrorCode, PersonRequest, PersonRequestRow, Principal, QuestionPacket } from 'signalbox'
 import { may } from '../auth.ts'
 import { isoOf, isoOrNull } from './runs.ts'
@@ -71,6 +71,19 @@ export function questionDetail(request: PersonRequest, viewer: Principal): Quest
     packet: packet === null ? null : { ...packet, earlier: packet.earlier === null ? null : { ...packet.earlier } },
     packet_hash: request.packetHash,
     reason: request.reason,
+    ...answerability(refused),
+  }
+}
+
+/** A request of a port node, and whether the viewer of the page may answer it. */
+export function portRequestDetail({ row, port }: PersonRequest, viewer: Principal): PortRequestDetail {
+  const payload = port?.payload ?? null
+  const refused = row.state !== 'open' ? 'CONFLICT' : may(viewer, 'requests.respond') ? null : 'FORBIDDEN'
+  return {
+    ...requestSummary(row, null),
+    summary: `\`${row.tool}\` asks for an answer`,
+    payload: payload === null ? null : JSON.stringify(payload),
+    response_schema: port?.responseSchema ?? null,
     ...answerability(refused),
   }
 }

@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { agent, createModels, loadPrices, SignalboxError, tool, workflow } from 'signalbox'
+import { agent, createModels, loadPrices, port, SignalboxError, tool, workflow } from 'signalbox'
 import { z } from 'zod'
 import { defineProject } from '@signalbox/server'
 import { moreSchedules, schedules } from './schedules.ts'
@@ -120,6 +120,28 @@ const letter = workflow({
   .output('write')
   .build()
 
+/** Asks a person, and ends with the answer. */
+const asking = workflow({
+  name: 'asking',
+  version: '1.0.0',
+  input: Transfer,
+  output: z.object({ ok: z.boolean(), note: z.string() }),
+  budget,
+  state: {},
+})
+  .port(
+    'review',
+    port({
+      name: 'review',
+      request: Transfer,
+      response: z.object({ ok: z.boolean(), note: z.string() }),
+      deadlineSeconds: 3_600,
+    }),
+  )
+  .start('review')
+  .output('review')
+  .build()
+
 const failing = workflow({
   name: 'failing',
   version: '1.0.0',
@@ -141,7 +163,7 @@ const failing = workflow({
 
 export default defineProject({
   name: 'sample',
-  workflows: [transfer, letter, lost, failing],
+  workflows: [transfer, letter, lost, failing, asking],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
   retention: [{ olderThanDays: 30, keep: 'metadata' }],
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',

@@ -8,12 +8,14 @@ import { Badge } from '../../ui/basics.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { Age, Clock, Countdown } from '../../ui/time.tsx'
 
-type Item = RequestSummary & { readonly reason: string | null }
+type Item = RequestSummary & { readonly reason?: string | null }
 
-/** The frame of an approval or question: its title, state, run, and who decided. */
+const NAMES = { approval: 'Approval', question: 'Question', request: 'Request' } as const
+
+/** The frame of an item: its title, state, run, and who decided. */
 export function ItemFrame({ item, title, children }: { item: Item; title: string; children: ReactNode }) {
   return (
-    <article aria-label={item.kind === 'question' ? 'Question' : 'Approval'} className="card">
+    <article aria-label={NAMES[item.kind]} className="card">
       <header className="border-b border-line px-4 py-3">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-muted">
           <Badge phrase={REQUEST_STATE[item.state]} />

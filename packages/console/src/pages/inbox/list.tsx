@@ -43,14 +43,18 @@ export function InboxList({ items, selected, decided }: InboxListProps) {
   )
 }
 
+const KINDS = {
+  approval: { icon: 'person', word: 'Approval', title: (item: RequestSummary) => item.summary ?? item.tool },
+  question: { icon: 'question', word: 'Question', title: (item: RequestSummary) => `Did ${item.tool} happen?` },
+  request: { icon: 'person', word: 'Request', title: (item: RequestSummary) => `Answer for ${item.tool}` },
+} as const
+
 function Item({ item }: { item: RequestSummary }) {
-  const question = item.kind === 'question'
+  const { icon, word, title } = KINDS[item.kind]
   return (
     <span className="flex flex-col gap-0.5">
       <span className="flex items-start justify-between gap-2">
-        <span className="untrusted line-clamp-2 text-sm font-semibold">
-          {question ? `Did ${item.tool} happen?` : (item.summary ?? item.tool)}
-        </span>
+        <span className="untrusted line-clamp-2 text-sm font-semibold">{title(item)}</span>
         {item.impact?.money ? (
           <span className="shrink-0 text-sm font-semibold tabular-nums">
             {money(item.impact.money.minor, item.impact.money.currency)}
@@ -58,8 +62,8 @@ function Item({ item }: { item: RequestSummary }) {
         ) : null}
       </span>
       <span className="flex flex-wrap items-center gap-x-2 text-xs text-muted">
-        <Icon name={question ? 'question' : 'person'} className="size-3" />
-        {question ? 'Question' : 'Approval'} · <span className="font-mono breakable">{item.tool}</span>
+        <Icon name={icon} className="size-3" />
+        {word} · <span className="font-mono breakable">{item.tool}</span>
       </span>
       <span className="flex flex-wrap items-center justify-between gap-x-2 text-xs text-muted">
         {item.state === 'open' ? (

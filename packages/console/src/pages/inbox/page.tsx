@@ -1,7 +1,7 @@
 import type { RequestSummary } from '@signalbox/protocol'
 import { useLayoutEffect, useMemo, useRef } from 'react'
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router'
-import { useApprovals, useQuestions } from '../../api/queries.ts'
+import { useApprovals, useQuestions, useRequests } from '../../api/queries.ts'
 import { useKeys, useTitle } from '../../lib/hooks.ts'
 import { itemPath, paths } from '../../paths.ts'
 import { Icon } from '../../ui/icon.tsx'
@@ -9,9 +9,12 @@ import { Empty, Loaded } from '../../ui/states.tsx'
 import { ApprovalDetailView } from './approval.tsx'
 import { InboxList } from './list.tsx'
 import { QuestionDetailView } from './question.tsx'
+import { RequestDetailView } from './request.tsx'
+
+const VIEWS = { approval: ApprovalDetailView, question: QuestionDetailView, request: RequestDetailView } as const
 
 /** Everything that waits for a person, and what was decided: a list beside the item that is open. */
-export function InboxPage({ kind }: { kind: 'approval' | 'question' }) {
+export function InboxPage({ kind }: { kind: keyof typeof VIEWS }) {
   useTitle('Approvals')
   const { id } = useParams()
   const [params] = useSearchParams()
@@ -19,6 +22,7 @@ export function InboxPage({ kind }: { kind: 'approval' | 'question' }) {
   const approvals = useApprovals()
   const items = useItems(decided)
   useInboxKeys(items, id, decided)
+  const View = VIEWS[kind]
   return (
     <>
       <div className="mb-4 flex flex-wrap items-center justify-between gap-3">
@@ -49,7 +53,7 @@ export function InboxPage({ kind }: { kind: 'approval' | 'question' }) {
             >
               <Icon name="back" /> All items
             </Link>
-            {kind === 'question' ? <QuestionDetailView key={id} id={id} /> : <ApprovalDetailView key={id} id={id} />}
+            <View key={id} id={id} />
           </div>
         ) : (
           <div className="card hidden lg:block">
@@ -76,16 +80,19 @@ function Which({ to, current, children }: { to: string; current: boolean; childr
   )
 }
 
-/** Approvals and questions in one list: open ones by deadline, decided ones newest first. */
+/** Approvals, questions and ports' requests in one list: open ones by deadline, decided ones newest first. */
 function useItems(decided: boolean): readonly RequestSummary[] {
   const approvals = useApprovals().data?.approvals
   const questions = useQuestions().data?.questions
+  const requests = useRequests().data?.requests
   return useMemo(() => {
-    const all = [...(approvals ?? []), ...(questions ?? [])].filter((each) => (each.state === 'open') !== decided)
+    const all = [...(approvals ?? []), ...(questions ?? []), ...(requests ?? [])].filter(
+      (each) => (each.state === 'open') !== decided,
+    )
     const order = (each: RequestSummary) =>
       decided ? -Date.parse(each.decided_at ?? each.deadline) : Date.parse(each.deadline)
     return all.sort((a, b) => order(a) - order(b))
-  }, [approvals, questions, decided])
+  }, [approvals, questions, requests, decided])
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Live } from '../../api/live.ts'
 import { useScripted } from '../../api/queries.ts'
 import { capital } from '../../lib/format.ts'
 import { count, RUN_STATUS } from '../../lib/words.ts'
-import { paths } from '../../paths.ts'
+import { itemPath } from '../../paths.ts'
 import { Badge, ScriptedTag } from '../../ui/basics.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { Prose } from '../../ui/prose.tsx'
@@ -46,6 +46,12 @@ export function RunHeader({ detail, live }: { detail: RunDetail; live: Live }) {
   )
 }
 
+const OPEN_WORDS = {
+  approval: (tool: string) => `Approval of ${tool}`,
+  question: (tool: string) => `Did ${tool} happen?`,
+  request: (tool: string) => `Answer for ${tool}`,
+} as const
+
 function OpenRequests({ detail }: { detail: RunDetail }) {
   return (
     <ul className="mt-3 flex flex-col gap-1.5" aria-label="Waits for a person">
@@ -55,16 +61,9 @@ function OpenRequests({ detail }: { detail: RunDetail }) {
           className="flex flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md bg-warn-soft px-3 py-1.5 text-sm"
         >
           <Icon name={each.kind === 'question' ? 'question' : 'person'} className="text-warn" />
-          {each.kind === 'request' ? (
-            <span className="font-semibold">Input for {each.tool}</span>
-          ) : (
-            <Link
-              className="link font-semibold"
-              to={each.kind === 'question' ? paths.question(each.id) : paths.approval(each.id)}
-            >
-              {each.kind === 'question' ? `Did ${each.tool} happen?` : `Approval of ${each.tool}`}
-            </Link>
-          )}
+          <Link className="link font-semibold" to={itemPath(each, false)}>
+            {OPEN_WORDS[each.kind](each.tool)}
+          </Link>
           <span className="text-muted">{each.class}</span>
           <span className="ml-auto">
             <Countdown deadline={each.deadline} />
