@@ -379,6 +379,7 @@ describe('when things are not there', () => {
     stage.mock.backend.runs.splice(0)
     stage.mock.backend.approvals.splice(0)
     stage.mock.backend.questions.splice(0)
+    stage.mock.backend.requests.splice(0)
     stage.mock.backend.killSwitches = []
     const page = await stage.open('vera', '/runs', SCREENS[1])
     await text(page, 'No runs yet').waitFor()
