@@ -69,6 +69,11 @@ export interface Signalbox {
  * WORKFLOW_INVALID in production when a workflow's contract leaves a question open.
  */
 export function createSignalbox(options: SignalboxOptions): Signalbox {
+  return composeSignalbox(options, outletOver(options.fetch ?? fetch))
+}
+
+/** The same with another way out for tools: for simulations, whose processes share one real one. Not for user code. */
+export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort): Signalbox {
   const host = options.host ?? systemHost
   const workflows = options.workflows.map((one) => ('spec' in one ? one.spec : one))
   refuseDuplicates(workflows)
@@ -87,7 +92,7 @@ export function createSignalbox(options: SignalboxOptions): Signalbox {
     workflows: new Map(all.map((spec) => [spec.definition, spec])),
     mode: options.mode ?? 'development',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
-    outlet: outletOver(options.fetch ?? fetch),
+    outlet,
     committer: new Committer(options.store, host),
     hub,
     scheduler: options.scheduler ?? new LocalScheduler(host),
@@ -147,7 +152,7 @@ function refuseOpenQuestions(workflows: readonly WorkflowSpec[]): void {
 }
 
 /** The way out for tools: the guarded fetch and the watch over calls beside it. */
-function outletOver(base: typeof fetch): OutletPort {
+export function outletOver(base: typeof fetch): OutletPort {
   return {
     fetch: (options) => guardedFetch(guardOptions(base, options)),
     runIn: (place, fn) => runIn(place, fn),

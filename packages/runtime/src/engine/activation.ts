@@ -11,6 +11,7 @@ import { emptyList, rollHead } from './contents.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
 import { askDigest, perform } from './door/perform.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
+import { isStoreTrouble } from './retry.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A promise that never settles: what a handler gets after its activation left this process (ENGINE R7). */
@@ -275,7 +276,8 @@ export class Activation {
   private broken(thrown: unknown): void {
     if (thrown instanceof Unloaded || this.run.dead) return
     const error = toSignalboxError(thrown)
-    this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+    if (isStoreTrouble(error.code)) this.run.onLost(error)
+    else this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
   }
 
   private appendMessages(messages: readonly ModelMessage[], labels: Labels): void {

@@ -10,7 +10,7 @@ import { type LiveRun, Unloaded } from './live-run.ts'
 import { decideAt, passes } from './points.ts'
 import { resumeOpenEffects } from './resume-effects.ts'
 import { nearestDeadline, takeResponses } from './responses.ts'
-import { parksRun } from './retry.ts'
+import { isStoreTrouble } from './retry.ts'
 import { openState, type OpenState } from './state.ts'
 import { Superstep } from './superstep.ts'
 import { takeOver } from './takeover.ts'
@@ -219,7 +219,7 @@ async function settleHalt(run: LiveRun, worker: string): Promise<void> {
 async function lastResort(run: LiveRun, thrown: unknown): Promise<void> {
   if (thrown instanceof Unloaded || run.dead) return
   const error = toSignalboxError(thrown)
-  if (!parksRun(error.code) && error.code.startsWith('STORE_')) {
+  if (isStoreTrouble(error.code)) {
     run.onLost(error)
     return
   }

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { ContentRef, Principal } from '../contracts/common.ts'
-import type { RecordBase, RunStopped, StopReason } from '../contracts/records.ts'
+import type { ActivityIntent, RecordBase, RunStopped, StopReason } from '../contracts/records.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
 import { recordDrops } from './barrier.ts'
 import type { Halt, LiveRun } from './live-run.ts'
@@ -43,6 +43,7 @@ export function stop(
   by: Principal | null,
 ): void {
   closeRequests(run)
+  closeCalls(run)
   const { queue, requests, fan_in: held } = run.fold.checkpoint
   const waiting = run.spec.edges.flatMap((edge) => (edge.kind === 'fan_in' && held[edge.id] ? [edge.to] : []))
   const record: Omit<RunStopped, keyof RecordBase> = {
@@ -79,6 +80,49 @@ export function announceStop(run: LiveRun, halt: Extract<Halt, { kind: 'stop' }>
 
 function lastOutput(run: LiveRun): ContentRef | null {
   return run.fold.checkpoint.outputs.at(-1)?.value ?? null
+}
+
+/**
+ * Reads and model calls that a crash cut off: nobody asks them again, so that their end is put on record here, and what
+ * was reserved for them is charged (invariants 6 and 15). No effect is among them (ENGINE R19).
+ */
+function closeCalls(run: LiveRun): void {
+  for (const activation of run.fold.activations.values())
+    for (const entry of activation.asks.values()) {
+      const intent = entry.intents.at(-1)
+      if (intent && entry.outcome === null) closeCall(run, intent)
+    }
+}
+
+function closeCall(run: LiveRun, intent: ActivityIntent): void {
+  const { proposal } = intent
+  run.append(
+    {
+      type: 'activity.outcome' as const,
+      ask: intent.ask,
+      kind: proposal.kind,
+      name: proposal.name,
+      class: proposal.class,
+      effect: proposal.effect,
+      agent: proposal.agent,
+      status: 'cancelled' as const,
+      code: 'CANCELLED',
+      result: null,
+      effect_hash: null,
+      effect_id: intent.effect_id,
+      idempotency_key: intent.idempotency_key,
+      settled: intent.reserved,
+      usage: null,
+      price: null,
+      latency_ms: 0,
+      ledger: null,
+      resolved_by: null,
+      proposal: null,
+      decision: null,
+      approval_id: intent.approval_id,
+    },
+    intent.seq,
+  )
 }
 
 /** Questions of the run that nobody needs to answer any more. */

@@ -3,6 +3,7 @@ import type { AskOwner } from './door/ask.ts'
 import { perform } from './door/perform.ts'
 import { type AskJournal, activation as foldOf } from '../reliability/fold.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
+import { isStoreTrouble } from './retry.ts'
 
 /**
  * Brings effects that were sent to their end without running any handler: for a run that stops (ENGINE R19). The same
@@ -23,7 +24,8 @@ export async function resumeOpenEffects(
       .catch((thrown: unknown) => {
         if (thrown instanceof Unloaded) return
         const error = toSignalboxError(thrown)
-        run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+        if (isStoreTrouble(error.code)) run.onLost(error)
+        else run.stopWith({ kind: 'park', code: error.code, detail: error.message })
       })
       .finally(() => {
         left -= 1

@@ -37,6 +37,14 @@ export function parksRun(code: ErrorCode): boolean {
   return PARKS.has(code)
 }
 
+/**
+ * True when the store did not answer or take something: neither the node's failure nor a reason to wait for a person. The
+ * run leaves this process where it was and is taken up again when its lease has run out (invariant 10).
+ */
+export function isStoreTrouble(code: ErrorCode): boolean {
+  return code.startsWith('STORE_') && !PARKS.has(code)
+}
+
 /** True when a retry may help. */
 export function mayRetry(code: ErrorCode): boolean {
   return !FINAL.has(code)

@@ -12,7 +12,7 @@ import { type Done, doneFromRecord, recordResult } from './done.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { passOutput, stopUnlessPassed } from './points.ts'
 import { openPort } from './ports.ts'
-import { backoffMs, mayRetry, parksRun } from './retry.ts'
+import { backoffMs, isStoreTrouble, mayRetry, parksRun } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
 import type { OpenState } from './state.ts'
 
@@ -70,7 +70,8 @@ export class Superstep {
   private laneFailed(lane: Lane, thrown: unknown): void {
     if (thrown instanceof Unloaded) return
     const error = toSignalboxError(thrown)
-    if (parksRun(error.code)) this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+    if (isStoreTrouble(error.code)) this.run.onLost(error)
+    else if (parksRun(error.code)) this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
     else this.failed ??= { node: lane.node.name, error }
   }
 
@@ -106,7 +107,7 @@ export class Superstep {
       } catch (thrown) {
         if (thrown instanceof Unloaded) throw thrown
         const error = toSignalboxError(thrown, 'NODE_FAILED')
-        if (parksRun(error.code)) throw error
+        if (parksRun(error.code) || isStoreTrouble(error.code)) throw error
         if (!this.recordFailure(node, id, error)) throw error
       }
     }

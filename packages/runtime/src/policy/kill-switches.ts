@@ -24,9 +24,9 @@ export const SWITCH_MACHINE: Record<SwitchState, Record<SwitchEvent, SwitchState
   expired: { lift: 'refused', expire: 'refused' },
 }
 
-/** The state of a switch at a time (milliseconds since 1970). */
+/** The state of a switch at a time (milliseconds since 1970). What was lifted stays so when the clock is set back. */
 export function switchState(row: KillSwitch, now: number): SwitchState {
-  if (row.liftedAt !== null && row.liftedAt <= now) return 'lifted'
+  if (row.liftedAt !== null) return 'lifted'
   return row.expiresAt !== null && row.expiresAt <= now ? 'expired' : 'engaged'
 }
 

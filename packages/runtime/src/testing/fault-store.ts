@@ -46,6 +46,14 @@ export function faultStore(inner: Store, plan: FaultPlan): Store {
     return result
   }
 
+  return aroundStore(inner, at)
+}
+
+/** Passes one call of a store on, or does not. `runs` are those that the call is about, where it names them. */
+export type StoreAround = <T>(op: StoreOperation, call: () => Promise<T>, runs?: readonly RunAt[]) => Promise<T>
+
+/** The same store with every call but `close` going through `at`. */
+export function aroundStore(inner: Store, at: StoreAround): Store {
   return {
     version: inner.version,
     capabilities: inner.capabilities,

@@ -10,3 +10,4 @@ export {
 export { REVIEWED } from './reviewed.ts'
 export { scriptedModel } from './scripted-model.ts'
 export { dropEvents, overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'
+export * from './sim/index.ts'

@@ -42,8 +42,7 @@ export async function callTool(ask: Ask): Promise<Ended> {
   const latencyMs = (): number => run.env.host.monotonicMs() - started
   try {
     const call = run.env.outlet.runIn(place, () => Promise.resolve().then(() => tool.execute(ask.args, ctx)))
-    // While a fault point holds this up, the call may fail before it is awaited.
-    call.catch(() => undefined)
+    watched(call)
     await fault(ask, 'sent')
     const output = await withTimeout(run.env.host, call, tool.timeoutSeconds, controller)
     return {
@@ -76,6 +75,11 @@ function isDefinite(thrown: unknown): thrown is DefiniteFailure {
   return typeof thrown === 'object' && thrown !== null && 'definite' in thrown && thrown.definite === true
 }
 
+/** While a fault point holds the caller up, the call may fail before it is awaited. */
+function watched(call: Promise<unknown>): void {
+  call.catch(() => undefined)
+}
+
 async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
   const { run, request } = ask
   if (!request) throw new Error('a model call needs its request')
@@ -85,6 +89,7 @@ async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
   const latencyMs = (): number => run.env.host.monotonicMs() - started
   try {
     const call = model.call(request, { signal, headers: outboundHeaders(ask), onDelta: deltas(ask) })
+    watched(call)
     await fault(ask, 'sent')
     const answer = await withTimeout(run.env.host, call, run.env.limits.modelTimeoutSeconds, controller)
     // An answer is JSON by the AI SDK's definition of its content parts.

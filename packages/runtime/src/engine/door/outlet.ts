@@ -1,6 +1,7 @@
-import { type ErrorCode, SignalboxError } from '../../base/errors.ts'
+import { type ErrorCode, SignalboxError, toSignalboxError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
 import { timeOf } from '../../base/time.ts'
+import type { KillSwitch } from '../../contracts/store.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
 import { engaged } from '../../policy/index.ts'
 import type { Ask } from './ask.ts'
@@ -77,11 +78,12 @@ export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
  */
 export async function guardSend(ask: Ask, reading = false): Promise<void> {
   const { run } = ask
+  const switches = await readSwitches(ask)
+  // Time is looked at after the last wait before the send: a process that stood still meanwhile must find it passed.
   const now = run.env.host.now()
   if (run.dead || now >= run.leaseUntil) throw notSent('FENCED', 'this worker no longer holds the run')
   if (!reading && ask.intent && now >= timeOf(ask.intent.not_after))
     throw notSent('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
-  const switches = await run.env.store.killSwitches(run.tenant)
   const subject = { tenant: run.tenant, workflow: run.spec.name, tool: ask.name, class: ask.class }
   const hit = engaged(switches, subject, now, 'send')
   if (hit)
@@ -89,6 +91,16 @@ export async function guardSend(ask: Ask, reading = false): Promise<void> {
       'KILL_SWITCH',
       `kill switch \`${hit.id}\` on ${hit.scope} \`${hit.target}\` is engaged: ${hit.reason}`,
     )
+}
+
+/** Switches that cannot be read refuse the send (invariant 2). */
+async function readSwitches(ask: Ask): Promise<readonly KillSwitch[]> {
+  try {
+    return await ask.run.env.store.killSwitches(ask.run.tenant)
+  } catch (thrown) {
+    const { code, message } = toSignalboxError(thrown, 'STORE_UNAVAILABLE')
+    throw notSent(code, `kill switches cannot be read: ${message}`)
+  }
 }
 
 /** True for what `guardSend` and the host list throw: the request did not leave the process. */

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { lineageGaps } from '../observability/gaps.ts'
+import { memoryStore } from '../stores/index.ts'
+import { clerkFlow } from '../testing/agent-kit.ts'
+import { benchSet, PAUL } from '../testing/bench-box.ts'
+import { oneNode, payTool } from '../testing/engine-kit.ts'
+import { faultStore, type StoreOperation } from '../testing/fault-store.ts'
+import { scriptedModel } from '../testing/scripted-model.ts'
+import { skewedHost } from '../testing/skewed-host.ts'
+import { storeWith } from '../testing/store-with.ts'
+
+const set = benchSet()
+const { box, bank } = set
+afterEach(() => set.close())
+
+describe('trouble that passes', () => {
+  it.each<readonly [StoreOperation, number]>([
+    ['effects', 1],
+    ['killSwitches', 3],
+  ])(
+    'ENG-190: a store that once does not answer `%s` neither parks the run nor makes it wait for a person, and nothing is sent twice',
+    async (op, nth) => {
+      const outside = await bank()
+      const pay = payTool(outside)
+      const flow = oneNode(
+        async (_input, ctx) => {
+          const end = await ctx.call(pay, { to: 'bob', amount: 5 })
+          if (end.status !== 'succeeded') throw new Error(end.status)
+          return end.output
+        },
+        { tools: [pay], retry: { attempts: 2, backoffSeconds: 0.01 } },
+      )
+      const troubles: string[] = []
+      const store = faultStore(memoryStore(), (call) =>
+        call.op === op && call.n === nth ? { point: 'before_commit' } : null,
+      )
+      const one = box({ workflows: [flow], store })
+      one.work({ onTrouble: (error) => troubles.push(error.message) })
+      const runId = await one.start('one', null)
+      await one.settle(
+        async () => ((await one.row(runId)).status === 'completed' ? true : null),
+        `the end of the run (${op})`,
+      )
+      expect(outside.booked).toHaveLength(1)
+      expect(await one.of(runId, 'run.parked')).toEqual([])
+      expect(await one.of(runId, 'question.asked')).toEqual([])
+      if (op === 'effects') expect(troubles.join()).toContain('did not answer')
+    },
+  )
+
+  it('ENG-191: a process that stood still while it looked up the kill switches does not send any more', async () => {
+    const outside = await bank()
+    const pay = payTool(outside, { timeoutSeconds: 5 })
+    const flow = oneNode(async (_input, ctx) => (await ctx.call(pay, { to: 'bob', amount: 5 })).status, {
+      tools: [pay],
+    })
+    let stoodStill = 0
+    const real = skewedHost()
+    const host = { ...real, now: () => real.now() + stoodStill }
+    const inner = memoryStore(host)
+    let looks = 0
+    const store = storeWith(inner, {
+      killSwitches: (tenant) => {
+        looks += 1
+        // The look-up right before the send: the time until which the intent may be sent passes meanwhile.
+        if (looks === 3) stoodStill = 6_000
+        return inner.killSwitches(tenant)
+      },
+    })
+    const one = box({ workflows: [flow], store, host })
+    one.work({ leaseMs: 60_000 })
+    expect(await one.run('one', null)).toMatchObject({ status: 'completed', output: 'not_sent' })
+    expect(outside.requests).toEqual([])
+  })
+
+  it('ENG-192: a model call that a crash cut off has its end on record, and its reservation charged, when the run is cancelled', async () => {
+    const model = scriptedModel('clerk', () => new Promise<string>(() => undefined))
+    const one = box({ workflows: [clerkFlow([])], models: [model] })
+    one.work()
+    const runId = await one.start('clerks', 'go')
+    const intents = await one.until(async () => {
+      const found = await one.of(runId, 'activity.intent')
+      return found.length > 0 ? found : null
+    }, 'the intent')
+    await one.killAndExpire()
+    await one.sb.runs.cancel({ runId, by: PAUL, reason: 'not needed' })
+    one.work()
+    expect(await one.ended(runId)).toMatchObject({ status: 'cancelled' })
+    const outcomes = await one.of(runId, 'activity.outcome')
+    expect(outcomes.at(-1)).toMatchObject({ status: 'cancelled', settled: intents.at(-1)?.reserved })
+    expect((await one.row(runId)).costNanoUsd).not.toBe('0')
+    expect(lineageGaps(await one.records(runId))).toEqual([])
+  })
+})

@@ -1,0 +1,82 @@
+import type { JsonValue } from '../../base/json.ts'
+import { canonicalJson } from '../../base/json.ts'
+import type { Store } from '../../contracts/store.ts'
+import type { Vault } from '../../contracts/vault.ts'
+import { Contents } from '../../engine/contents.ts'
+import { openState } from '../../engine/state.ts'
+import { auditRun } from '../../observability/audit.ts'
+import type { RunWatch } from './run-watch.ts'
+import type { OutsideSystem } from './scenario.ts'
+
+/** How a world ended: what must be equal with and without faults (ENGINE R9). */
+export interface FinalState {
+  readonly runs: readonly {
+    readonly status: string
+    readonly output: JsonValue
+    readonly state: JsonValue
+  }[]
+  /** Tools whose effects happened, by the records of all runs, sorted. */
+  readonly effects: readonly string[]
+  /** Identities that the outside system has, sorted. */
+  readonly outside: readonly string[]
+}
+
+/** Reads how all runs ended, and audits every history anew from the store. Throws with the first finding. */
+export async function finalState(
+  store: Store,
+  vault: Vault,
+  runs: readonly RunWatch[],
+  outside: OutsideSystem,
+): Promise<FinalState> {
+  const ends = []
+  for (const run of runs) ends.push(await endOf(store, vault, run))
+  return {
+    runs: ends,
+    effects: runs.flatMap(effectsOf).sort(),
+    outside: outside
+      .effects()
+      .map((effect) => effect.identity)
+      .sort(),
+  }
+}
+
+async function endOf(store: Store, vault: Vault, run: RunWatch): Promise<FinalState['runs'][number]> {
+  const { started, checkpoint, status } = run.fold
+  const { tenant, run: runId, subject } = started
+  const row = await store.run(tenant, runId)
+  if (!row) throw new Error(`the run ${runId} is gone`)
+  const { findings } = auditRun(await store.records(tenant, runId), row)
+  const [first] = findings
+  if (first) throw new Error(`the audit finds ${first.kind} at record ${first.seq}: ${first.detail}`)
+  const contents = new Contents({ store, vault, tenant, runId, sealer: await vault.sealer(tenant, subject) })
+  const { values } = await openState(run.spec, checkpoint, contents)
+  const ref = checkpoint.outputs.at(-1)?.value ?? null
+  return { status, output: ref ? await contents.read(ref) : null, state: values }
+}
+
+function effectsOf(run: RunWatch): readonly string[] {
+  return run.records
+    .flatMap((record) =>
+      record.type === 'activity.outcome' && record.effect !== 'none' && record.status === 'succeeded' && !record.ledger
+        ? [record.name]
+        : [],
+    )
+    .sort()
+}
+
+/** What is different between two ends, in words; null when nothing is. */
+export function differenceOf(expected: FinalState, found: FinalState): string | null {
+  const parts: string[] = []
+  for (const [i, run] of expected.runs.entries()) {
+    const other = found.runs[i]
+    for (const name of ['status', 'output', 'state'] as const) {
+      const [want, have] = [canonicalJson(run[name]), canonicalJson(other?.[name] ?? null)]
+      if (want !== have) parts.push(`${name} of run ${i + 1} is ${have} and was ${want} without faults`)
+    }
+  }
+  for (const name of ['effects', 'outside'] as const) {
+    const [want, have] = [canonicalJson(expected[name]), canonicalJson(found[name])]
+    if (want !== have) parts.push(`${name} are ${have} and were ${want} without faults`)
+  }
+  return parts.length === 0 ? null : parts.join('; ')
+}

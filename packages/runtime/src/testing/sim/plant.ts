@@ -1,0 +1,13 @@
+import type { Store } from '../../contracts/store.ts'
+import type { WorkflowSpec } from '../../contracts/workflow.ts'
+
+/** A planted fault: a promise that the runtime would not keep, for tests of the simulator itself (Invariant 17). */
+export interface SimPlant {
+  /** The store of one process with the promise broken. */
+  store(store: Store): Store
+  /** A workflow as one process loads it, with the promise broken. */
+  workflow(spec: WorkflowSpec): WorkflowSpec
+}
+
+/** Nothing is broken. */
+export const NO_PLANT: SimPlant = { store: (store) => store, workflow: (spec) => spec }

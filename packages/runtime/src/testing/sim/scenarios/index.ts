@@ -1,0 +1,21 @@
+import type { SimScenario } from '../scenario.ts'
+import { clerk, tight } from './clerk.ts'
+import { cancelled, fan, restored, switchedOff } from './fan.ts'
+import { loop, once, race } from './order.ts'
+import { approvals, ports, unanswered } from './people.ts'
+
+/** The scenarios that `npm test` and the full run simulate. */
+export const SIM_SCENARIOS: readonly SimScenario[] = [
+  fan,
+  clerk,
+  approvals,
+  loop,
+  race,
+  ports,
+  tight,
+  once,
+  restored,
+  cancelled,
+  switchedOff,
+  unanswered,
+]
