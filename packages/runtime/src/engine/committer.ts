@@ -36,9 +36,7 @@ export class Committer {
   /** Asks for the run's buffer to be committed with the next batch. */
   request(run: Committing): void {
     this.dirty.add(run)
-    this.running ??= this.pump().finally(() => {
-      this.running = null
-    })
+    this.running ??= this.pump()
   }
 
   /** Resolves when nothing is left to commit. */
@@ -47,11 +45,16 @@ export class Committer {
   }
 
   private async pump(): Promise<void> {
-    while (this.dirty.size > 0) {
-      // One macrotask, so that every run that is about to ask for a flush gets into this batch.
-      await this.host.macrotask()
-      const batch = this.nextBatch()
-      if (batch.length > 0) await this.commit(batch)
+    try {
+      while (this.dirty.size > 0) {
+        // One macrotask, so that every run that is about to ask for a flush gets into this batch.
+        await this.host.macrotask()
+        const batch = this.nextBatch()
+        if (batch.length > 0) await this.commit(batch)
+      }
+    } finally {
+      // In the same step as the look at what is left: whoever asks from now on starts the pump again.
+      this.running = null
     }
   }
 

@@ -1,13 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { SignalboxError } from '../base/errors.ts'
+import { sleep, systemHost } from '../base/host.ts'
 import { lineageGaps } from '../observability/gaps.ts'
 import { memoryStore } from '../stores/index.ts'
 import { clerkFlow } from '../testing/agent-kit.ts'
 import { benchSet, PAUL } from '../testing/bench-box.ts'
 import { oneNode, payTool } from '../testing/engine-kit.ts'
+import { sampleCommit, sampleRun } from '../testing/conformance/samples.ts'
 import { faultStore, type StoreOperation } from '../testing/fault-store.ts'
 import { scriptedModel } from '../testing/scripted-model.ts'
 import { skewedHost } from '../testing/skewed-host.ts'
 import { storeWith } from '../testing/store-with.ts'
+import { Committer, type Committing } from './committer.ts'
 
 const set = benchSet()
 const { box, bank } = set
@@ -91,4 +95,43 @@ describe('trouble that passes', () => {
     expect((await one.row(runId)).costNanoUsd).not.toBe('0')
     expect(lineageGaps(await one.records(runId))).toEqual([])
   })
+
+  it.each(['at once', 'after an error'])(
+    'ENG-193: what is asked to be committed at any moment after a commit (%s) is committed, and by itself',
+    async (how) => {
+      const inner = memoryStore()
+      await inner.create(sampleRun('run_a'))
+      const [row] = await inner.claim({ worker: 'w', now: 1, leaseUntil: 9, limit: 1, signatures: null })
+      if (!row) throw new Error('the run was not claimed')
+      for (let microtasks = 0; microtasks < 12; microtasks++) {
+        let commits = 0
+        let failed = how === 'at once'
+        const store = storeWith(inner, {
+          commit: async (all) => {
+            if (!failed) {
+              failed = true
+              throw new SignalboxError('STORE_UNAVAILABLE', 'not now')
+            }
+            commits += 1
+            return all.map(() => ({ status: 'committed' as const }))
+          },
+        })
+        const committer = new Committer(store, { ...systemHost, after: (_ms, fn) => systemHost.after(0, fn) })
+        let left = 2
+        const run: Committing = {
+          takeCommit: () => (left-- > 0 ? sampleCommit(row) : null),
+          onCommitted: () => {
+            let ready = Promise.resolve()
+            for (let i = 0; i < microtasks; i++) ready = ready.then(() => undefined)
+            ready.then(() => committer.request(run))
+          },
+          onInboxNotEmpty: () => undefined,
+          onLost: () => undefined,
+        }
+        committer.request(run)
+        for (let i = 0; i < 50 && commits < 2; i++) await sleep(systemHost, 1)
+        expect(commits, `after ${microtasks} microtasks`).toBe(2)
+      }
+    },
+  )
 })
