@@ -23,6 +23,7 @@ import type { Committing } from './committer.ts'
 import type { Contents } from './contents.ts'
 import type { Standing } from './definitions.ts'
 import type { Env } from './env.ts'
+import type { Deadline } from './lease.ts'
 import { Waits } from './waits.ts'
 
 /** Puts a value into the record that is being made and gives its reference. */
@@ -77,8 +78,8 @@ export class LiveRun implements Committing {
   readonly activity: Activity
   /** Idempotency keys of effects that ended since the last checkpoint. */
   effectKeys: string[] = []
-  /** Wall time until which this worker holds the run. */
-  leaseUntil: number
+  /** Until when this worker holds the run. */
+  lease: Deadline
   dead = false
   /** True when this worker stops: the superstep loop gives the run up at the next barrier. */
   draining = false
@@ -136,7 +137,7 @@ export class LiveRun implements Committing {
     sealer: Sealer
     contents: Contents
     budget: BudgetLedger
-    leaseUntil: number
+    lease: Deadline
     timeline: readonly Range[]
   }) {
     const { env, row, fold } = parts
@@ -149,7 +150,7 @@ export class LiveRun implements Committing {
     this.contents = parts.contents
     this.budget = parts.budget
     this.timeline = parts.timeline
-    this.leaseUntil = parts.leaseUntil
+    this.lease = parts.lease
     this.tenant = row.tenant
     this.runId = row.runId
     this.epoch = row.epoch

@@ -8,6 +8,7 @@ import { isCheckpoint, onTimeline, type Range, timelineRanges } from '../reliabi
 import { Contents } from './contents.ts'
 import { standingOf } from './definitions.ts'
 import type { Env } from './env.ts'
+import { type Deadline, deadlineIn } from './lease.ts'
 import { LiveRun } from './live-run.ts'
 
 /** A run as its records tell it, not yet live. */
@@ -105,7 +106,7 @@ async function readAll(
 }
 
 /** Brings a claimed run to life, with the definition that is here. Throws WORKFLOW_UNKNOWN when there is none. */
-export async function loadRun(env: Env, row: RunRow, leaseUntil: number): Promise<LiveRun> {
+export async function loadRun(env: Env, row: RunRow, lease: Deadline): Promise<LiveRun> {
   const { started, fold, budget, timeline } = await loadFold(env, row, row.checkpointSeq, row.seq)
   const standing = standingOf(env, started.workflow.name, fold.definition)
   if (standing.kind === 'missing')
@@ -125,7 +126,7 @@ export async function loadRun(env: Env, row: RunRow, leaseUntil: number): Promis
     sealer,
     contents,
     budget,
-    leaseUntil,
+    lease,
     timeline: openEnded(timeline),
   })
 }
@@ -141,10 +142,17 @@ const ALONE_LEASE_MS = 10_000
 /** Claims one run that nobody works on, to append something on a person's word. Throws RUN_STATE when a worker has it. */
 export async function claimAlone(env: Env, row: RunRow, who: string): Promise<LiveRun> {
   const now = env.host.now()
-  const leaseUntil = now + ALONE_LEASE_MS
+  const lease = deadlineIn(env.host, ALONE_LEASE_MS)
   const only = { tenant: row.tenant, runId: row.runId }
-  const [claimed] = await env.store.claim({ worker: who, now, leaseUntil, limit: 1, signatures: null, only })
+  const [claimed] = await env.store.claim({
+    worker: who,
+    now,
+    leaseUntil: lease.wallMs,
+    limit: 1,
+    signatures: null,
+    only,
+  })
   if (!claimed)
     throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` is being worked on; cancel it or wait until it waits`)
-  return loadRun(env, claimed, leaseUntil)
+  return loadRun(env, claimed, lease)
 }

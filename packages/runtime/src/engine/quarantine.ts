@@ -5,6 +5,7 @@ import type { RunCommit, RunRow, StoredRecord } from '../contracts/store.ts'
 import { decodeRecord, encodeRecord } from '../reliability/chain.ts'
 import { isEnded, nextStatus } from '../reliability/run-machine.ts'
 import type { Env } from './env.ts'
+import { deadlineIn } from './lease.ts'
 import { loadRun } from './load.ts'
 
 /** Claims without progress after which a run is set aside (ENGINE R15). */
@@ -65,7 +66,7 @@ export async function quarantine(env: Env, row: RunRow, worker: string): Promise
 /** The code of what stands in the way, or null when the run loads and its workers died of something else. */
 async function whyNotLoaded(env: Env, row: RunRow): Promise<ErrorCode | null> {
   try {
-    const run = await loadRun(env, row, env.host.now())
+    const run = await loadRun(env, row, deadlineIn(env.host, 0))
     run.unload()
     return null
   } catch (thrown) {

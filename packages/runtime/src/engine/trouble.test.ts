@@ -52,22 +52,30 @@ describe('trouble that passes', () => {
     },
   )
 
-  it('ENG-191: a process that stood still while it looked up the kill switches does not send any more', async () => {
+  it.each([
+    ['its clock went on', 0],
+    ['its wall clock was set back an hour', -3_600_000],
+  ])('ENG-191, ENG-194: a process that stood still right before a send does not send (%s)', async (_, back) => {
     const outside = await bank()
     const pay = payTool(outside, { timeoutSeconds: 5 })
     const flow = oneNode(async (_input, ctx) => (await ctx.call(pay, { to: 'bob', amount: 5 })).status, {
       tools: [pay],
     })
     let stoodStill = 0
+    let wall = 0
     const real = skewedHost()
-    const host = { ...real, now: () => real.now() + stoodStill }
+    const host = {
+      ...real,
+      now: () => real.now() + stoodStill + wall,
+      monotonicMs: () => real.monotonicMs() + stoodStill,
+    }
     const inner = memoryStore(host)
     let looks = 0
     const store = storeWith(inner, {
       killSwitches: (tenant) => {
         looks += 1
         // The look-up right before the send: the time until which the intent may be sent passes meanwhile.
-        if (looks === 3) stoodStill = 6_000
+        if (looks === 3) [stoodStill, wall] = [6_000, back]
         return inner.killSwitches(tenant)
       },
     })

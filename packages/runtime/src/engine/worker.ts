@@ -9,6 +9,7 @@ import { advance } from './advance.ts'
 import { claimKeys } from './definitions.ts'
 import type { Env } from './env.ts'
 import { drainInbox } from './inbox.ts'
+import { type Deadline, deadlineIn } from './lease.ts'
 import type { LiveRun } from './live-run.ts'
 import { loadRun } from './load.ts'
 import { QUARANTINE_AFTER, quarantine } from './quarantine.ts'
@@ -124,7 +125,8 @@ export class Worker implements WorkerHandle {
     while (!this.stopping) {
       this.woken = false
       try {
-        for (const row of await this.claim()) this.take(row)
+        const lease = deadlineIn(this.env.host, this.leaseMs)
+        for (const row of await this.claim(lease)) this.take(row, lease)
         for (const { run } of this.held.values()) if (!run.dead) await drainInbox(run)
       } catch (thrown) {
         this.onTrouble(toSignalboxError(thrown, 'STORE_UNAVAILABLE'))
@@ -144,7 +146,7 @@ export class Worker implements WorkerHandle {
     })
   }
 
-  private async claim(): Promise<readonly RunRow[]> {
+  private async claim(lease: Deadline): Promise<readonly RunRow[]> {
     const limit = this.concurrency - this.held.size - this.loading
     if (limit <= 0) return []
     const now = this.env.host.now()
@@ -152,7 +154,7 @@ export class Worker implements WorkerHandle {
     const rows = await this.env.store.claim({
       worker: this.name,
       now,
-      leaseUntil: now + this.leaseMs,
+      leaseUntil: lease.wallMs,
       limit,
       signatures: claimKeys(this.env),
       orphans: {
@@ -166,13 +168,13 @@ export class Worker implements WorkerHandle {
   }
 
   /** Sets the run aside when it was claimed too often, else brings it to life. */
-  private async open(row: RunRow): Promise<LiveRun | null> {
+  private async open(row: RunRow, lease: Deadline): Promise<LiveRun | null> {
     if (row.attempts > this.quarantineAfter) {
       await quarantine(this.env, row, this.name)
       return null
     }
     try {
-      return await loadRun(this.env, row, row.leaseUntil ?? this.env.host.now() + this.leaseMs)
+      return await loadRun(this.env, row, lease)
     } catch (thrown) {
       // The store's trouble says nothing about the run; what the run itself has counts against it.
       if (TROUBLE.has(toSignalboxError(thrown).code)) this.giveBack(row)
@@ -184,12 +186,12 @@ export class Worker implements WorkerHandle {
     this.returned = [...this.returned, { tenant, runId, epoch }]
   }
 
-  private take(row: RunRow): void {
+  private take(row: RunRow, lease: Deadline): void {
     const key = `${row.tenant}/${row.runId}/${row.epoch}`
     const why = whyClaimed(row)
     this.env.scheduler.cancel(row)
     this.loading += 1
-    const started = this.open(row).finally(() => {
+    const started = this.open(row, lease).finally(() => {
       this.loading -= 1
     })
     const ended: Promise<void> = started
@@ -228,18 +230,18 @@ export class Worker implements WorkerHandle {
       await sleep(this.env.host, this.leaseMs / 4, this.ending.signal)
       const runs = [...this.held.values()].map((held) => held.run).filter((run) => !run.dead)
       if (runs.length === 0) continue
-      const leaseUntil = this.env.host.now() + this.leaseMs
+      const lease = deadlineIn(this.env.host, this.leaseMs)
       try {
         const lost = new Set(
           await this.env.store.heartbeat(
             this.name,
             runs.map(({ tenant, runId, epoch }) => ({ tenant, runId, epoch })),
-            leaseUntil,
+            lease.wallMs,
           ),
         )
         for (const run of runs) {
           if (lost.has(run.runId)) run.unload()
-          else run.leaseUntil = leaseUntil
+          else run.lease = lease
         }
       } catch (thrown) {
         // Leases run out while the store does not answer; sends are refused from then on.

@@ -14,6 +14,7 @@ import type { ActivityIntent, ActivityOutcome, AskRef, Proposal, UndoneEffect } 
 import type { ToolSpec } from '../../contracts/tool.ts'
 import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
 import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
+import type { Deadline } from '../lease.ts'
 import type { LiveRun, Put } from '../live-run.ts'
 import type { GatePlace } from './gate.ts'
 
@@ -93,6 +94,8 @@ export class Ask {
   identity: EffectIdentity | null = null
   worst: Amounts = NO_AMOUNTS
   intent: ActivityIntent | null = null
+  /** The last moment at which the intent of this process may be sent. */
+  notAfter: Deadline | null = null
   /** How often the identity had been claimed by this process when it was looked up. */
   claimsSeen = 0
   /** A person ordered this effect beside an earlier one: its identity is its own. */

@@ -1,9 +1,9 @@
 import { type ErrorCode, SignalboxError, toSignalboxError } from '../../base/errors.ts'
 import type { Host } from '../../base/host.ts'
-import { timeOf } from '../../base/time.ts'
 import type { KillSwitch } from '../../contracts/store.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
 import { engaged } from '../../policy/index.ts'
+import { isPast } from '../lease.ts'
 import type { Ask } from './ask.ts'
 
 /** What was seen to leave the process while a tool ran. */
@@ -81,8 +81,8 @@ export async function guardSend(ask: Ask, reading = false): Promise<void> {
   const switches = await readSwitches(ask)
   // Time is looked at after the last wait before the send: a process that stood still meanwhile must find it passed.
   const now = run.env.host.now()
-  if (run.dead || now >= run.leaseUntil) throw notSent('FENCED', 'this worker no longer holds the run')
-  if (!reading && ask.intent && now >= timeOf(ask.intent.not_after))
+  if (run.dead || isPast(run.env.host, run.lease)) throw notSent('FENCED', 'this worker no longer holds the run')
+  if (!reading && ask.notAfter && isPast(run.env.host, ask.notAfter))
     throw notSent('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
   const subject = { tenant: run.tenant, workflow: run.spec.name, tool: ask.name, class: ask.class }
   const hit = engaged(switches, subject, now, 'send')

@@ -2,6 +2,7 @@ import { isoTime } from '../../base/time.ts'
 import type { Amounts } from '../../contracts/common.ts'
 import type { ActivityIntent } from '../../contracts/records.ts'
 import { affordableOutputTokens } from '../../policy/index.ts'
+import { deadlineIn } from '../lease.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { isClaimedSince, lookUpLedger } from './ledger.ts'
@@ -37,6 +38,8 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
   if (limits.length > 0) return refused(ask, limits)
   if (!decision) throw new Error('an intent needs a decision')
   const seconds = ask.tool?.timeoutSeconds ?? run.env.limits.modelTimeoutSeconds
+  const leftMs = run.lease.wallMs - run.env.host.now()
+  const notAfter = deadlineIn(run.env.host, Math.min(seconds * 1_000, Math.max(leftMs, 1_000)))
   const record = run.append(
     (put) => ({
       type: 'activity.intent' as const,
@@ -45,9 +48,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
       decision,
       approval_id: ask.approval?.id ?? null,
       reserved: ask.worst,
-      not_after: isoTime(
-        Math.min(run.env.host.now() + seconds * 1_000, Math.max(run.leaseUntil, run.env.host.now() + 1_000)),
-      ),
+      not_after: isoTime(notAfter.wallMs),
       idempotency_key: ask.identity?.idempotencyKey ?? '',
       effect_id: ask.identity?.effectId ?? null,
     }),
@@ -55,6 +56,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
   )
   // The record was appended as exactly this type.
   ask.intent = record as unknown as ActivityIntent
+  ask.notAfter = notAfter
   claim(ask, record.seq)
   await fault(ask, 'reserved')
   if (ask.effect !== 'none' || ask.worst.cost_nano_usd !== '0' || ask.model) await run.flush()

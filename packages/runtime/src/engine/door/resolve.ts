@@ -4,6 +4,7 @@ import { NO_AMOUNTS } from '../../contracts/common.ts'
 import type { ActivityIntent } from '../../contracts/records.ts'
 import type { EffectState } from '../../contracts/store.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
+import { deadlineIn } from '../lease.ts'
 import type { Ask, EffectIdentity, Ended } from './ask.ts'
 import { freshRead } from './child.ts'
 import { callTool } from './execute.ts'
@@ -193,7 +194,7 @@ async function repeat(ask: Ask): Promise<Ended> {
   const { run } = ask
   await untilSendable(ask)
   const before = lastIntent(ask)
-  const seconds = ask.tool?.timeoutSeconds ?? 30
+  const notAfter = deadlineIn(run.env.host, (ask.tool?.timeoutSeconds ?? 30) * 1_000)
   const record = run.append(
     {
       type: 'activity.intent' as const,
@@ -202,13 +203,14 @@ async function repeat(ask: Ask): Promise<Ended> {
       decision: before.decision,
       approval_id: before.approval_id,
       reserved: NO_AMOUNTS,
-      not_after: isoTime(run.env.host.now() + seconds * 1_000),
+      not_after: isoTime(notAfter.wallMs),
       idempotency_key: ask.identity?.idempotencyKey ?? before.idempotency_key,
       effect_id: before.effect_id,
     },
     before.seq,
   )
   ask.intent = record as unknown as ActivityIntent
+  ask.notAfter = notAfter
   const open: EffectState = 'open'
   if (before.effect_id)
     run.with({ effect: { kind: 'settle', effectId: before.effect_id, state: open, outcomeSeq: null } })
