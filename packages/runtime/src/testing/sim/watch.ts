@@ -21,6 +21,7 @@ import type { OutsideSystem } from './scenario.ts'
 export interface WatchOptions {
   readonly wall: () => number
   readonly outside: OutsideSystem
+  /** By `name@version`. */
   readonly specs: ReadonlyMap<string, WorkflowSpec>
   /** True when the plan moves the wall clock: times of records then prove nothing. */
   readonly clocksJump: boolean
@@ -200,7 +201,7 @@ export class Watch {
   }
 
   private created(run: NewRun): void {
-    const spec = this.options.specs.get(run.signature)
+    const spec = this.options.specs.get(`${run.workflow}@${run.version}`)
     if (!spec) throw new Error(`there is no workflow for run ${run.runId}`)
     this.options.note(`create ${run.runId} ${run.genesis.hash}`)
     this.runs.set(run.runId, new RunWatch(spec, run.genesis, this.options.clocksJump))

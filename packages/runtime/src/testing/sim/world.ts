@@ -102,7 +102,7 @@ class World implements SimContext {
     this.watch = new Watch({
       wall: () => this.machine.wall(),
       outside: this.outside,
-      specs: new Map(this.specs.map((spec) => [spec.signature, spec])),
+      specs: new Map(this.specs.map((spec) => [`${spec.name}@${spec.version}`, spec])),
       clocksJump: options.faults.some((fault) => fault.kind === 'clock_forward' || fault.kind === 'clock_back'),
       note: (line) => this.note(line),
       onRequest: (row) => this.office?.asked(row),
