@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   type JsonValue,
   type KillSwitch,
+  type MovePlan,
   type PersonRequestRow,
   type Principal,
   type RunsApi,
@@ -140,6 +141,7 @@ type Reads =
   | 'request'
   | 'restorePoints'
   | 'definition'
+  | 'movePlan'
 
 function reads(state: State): Pick<RunsApi, Reads> {
   const { histories, find } = state
@@ -181,10 +183,48 @@ function reads(state: State): Pick<RunsApi, Reads> {
       const laterEffects = [{ tool: 'payments.pay', seq: 10, status: 'succeeded' }] as const
       return [{ seq: 1, kind: 'entry', at, superstep: 0, node: null, position: null, current: true, laterEffects }]
     },
+    movePlan: async (tenant, runId, { kind, seq }) => {
+      find(tenant, runId)
+      return { ...PLAN, kind, runId, seq }
+    },
   }
 }
 
-type Changes = 'start' | 'decide' | 'answer' | 'respond' | 'cancel' | 'resume' | 'release' | 'restore' | 'feedback'
+const PLAN: MovePlan = {
+  kind: 'restore',
+  runId: 'run_a',
+  seq: 1,
+  type: 'run.started',
+  at: '2026-01-01T00:00:00.000Z',
+  checkpointSeq: 1,
+  superstep: 0,
+  effects: [
+    {
+      effectId: 'effect-1',
+      tool: 'payments.pay',
+      runId: 'run_a',
+      seq: 9,
+      outcomeSeq: 10,
+      state: 'succeeded',
+      handling: 'ledger',
+    },
+  ],
+  again: { modelCalls: 1, reads: 2 },
+  askedAnew: ['payments.pay'],
+  refused: null,
+}
+
+type Changes =
+  | 'start'
+  | 'decide'
+  | 'answer'
+  | 'respond'
+  | 'cancel'
+  | 'resume'
+  | 'release'
+  | 'restore'
+  | 'fork'
+  | 'feedback'
 
 function changes({ note }: State): Pick<RunsApi, Changes> {
   return {
@@ -199,6 +239,10 @@ function changes({ note }: State): Pick<RunsApi, Changes> {
     resume: async (request) => note('resume', request.by, request),
     release: async (request) => note('release', request.by, request),
     restore: async (request) => note('restore', request.by, request),
+    fork: async (request) => {
+      note('fork', request.by, request)
+      return { runId: 'run_fork', existed: false }
+    },
     feedback: async (request) => note('feedback', request.by, request),
   }
 }

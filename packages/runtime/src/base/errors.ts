@@ -55,6 +55,7 @@ export const ERROR_TABLE = {
   RUN_STATE: { status: 409, exit: 4, title: 'The run is not in a state that allows this' },
   RUN_QUARANTINED: { status: 409, exit: 4, title: 'The run was claimed again and again and never got anywhere' },
   CHECKPOINT_NOT_FOUND: { status: 404, exit: 3, title: 'No such checkpoint or save point' },
+  FORK_EFFECT_OPEN: { status: 409, exit: 4, title: 'An effect is open at the point of the fork' },
   REPLAY_DIVERGED: { status: 409, exit: 4, title: 'The handler asked for something else than the journal holds' },
   NONDETERMINISTIC_WAIT: { status: 422, exit: 4, title: 'A handler waits for something outside the door' },
   REQUEST_NOT_FOUND: { status: 404, exit: 3, title: 'No such open request' },

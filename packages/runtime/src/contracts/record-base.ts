@@ -19,6 +19,15 @@ export interface RecordBase {
   readonly cause: number | null
   /** Active runtime of the run in milliseconds so far (invariant 6). */
   readonly active_ms: number
+  /** Set on a record that a fork took over from the open superstep of its parent; it tells what happened there. */
+  readonly origin?: RecordOrigin
+}
+
+/** Where a record that a fork took over was recorded first, and when (ISO 8601). */
+export interface RecordOrigin {
+  readonly run: string
+  readonly seq: number
+  readonly at: string
 }
 
 /** Identifies an ask of a handler (ENGINE R1). `key` is the same on every attempt, branch and worker. */

@@ -15,9 +15,11 @@ import type {
 } from './common.ts'
 import type { AskingPolicy, Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
+import type { ForkParent, LedgerRef } from './fork.ts'
 import type { AskRef, Proposal, RecordBase } from './record-base.ts'
 
 export type { CheckpointBody, DefinitionRef, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
+export type { ForkParent, ForkPlanEntry, LedgerRef } from './fork.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
 export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase, type UndoneEffect } from './record-base.ts'
 
@@ -43,7 +45,8 @@ export interface RunStarted extends RecordBase {
   readonly mode: Mode
   readonly input: ContentRef
   readonly budget: BudgetLimits
-  readonly parent: { readonly run: string; readonly seq: number; readonly head: string } | null
+  /** Set for a fork: where it comes from. */
+  readonly parent: ForkParent | null
   /** Set for a compensation: the run whose effects it undoes, and where that run stood. */
   readonly compensates?: { readonly run: string; readonly seq: number; readonly head: string }
   readonly checkpoint: CheckpointBody
@@ -99,7 +102,7 @@ export interface ActivityOutcome extends RecordBase {
   readonly price: string | null
   readonly latency_ms: number
   /** Set when the answer came from the ledger: the run and record of the effect itself. */
-  readonly ledger: { readonly run: string; readonly seq: number } | null
+  readonly ledger: LedgerRef | null
   /** How an unknown one was resolved. */
   readonly resolved_by: 'lookup' | 'same_key' | 'person' | null
   /** Present when there is no intent record. */
@@ -143,7 +146,7 @@ export interface ApprovalDecided extends RecordBase {
 
 /**
  * A question only a person can answer: an effect with an unknown outcome, one asked again with other arguments, or one
- * asked again after it was undone.
+ * asked again after it was undone, or in a fork whose plan says that a person decides.
  */
 export interface QuestionAsked extends RecordBase {
   readonly type: 'question.asked'
@@ -155,7 +158,7 @@ export interface QuestionAsked extends RecordBase {
 }
 
 /** What a question is about. */
-export type QuestionAbout = 'unknown_effect' | 'other_arguments' | 'undone_effect'
+export type QuestionAbout = 'unknown_effect' | 'other_arguments' | 'undone_effect' | 'asked_again'
 
 /** The answer to a question. `did_not` orders a repeat under a new key; `stop` ends the run. */
 export interface QuestionAnswered extends RecordBase {
@@ -282,6 +285,8 @@ export interface BranchStarted extends RecordBase {
   readonly spent: Amounts
   readonly by: Principal
   readonly reason: ContentRef | null
+  /** Approvals on the kept records that were used, answered or ran out after `from`: they count for nothing any more. */
+  readonly asked_anew?: readonly string[]
 }
 
 /** Nothing can go on until one of these comes. */

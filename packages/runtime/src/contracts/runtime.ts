@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus, Principal } from './common.ts'
 import type { CompensateRequest, CompensationPlan } from './compensation.ts'
@@ -6,12 +7,21 @@ import type {
   ApprovalPacket,
   QuestionPacket,
   FeedbackVerdict,
+  RecordType,
   RunRecord,
   RunStatus,
   RunWaiting,
   StopReason,
 } from './records.ts'
-import type { KillSwitch, PersonRequestRow, RecordFilter, RequestState, RunFilter, RunRow } from './store.ts'
+import type {
+  EffectState,
+  KillSwitch,
+  PersonRequestRow,
+  RecordFilter,
+  RequestState,
+  RunFilter,
+  RunRow,
+} from './store.ts'
 
 /** What a consumer of a run's stream sees: durable records with ids, and provisional deltas without (ENGINE R17). */
 export type StreamItem =
@@ -97,6 +107,64 @@ export interface DefinitionReport {
   readonly reason: string | null
 }
 
+/** What happens to an effect that was recorded after a point, when the run is restored to it or forked from it. */
+export interface LaterEffect {
+  readonly effectId: string
+  readonly tool: string
+  /** The run and intent record of the effect: another run of the family has effects of its own. */
+  readonly runId: string
+  readonly seq: number
+  readonly outcomeSeq: number | null
+  readonly state: EffectState
+  /**
+   * `ledger`: asked for again with equal arguments it is answered from the record, with other arguments a person is asked.
+   * `asked`: a person is asked in both cases. `repeated`: it is done again after a new approval. `again`: it did not
+   * happen, and is done when it is asked for. `kept`: it was open at the point and takes the end that it had. `waits`: it
+   * is open in another run and waited for. `blocks`: it is open, and nothing can be done before its end is known.
+   */
+  readonly handling: 'ledger' | 'asked' | 'repeated' | 'again' | 'kept' | 'waits' | 'blocks'
+}
+
+/** What a restore or fork would do, before it is done. */
+export interface MovePlan {
+  readonly kind: 'restore' | 'fork'
+  readonly runId: string
+  /** The record that would be the last one kept, and its type and time. */
+  readonly seq: number
+  readonly type: RecordType
+  readonly at: string
+  /** The checkpoint from which the work is taken up, and the superstep that runs next. */
+  readonly checkpointSeq: number
+  readonly superstep: number
+  readonly effects: readonly LaterEffect[]
+  /** Calls after the point that are made again when they are asked for. */
+  readonly again: { readonly modelCalls: number; readonly reads: number }
+  /** Tools whose approvals are asked anew. */
+  readonly askedAnew: readonly string[]
+  /** Why it would be refused now, or null. */
+  readonly refused: { readonly code: ErrorCode; readonly message: string } | null
+}
+
+/** What a fork does about one later effect, named by its run and intent record; all others are reused. */
+export interface ForkChoice {
+  /** Default: the run that is forked. */
+  readonly runId?: string
+  readonly seq: number
+  readonly action: 'reuse' | 'ask' | 'repeat'
+}
+
+/** Makes a new run from a point of another. Identity comes from the credential that the caller presented. */
+export interface ForkRequest {
+  readonly runId: string
+  readonly seq: number
+  readonly by: Principal
+  /** Required: at least three characters. */
+  readonly reason: string
+  readonly plan?: readonly ForkChoice[]
+  /** Equal ids make one fork only. Default: a new id. */
+  readonly requestId?: string
+}
+
 /** An approval, question or port request with its opened packet. */
 export interface PersonRequest {
   readonly row: PersonRequestRow
@@ -145,8 +213,22 @@ export interface RunsApi {
   /** Lets a quarantined run be tried again (ENGINE R15). Throws RUN_STATE otherwise, KEY_MISSING while its key does not open. */
   release(request: { runId: string; by: Principal; reason: string }): Promise<void>
   restorePoints(tenant: string, runId: string): Promise<readonly RestorePoint[]>
-  /** Moves the head to a restore point as a new branch. Throws CHECKPOINT_NOT_FOUND, WORKFLOW_CHANGED (with the difference). */
+  /** What a restore to this record, or a fork from it, would do. Throws CHECKPOINT_NOT_FOUND when there is no such record. */
+  movePlan(
+    tenant: string,
+    runId: string,
+    move: { kind: MovePlan['kind']; seq: number; plan?: readonly ForkChoice[] },
+  ): Promise<MovePlan>
+  /**
+   * Moves the head to any recorded event as a new branch. Throws CHECKPOINT_NOT_FOUND, WORKFLOW_CHANGED (with the
+   * difference), RUN_STATE while a worker has it or an effect is open, CONTENT_ERASED.
+   */
   restore(request: { runId: string; seq: number; by: Principal; reason: string }): Promise<void>
+  /**
+   * Makes a new run from any recorded event of another, which stays as it is. Throws as `restore` does, FORK_EFFECT_OPEN
+   * when an effect that is open at the point has no end yet, INPUT_INVALID for a plan that names no later effect, KILL_SWITCH.
+   */
+  fork(request: ForkRequest): Promise<{ readonly runId: string; readonly existed: boolean }>
 
   /** What can be undone of a run, newest effect first. */
   compensationPlan(tenant: string, runId: string): Promise<CompensationPlan>

@@ -55,7 +55,7 @@ export interface RunRow {
   readonly kept?: Kept
 }
 
-/** A new run: its row and its genesis record, stored together. */
+/** A new run: its row, its genesis record and, for a fork, what it takes over; all stored together. */
 export interface NewRun {
   readonly tenant: string
   readonly runId: string
@@ -67,10 +67,23 @@ export interface NewRun {
   readonly subject: string
   readonly createdAt: number
   readonly genesis: StoredRecord
+  /** Records that a fork took over, from sequence 2. */
+  readonly copied?: readonly StoredRecord[]
+  /** Requests to people that are open from the start. */
+  readonly requests?: readonly PersonRequestRow[]
+  /** Superstep of the genesis checkpoint. Default 0. */
+  readonly superstep?: number
+  /** What counts as spent at the start. Default `0`. */
+  readonly costNanoUsd?: string
 }
 
 /** State of an effect in the ledger (invariants 4 and 5). */
 export type EffectState = 'open' | 'unknown' | 'succeeded' | 'failed' | 'not_sent' | 'released'
+
+/** True for the states in which an effect holds its identity (invariant 4). */
+export function holdsIdentity(state: EffectState): boolean {
+  return state === 'open' || state === 'unknown' || state === 'succeeded'
+}
 
 /** One effect. The unique index is over (tenant, tool, scope, identity) where the state is not failed, not_sent or released. */
 export interface EffectRow {
@@ -98,7 +111,15 @@ export interface EffectRow {
  * settles it, or in this one when it is settled already.
  */
 export type EffectChange =
-  | { readonly kind: 'claim'; readonly row: EffectRow }
+  | {
+      readonly kind: 'claim'
+      readonly row: EffectRow
+      /**
+       * How many effects of this tool the other runs of the family had, in any state, when the identity was worked out.
+       * The claim is refused as `effect_claimed` when it is another number now. Not told: not checked.
+       */
+      readonly others?: number
+    }
   | {
       readonly kind: 'settle'
       readonly effectId: string

@@ -5,7 +5,7 @@ import { type ContentRef, joinLabels, type Labels, type ListRef } from '../contr
 import type { ModelMessage } from '../contracts/model.ts'
 import type { ActivityOutcome, AskRef } from '../contracts/records.ts'
 import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
-import { type ActivationFold, type AskJournal, activation as foldOf } from '../reliability/fold.ts'
+import { type ActivationFold, type AskJournal, activation as foldOf, toldAt } from '../reliability/fold.ts'
 import { askKey, seededRandom } from '../reliability/keys.ts'
 import { emptyList, rollHead } from './contents.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
@@ -74,7 +74,7 @@ export class Activation {
     this.replayLeft = this.queue.length
     this.list = this.fold.position?.list ?? emptyList(input.l)
     this.seen = joinLabels([input.l, snapshot.labels, this.list.l])
-    this.lastAt = this.fold.position?.at ?? run.fold.checkpointAt
+    this.lastAt = this.fold.position ? toldAt(this.fold.position) : run.fold.checkpointAt
   }
 
   get attempt(): number {
@@ -144,7 +144,7 @@ export class Activation {
     const reason = outcome.result && outcome.status !== 'succeeded' ? await this.run.contents.read(outcome.result) : ''
     const labels = outcome.result?.l ?? this.seen
     this.seen = joinLabels([this.seen, labels])
-    this.lastAt = outcome.at
+    this.lastAt = toldAt(outcome)
     asked.resolve({
       status: outcome.status,
       output,

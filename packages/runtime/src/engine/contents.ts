@@ -73,8 +73,10 @@ export class Contents implements ContentReader {
   ): Promise<JsonValue[]> {
     const parts: (readonly ContentRef[])[] = []
     let at = list.at
+    // A record's references name another run only where that run is not its own.
+    let run = list.r ?? this.runId
     while (at !== null) {
-      const [stored] = await this.store.recordsAt(this.tenant, list.r ?? this.runId, [at])
+      const [stored] = await this.store.recordsAt(this.tenant, run, [at])
       const record = stored ? decodeRecord(stored) : null
       if (
         record?.type !== 'position.saved' &&
@@ -84,8 +86,10 @@ export class Contents implements ContentReader {
         throw new SignalboxError('STORE_CORRUPT', `a list names record ${at}, which appends nothing`)
       const append = appendOf(record)
       if (!append) throw new SignalboxError('STORE_CORRUPT', `a list names record ${at}, which appends to another list`)
-      parts.push(append.items)
+      const holder = run
+      parts.push(holder === this.runId ? append.items : append.items.map((item) => ({ r: holder, ...item })))
       at = append.before.at
+      run = append.before.r ?? run
     }
     const items: JsonValue[] = []
     for (const part of parts.reverse()) for (const ref of part) items.push(await this.read(ref))

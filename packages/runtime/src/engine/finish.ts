@@ -132,7 +132,9 @@ function closeRequests(run: LiveRun): void {
     for (const entry of activation.asks.values()) closeAsked(run, entry)
 }
 
-function closeAsked(run: LiveRun, { approval, questions }: AskJournal): void {
+function closeAsked(run: LiveRun, { approval, questions, outcome }: AskJournal): void {
+  // An ask that ended asks nobody any more: its questions were closed by what ended it.
+  if (outcome && isTerminalOutcome(outcome)) return
   if (approval && !approval.decided) run.closeRequest(approval.requested.approval_id, 'cancelled', null)
   for (const { asked, answered } of questions) if (!answered) run.closeRequest(asked.question_id, 'cancelled', null)
 }

@@ -16,6 +16,7 @@ import type { Sealer } from '../contracts/vault.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
 import type { BudgetLedger } from '../policy/index.ts'
 import { encodeRecord } from '../reliability/chain.ts'
+import { type Ancestor, type Stretch, wayTo } from '../reliability/family.ts'
 import { foldRecord, type RunFold } from '../reliability/fold.ts'
 import { isCheckpoint, type Range } from '../reliability/timeline.ts'
 import { Activity } from './activity.ts'
@@ -85,6 +86,8 @@ export class LiveRun implements Committing {
   draining = false
   /** How often each identity was claimed by an intent of this process: the store may not know the newest yet. */
   readonly claims = new Map<string, number>()
+  /** Which ask in which attempt took an identity in the ledger: two asks at once are never answered with one effect. */
+  readonly matched = new Map<string, { readonly key: string; readonly activation: string; readonly attempt: number }>()
   /** Why the store did not take what was appended; told at once, and appended by nobody (invariant 9). */
   trouble: SignalboxError | null = null
   /** Set when the run left through no fault of its own: its claim can be given back at once. */
@@ -126,7 +129,8 @@ export class LiveRun implements Committing {
   readonly sealer: Sealer
   readonly contents: Contents
   /** Ranges of records that this timeline is made of; the last one grows. */
-  readonly timeline: readonly Range[]
+  private readonly timeline: readonly Range[]
+  private readonly ancestors: readonly Ancestor[]
 
   constructor(parts: {
     env: Env
@@ -139,6 +143,7 @@ export class LiveRun implements Committing {
     budget: BudgetLedger
     lease: Deadline
     timeline: readonly Range[]
+    ancestors: readonly Ancestor[]
   }) {
     const { env, row, fold } = parts
     this.env = env
@@ -150,6 +155,7 @@ export class LiveRun implements Committing {
     this.contents = parts.contents
     this.budget = parts.budget
     this.timeline = parts.timeline
+    this.ancestors = parts.ancestors
     this.lease = parts.lease
     this.tenant = row.tenant
     this.runId = row.runId
@@ -183,7 +189,12 @@ export class LiveRun implements Committing {
 
   /** The first run of the family: the run itself unless it was forked. */
   get rootRun(): string {
-    return this.fold.started.parent?.run ?? this.runId
+    return this.fold.started.parent?.root ?? this.runId
+  }
+
+  /** The records that led here, over the runs that this one was forked from (ENGINE R5). */
+  way(): readonly Stretch[] {
+    return wayTo({ run: this.runId, ranges: this.timeline, behind: this.fold.checkpointSeq }, this.ancestors)
   }
 
   /** Appends one record; `make` may put contents, which are sealed beside it. Durable with the next flush. */

@@ -3,6 +3,7 @@ import type { BranchStarted, DefinitionRef, RunRecord, RunStarted } from '../con
 import type { RunRow } from '../contracts/store.ts'
 import { BudgetLedger } from '../policy/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
+import { type Ancestor, ancestorOf } from '../reliability/family.ts'
 import { foldRecord, foldStart, type RunFold } from '../reliability/fold.ts'
 import { isCheckpoint, onTimeline, type Range, timelineRanges } from '../reliability/timeline.ts'
 import { Contents } from './contents.ts'
@@ -30,19 +31,21 @@ export async function readStarted(env: Pick<Env, 'store'>, tenant: string, runId
 /**
  * Folds the records since the last checkpoint of the timeline that ends at `head` (ENGINE resume): the work does not
  * grow with the history. Budgets count all branches; what was reserved and never settled stays reserved until its ask
- * comes again and is charged in full (invariant 6).
+ * comes again and is charged in full (invariant 6). With `through`, nothing after that record is looked at: the run as
+ * it was then.
  */
 export async function loadFold(
   env: Pick<Env, 'store'>,
   row: RunRow,
   checkpointSeq: number,
   head: number,
+  through?: number,
 ): Promise<Loaded> {
   const { tenant, runId } = row
   const started = await readStarted(env, tenant, runId)
   const branches = row.branch > 0 ? await readBranches(env, tenant, runId) : []
   const timeline = timelineRanges(head, branches)
-  const since = await readAll(env, tenant, runId, checkpointSeq - 1)
+  const since = await readAll(env, tenant, runId, checkpointSeq - 1, through)
   const fold = foldStart(started)
   fold.definition = definitionBefore(started, since[0])
   const budgetFrom = totalsBefore(since, started)
@@ -101,8 +104,25 @@ async function readAll(
   tenant: string,
   runId: string,
   after: number,
+  through: number | undefined,
 ): Promise<readonly RunRecord[]> {
-  return (await env.store.records(tenant, runId, { after })).map(decodeRecord)
+  const filter = through === undefined ? { after } : { after, through }
+  return (await env.store.records(tenant, runId, filter)).map(decodeRecord)
+}
+
+/** The runs that a run was forked from, nearest first, each with the records that are shared. None for a run of its own. */
+export async function readAncestors(
+  env: Pick<Env, 'store'>,
+  tenant: string,
+  started: RunStarted,
+): Promise<readonly Ancestor[]> {
+  const ancestors: Ancestor[] = []
+  let { parent } = started
+  while (parent) {
+    ancestors.push(ancestorOf(parent, await readBranches(env, tenant, parent.run)))
+    parent = (await readStarted(env, tenant, parent.run)).parent
+  }
+  return ancestors
 }
 
 /** Brings a claimed run to life, with the definition that is here. Throws WORKFLOW_UNKNOWN when there is none. */
@@ -117,18 +137,10 @@ export async function loadRun(env: Env, row: RunRow, lease: Deadline): Promise<L
   const { spec } = standing
   const sealer = await env.vault.sealer(row.tenant, row.subject)
   const contents = new Contents({ store: env.store, vault: env.vault, tenant: row.tenant, runId: row.runId, sealer })
-  return new LiveRun({
-    env,
-    row,
-    fold,
-    spec,
-    standing,
-    sealer,
-    contents,
-    budget,
-    lease,
-    timeline: openEnded(timeline),
-  })
+  const ancestors = await readAncestors(env, row.tenant, started)
+  const ranges = openEnded(timeline)
+  const parts = { env, row, fold, spec, standing, sealer, contents, budget, lease, timeline: ranges, ancestors }
+  return new LiveRun(parts)
 }
 
 /** The last range grows with every record that is appended. */

@@ -6,7 +6,8 @@ import type { Done } from './done.ts'
 import type { LiveRun } from './live-run.ts'
 import { listRequest } from './person-request.ts'
 
-const DEFAULT_DEADLINE_SECONDS = 86_400
+/** How long a port waits for its answer when it does not say. */
+export const DEFAULT_DEADLINE_SECONDS = 86_400
 
 /** A port node asks and holds nobody: its answer travels as a later message (ENGINE R6). */
 export function openPort(run: LiveRun, node: NodeSpec, id: string, delivery: number, message: QueuedMessage): Done {

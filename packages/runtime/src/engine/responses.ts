@@ -12,7 +12,7 @@ import type { LiveRun, PendingResponse } from './live-run.ts'
 /** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
 export async function takeResponses(run: LiveRun): Promise<boolean> {
   // A checkpoint inside an open superstep would cut off what is on record of it: the message travels after its barrier.
-  if (run.fold.activations.size > 0) return false
+  if (run.fold.activations.size > 0 || run.fold.opened.length > 0) return false
   let taken = false
   for (const response of run.responses.splice(0)) {
     run.with({ consumed: response.row })

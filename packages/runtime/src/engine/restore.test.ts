@@ -95,12 +95,12 @@ describe('a restore', () => {
     expect(last?.checkpoint.spent.turns).toBe(models.length)
   })
 
-  it('ENG-122: to a record that is no checkpoint is refused, and so is one of a workflow that changed, with the difference', async () => {
+  it('ENG-122: to a record that does not exist is refused, and so is one of a workflow that changed, with the difference', async () => {
     const outside = await bank()
     const one = box({ workflows: [steps(payTool(outside))], models: [clerkModel(turns).model] })
     one.work()
     const { runId } = await one.run('steps', 3)
-    await expect(one.sb.runs.restore({ runId, seq: 2, by: PAUL, reason: 'nowhere' })).rejects.toMatchObject({
+    await expect(one.sb.runs.restore({ runId, seq: 999, by: PAUL, reason: 'nowhere' })).rejects.toMatchObject({
       code: 'CHECKPOINT_NOT_FOUND',
     })
     await one.kill()

@@ -1,15 +1,15 @@
 import { SignalboxError } from '../base/errors.ts'
-import type { Principal } from '../contracts/common.ts'
-import { OPERATOR_LABELS } from '../contracts/common.ts'
+import { OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { ActivityOutcome, RunRecord } from '../contracts/records.ts'
 import type { RestorePoint } from '../contracts/runtime.ts'
-import type { RunRow } from '../contracts/store.ts'
+import type { EffectRow, PersonRequestRow, RunRow } from '../contracts/store.ts'
 import { decodeRecord } from '../reliability/chain.ts'
+import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
 import { CHECKPOINT_TYPES, isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
-import { standingOf, whyNot } from './definitions.ts'
 import type { Env } from './env.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
-import { claimAlone, loadFold, readBranches } from './load.ts'
+import { claimAlone, readBranches } from './load.ts'
+import { findPoint, type Point, refuseChanged, refuseErased, rootOf } from './move.ts'
 
 /** How often rows that arrive meanwhile are read before the restore gives way. */
 const MAX_TRIES = 5
@@ -39,7 +39,8 @@ function isRealEffect(record: RunRecord): record is ActivityOutcome {
     record.type === 'activity.outcome' &&
     record.effect !== 'none' &&
     record.effect_hash !== null &&
-    record.ledger === null
+    record.ledger === null &&
+    record.origin === undefined
   )
 }
 
@@ -51,9 +52,9 @@ function pointOf(record: RunRecord): Omit<RestorePoint, 'current' | 'laterEffect
 }
 
 /**
- * Moves the head of a run to a checkpoint or save point as a new branch (invariant 11, ENGINE R13). Later records stay
- * on record; later effects are answered from the ledger or put to a person when they are asked again. Refused while a
- * worker runs it, while an effect is open, and when the graph or the state shape changed.
+ * Moves the head of a run to any recorded event as a new branch (invariant 11, ENGINE R13). Later records stay on record;
+ * later effects are answered from the ledger or put to a person when they are asked again. Refused while a worker runs it,
+ * while an effect is open, when what it needs was erased, and when the graph or the state shape changed.
  */
 export async function restoreRun(
   env: Env,
@@ -61,24 +62,28 @@ export async function restoreRun(
   request: { readonly seq: number; readonly by: Principal; readonly reason: string },
 ): Promise<void> {
   refusePruned(row)
-  const target = await restoreTarget(env, row, request.seq)
-  await refuseChanged(env, row, target)
-  await refuseOpenEffects(env, row)
+  const point = await findPoint(env, row, request.seq)
+  await refuseChanged(env, row, point)
+  refuseToRestore(row, await env.store.effects(row.tenant, rootOf(row, point)))
+  await refuseErased(env, row, point)
+  const requests = await env.store.requests({ tenant: row.tenant, runId: row.runId, limit: 1_000 })
+  const anew = await askedAnew(env, row, point, requests)
   const run = await claimAlone(env, row, `restore:${request.by.id}`)
   // The numbers of the head go on; only the place from which work is done again moves (ENGINE R13).
   run.fold.branch += 1
   run.append((put) => ({
     type: 'branch.started' as const,
-    from: target.seq,
-    checkpoint_seq: target.checkpointSeq,
+    from: point.seq,
+    checkpoint_seq: point.checkpointSeq,
     spent: run.spentWithOpen(),
     by: request.by,
     reason: put(request.reason, OPERATOR_LABELS),
+    ...(anew.length > 0 ? { asked_anew: anew } : {}),
   }))
-  run.fold.checkpointSeq = target.checkpointSeq
-  run.fold.checkpoint = { ...run.fold.checkpoint, superstep: target.superstep }
+  run.fold.checkpointSeq = point.checkpointSeq
+  run.fold.checkpoint = { ...run.fold.checkpoint, superstep: point.was.fold.checkpoint.superstep }
   run.with({ code: null })
-  await settleRequests(env, row, run, target)
+  settleRequests(run, point, requests, new Set(anew))
   await handOver(env, run)
   env.scheduler.wake(row)
 }
@@ -111,62 +116,69 @@ async function handOver(env: Env, run: LiveRun): Promise<void> {
   throw new SignalboxError('CONFLICT', `run \`${run.runId}\` was not restored: others act on it now; try again`)
 }
 
-async function restoreTarget(
+/**
+ * Approvals on the kept records that count for nothing any more (invariant 7): those that a later intent used, and those
+ * that nobody had answered at the point and that were closed since or ran out.
+ */
+export async function askedAnew(
   env: Env,
   row: RunRow,
-  seq: number,
-): Promise<{ seq: number; checkpointSeq: number; superstep: number }> {
-  const [stored] = await env.store.recordsAt(row.tenant, row.runId, [seq])
-  const record = stored ? decodeRecord(stored) : null
-  const point = record && pointOf(record)
-  if (!point)
-    throw new SignalboxError(
-      'CHECKPOINT_NOT_FOUND',
-      `record ${seq} of run \`${row.runId}\` is not a checkpoint or save point`,
-    )
-  // Its own timeline: it may lie on a branch that was left.
-  const branches = (await readBranches(env, row.tenant, row.runId)).filter((branch) => branch.seq <= seq)
-  const ranges = timelineRanges(seq, branches)
-  const checkpoints = await env.store.records(row.tenant, row.runId, {
-    types: CHECKPOINT_TYPES,
-    through: seq,
-  })
-  const last = checkpoints.filter((one) => onTimeline(ranges, one.seq) && isCheckpoint(decodeRecord(one))).at(-1)
-  return { seq, checkpointSeq: last?.seq ?? 1, superstep: point.superstep }
+  point: Point,
+  requests: readonly PersonRequestRow[],
+): Promise<readonly string[]> {
+  const later = await env.store.records(row.tenant, row.runId, { after: point.seq, types: ['activity.intent'] })
+  const used = new Set(later.map(decodeRecord).map((one) => (one.type === 'activity.intent' ? one.approval_id : null)))
+  const now = env.host.now()
+  const open = new Set(requests.filter((one) => one.state === 'open' && one.deadline > now).map((one) => one.id))
+  return approvalsAt(point)
+    .filter(({ requested, decided }) => {
+      const { approval_id: id } = requested
+      return used.has(id) || (decided === null && !open.has(id))
+    })
+    .map(({ requested }) => requested.approval_id)
 }
 
+/** Approvals at a point that no intent had used there. */
+export function approvalsAt({ was }: Point): readonly Approval[] {
+  return [...was.fold.activations.values()].flatMap(({ asks, carried }) => [
+    ...carried.values(),
+    ...[...asks.values()].flatMap(({ approval, intents, outcome }) =>
+      approval && intents.length === 0 && !(outcome && isTerminalOutcome(outcome)) ? [approval] : [],
+    ),
+  ])
+}
+
+type Approval = NonNullable<AskJournal['approval']>
+
 /** Questions that were open at the restore point are open again; those asked after it are taken back. */
-async function settleRequests(
-  env: Env,
-  row: RunRow,
+function settleRequests(
   run: LiveRun,
-  target: { seq: number; checkpointSeq: number },
-): Promise<void> {
-  const { fold } = await loadFold(env, row, target.checkpointSeq, target.seq)
-  const open = new Set(fold.checkpoint.requests.map((request) => request.request_id))
-  for (const request of fold.opened) open.add(request.request_id)
-  for (const activation of fold.activations.values())
-    for (const { approval, questions } of activation.asks.values()) {
-      if (approval && !approval.decided) open.add(approval.requested.approval_id)
-      for (const question of questions) if (!question.answered) open.add(question.asked.question_id)
-    }
-  for (const request of await env.store.requests({ tenant: row.tenant, runId: row.runId, limit: 1_000 })) {
+  point: Point,
+  requests: readonly PersonRequestRow[],
+  anew: ReadonlySet<string>,
+): void {
+  const { fold } = point.was
+  const open = new Set([...fold.checkpoint.requests, ...fold.opened].map((request) => request.request_id))
+  for (const { requested, decided } of approvalsAt(point))
+    if (decided === null && !anew.has(requested.approval_id)) open.add(requested.approval_id)
+  // What became of an effect that was sent is known by now: nobody is asked about it again.
+  for (const { asks } of fold.activations.values())
+    for (const { questions, intents } of asks.values())
+      if (intents.length === 0) for (const { asked, answered } of questions) if (!answered) open.add(asked.question_id)
+  for (const request of requests) {
     if (open.has(request.id) && request.state !== 'open')
       run.with({ request: { ...request, state: 'open', decidedBy: null, decidedAt: null } })
     if (!open.has(request.id) && request.state === 'open') run.closeRequest(request.id, 'cancelled', null)
   }
 }
 
-/** Refuses with the difference in words when no definition of this process can go on from there. */
-async function refuseChanged(env: Env, row: RunRow, target: { seq: number; checkpointSeq: number }): Promise<void> {
-  const { fold } = await loadFold(env, row, target.checkpointSeq, target.seq)
-  const refusal = await whyNot(env, row, fold, standingOf(env, row.workflow, fold.definition))
-  if (refusal) throw refusal
-}
-
-/** What became of an open effect has to be known before its run goes back behind it (invariant 5). */
-async function refuseOpenEffects(env: Env, row: RunRow): Promise<void> {
-  const effects = await env.store.effects(row.tenant, row.runId)
+/**
+ * A terminated run stays where it is. What became of an open effect has to be known before its run goes back behind it
+ * (invariant 5).
+ */
+export function refuseToRestore(row: RunRow, effects: readonly EffectRow[]): void {
+  if (row.status === 'terminated')
+    throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` was terminated: it cannot be restored, fork it instead`)
   const open = effects.filter(
     (effect) => effect.runId === row.runId && (effect.state === 'open' || effect.state === 'unknown'),
   )

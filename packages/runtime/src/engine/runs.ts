@@ -14,7 +14,9 @@ import { compensate, compensationPlan } from './compensate.ts'
 import { Contents } from './contents.ts'
 import type { Env } from './env.ts'
 import { reportDefinition, standingOf, whyNot } from './definitions.ts'
+import { forkRun } from './fork.ts'
 import { claimAlone, loadFold } from './load.ts'
+import { movePlan } from './move-plan.ts'
 import { refusePruned, restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { startRun } from './start.ts'
@@ -84,6 +86,11 @@ export function createRuns(env: Env): RunsApi {
     compensate: async (request) => {
       const reason = checkReason(request.reason)
       return compensate(env, await runOf(env, request.by.tenant, request.runId), { ...request, reason })
+    },
+    movePlan: async (tenant, runId, move) => movePlan(env, await runOf(env, tenant, runId), move),
+    fork: async (request) => {
+      checkReason(request.reason)
+      return forkRun(env, await runOf(env, request.by.tenant, request.runId), request)
     },
     feedback: (request) => recordFeedback(env, request),
     killSwitches: (tenant) => env.store.killSwitches(tenant),

@@ -79,7 +79,7 @@ export function findWorkflow(env: Pick<Env, 'workflows'>, wanted: string): Workf
 }
 
 /** A workflow that the catalogue does not list cannot be started by anyone (invariant 2). */
-function refuseUnlessPermitted(env: Env, spec: WorkflowSpec, principal: Principal): void {
+export function refuseUnlessPermitted(env: Env, spec: WorkflowSpec, principal: Principal): void {
   if (env.policy.mayStart(spec.name, principal)) return
   throw new SignalboxError(
     'FORBIDDEN',
@@ -87,7 +87,8 @@ function refuseUnlessPermitted(env: Env, spec: WorkflowSpec, principal: Principa
   )
 }
 
-async function refuseWhenSwitchedOff(env: Env, tenant: string, spec: WorkflowSpec): Promise<void> {
+/** A kill switch that stops new runs, forks included. */
+export async function refuseWhenSwitchedOff(env: Env, tenant: string, spec: WorkflowSpec): Promise<void> {
   const switches = await env.store.killSwitches(tenant)
   const hit = engaged(switches, { tenant, workflow: spec.name, tool: null, class: null }, env.host.now(), 'new')
   if (hit) throw new SignalboxError('KILL_SWITCH', `kill switch \`${hit.id}\` stops new runs: ${hit.reason}`)

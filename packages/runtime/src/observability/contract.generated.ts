@@ -105,7 +105,7 @@ export const ENUMS = {
   'signalbox.tool.effect': 'none reversible irreversible',
   'signalbox.approval.decision': 'approved rejected expired cancelled void',
   'signalbox.approval.actor.kind': 'user service agent none',
-  'signalbox.question.about': 'unknown_effect other_arguments undone_effect',
+  'signalbox.question.about': 'unknown_effect other_arguments undone_effect asked_again',
   'signalbox.question.answer': 'happened did_not stop',
   'signalbox.port_request.answer': 'answered expired',
   'signalbox.policy.verdict': 'allow warn deny require_approval transform',

@@ -1,7 +1,7 @@
 import { parseNano } from '../base/money.ts'
 import { type Amounts, type BudgetLimits, NO_AMOUNTS } from '../contracts/common.ts'
 import type { ActivityOutcome, RunRecord, RunStarted } from '../contracts/records.ts'
-import { type ActivityView, activitiesOf, isOpen, millisOf, presentBranch } from './view.ts'
+import { type ActivityView, activitiesOf, isCopied, isOpen, millisOf, presentBranch } from './view.ts'
 
 /** What one model or tool used in a run. Costs are decimal strings of nano-USD. */
 export interface UsageLine {
@@ -93,6 +93,7 @@ export const NO_SPEND: SpendFold = { spent: NO_AMOUNTS, held: new Map(), provisi
 export function spendAfter(fold: SpendFold, record: RunRecord): SpendFold {
   // A fork starts with the totals at its point.
   if (record.type === 'run.started') return { ...fold, spent: record.checkpoint.spent }
+  if (record.origin) return fold
   if (record.type === 'branch.started') {
     const provisional = new Map([...fold.provisional, ...fold.held])
     return { spent: addAmounts(fold.spent, heldIn(fold)), held: new Map(), provisional }
@@ -175,7 +176,7 @@ function usageLines(activities: readonly ActivityView[], kind: 'model' | 'tool')
     const of = last?.kind ?? activity.intent?.proposal.kind
     const name = last?.name ?? activity.intent?.proposal.name
     // What an activity reads for itself is free and is not a call of its tool.
-    if (of !== kind || name === undefined || last?.ask.parent) continue
+    if (of !== kind || name === undefined || last?.ask.parent || isCopied(activity)) continue
     lines.set(name, withCall(lines.get(name) ?? emptyLine(name), activity, last))
   }
   return [...lines.values()].sort((a, b) => (a.name < b.name ? -1 : 1))

@@ -51,6 +51,7 @@ const ABOUT = {
   unknown_effect: 'an effect with an unknown outcome',
   other_arguments: 'an effect that was asked again with other arguments',
   undone_effect: 'an effect that was asked again after it was undone',
+  asked_again: 'an effect that a fork asked for again',
 } as const
 
 function openQuestions(path: readonly RunRecord[]): readonly OpenItem[] {

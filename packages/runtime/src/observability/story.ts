@@ -160,7 +160,7 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
     case 'question.asked':
       return record.about === 'unknown_effect'
         ? `A person is asked whether an effect of ${name(record.ask.node)} happened (question ${name(record.question_id)}).`
-        : `The same effect was asked again ${record.about === 'undone_effect' ? 'after it was undone' : 'with other arguments'} by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
+        : `The same effect was asked again ${AGAIN[record.about]} by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
     case 'question.answered':
       return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
     case 'request.opened':
@@ -173,6 +173,12 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
       return null
   }
 }
+
+const AGAIN = {
+  other_arguments: 'with other arguments',
+  undone_effect: 'after it was undone',
+  asked_again: 'in a fork whose plan leaves it to a person',
+} as const
 
 function answerText(answer: 'happened' | 'did_not' | 'stop'): string {
   if (answer === 'happened') return 'it happened'

@@ -15,7 +15,7 @@ interface OpenActivity extends ActivityView {
 
 /**
  * Groups intents and outcomes into activities, in the order of their first record. An outcome belongs to the latest
- * intent of its ask that is open or unknown; an answer from the ledger and an outcome without an intent stand alone.
+ * intent of its ask that is open or unknown; an outcome without one, as an answer from the ledger has none, stands alone.
  */
 export function activitiesOf(records: readonly RunRecord[]): readonly ActivityView[] {
   const all: OpenActivity[] = []
@@ -27,7 +27,7 @@ export function activitiesOf(records: readonly RunRecord[]): readonly ActivityVi
       latest.set(record.ask.key, opened)
     } else if (record.type === 'activity.outcome') {
       const open = latest.get(record.ask.key)
-      if (open && record.ledger === null && isOpen(open)) open.outcomes.push(record)
+      if (open && isOpen(open)) open.outcomes.push(record)
       else all.push({ key: record.ask.key, intent: null, outcomes: [record] })
     }
   }
@@ -38,6 +38,11 @@ export function activitiesOf(records: readonly RunRecord[]): readonly ActivityVi
 export function isOpen(activity: ActivityView): boolean {
   const last = activity.outcomes.at(-1)
   return activity.intent !== null && (last === undefined || last.status === 'unknown')
+}
+
+/** True when a fork took the call over from its parent: it was made there, and is told and paid for there. */
+export function isCopied({ intent, outcomes }: ActivityView): boolean {
+  return (intent ?? outcomes[0])?.origin !== undefined
 }
 
 /** Answers which records lie on the way that led to another record, over all branches (Invariant 11). */

@@ -149,6 +149,8 @@ export class BudgetLedger {
    * open was lost in a crash and is charged in full), an outcome settles it, a new branch charges what is open.
    */
   apply(record: RunRecord): BudgetNotice {
+    // What a fork took over is in the totals that it starts with.
+    if (record.origin) return { passed: this.passed(), nearing: [], overspent: amountsOf(NO_COUNTS) }
     if (record.type === 'activity.intent') return this.applyIntent(record.ask.key, countsOf(record.reserved))
     if (record.type === 'activity.outcome') return this.applyOutcome(record)
     if (record.type === 'branch.started') return this.chargeOpen()

@@ -88,7 +88,8 @@ export function foldStart(started: RunStarted): RunFold {
     definition: { version, signature, shape },
     status: 'queued',
     checkpointSeq: started.seq,
-    checkpointAt: started.at,
+    // A fork's handlers see the time of the checkpoint that it took over (ENGINE R1).
+    checkpointAt: started.parent?.checkpoint_at ?? started.at,
     checkpoint: started.checkpoint,
     activations: new Map(),
     opened: [],
@@ -152,6 +153,11 @@ function hasBegun(one: ActivationFold): boolean {
   return one.asks.size > 0 || one.position !== null || one.result !== null || one.failed !== null || one.dead !== null
 }
 
+/** When what a record tells happened: for a record of a fork's parent, there (ENGINE R1). */
+export function toldAt(record: Pick<RunRecord, 'at' | 'origin'>): string {
+  return record.origin?.at ?? record.at
+}
+
 function foldCheckpoint(fold: RunFold, seq: number, at: string, checkpoint: CheckpointBody): void {
   fold.checkpointSeq = seq
   fold.checkpointAt = at
@@ -199,8 +205,17 @@ function foldLife(fold: RunFold, record: RunRecord): void {
       fold.status = nextStatus(fold.status, 'branch')
       fold.stopping = null
       fold.parkedCode = null
+      for (const id of record.asked_anew ?? []) dropApproval(fold, id)
       return
     default:
+  }
+}
+
+/** What a branch cannot use any more is asked anew (invariant 7). */
+function dropApproval(fold: RunFold, id: string): void {
+  for (const { asks, carried } of fold.activations.values()) {
+    for (const entry of asks.values()) if (entry.approval?.requested.approval_id === id) entry.approval = null
+    for (const [key, { requested }] of carried) if (requested.approval_id === id) carried.delete(key)
   }
 }
 
@@ -310,7 +325,7 @@ function foldPosition(entry: ActivationFold, record: PositionSaved): void {
   for (const ask of entry.asks.values()) {
     const id = ask.outcome?.effect_id
     if (id) entry.effects.add(id)
-    if (id && ask.outcome?.ledger?.run === record.run) entry.adopted.add(id)
+    if (id && isAdopted(ask.outcome)) entry.adopted.add(id)
   }
   entry.position = record
   entry.asks.clear()
@@ -335,13 +350,18 @@ function foldFailed(entry: ActivationFold, record: ActivationFailed): void {
   entry.outcomes = []
 }
 
+/** True for an answer from the ledger of this run or its family, which nothing else on the timeline may be answered with. */
+function isAdopted(outcome: ActivityOutcome | null): boolean {
+  return outcome?.ledger != null && (outcome.ledger.family === true || outcome.ledger.run === outcome.run)
+}
+
 /** Effects off this timeline that it was answered with from the ledger, those of the open superstep included (ENGINE R5). */
 export function adoptedEffects(fold: RunFold): readonly string[] {
   const adopted = new Set(fold.checkpoint.adopted)
   for (const entry of fold.activations.values()) {
     for (const id of entry.adopted) adopted.add(id)
     for (const { outcome } of entry.asks.values())
-      if (outcome?.effect_id && outcome.ledger?.run === outcome.run) adopted.add(outcome.effect_id)
+      if (outcome?.effect_id && isAdopted(outcome)) adopted.add(outcome.effect_id)
   }
   return [...adopted]
 }

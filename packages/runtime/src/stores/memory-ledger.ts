@@ -1,6 +1,7 @@
-import type { EffectChange, EffectRow, RunCommit } from '../contracts/store.ts'
-import { holdsIdentity, isSettled, mayClaimAgain } from './rules.ts'
+import { type EffectChange, type EffectRow, holdsIdentity, type RunCommit } from '../contracts/store.ts'
+import { isSettled, mayClaimAgain } from './rules.ts'
 
+type Claim = EffectChange & { readonly kind: 'claim' }
 type Settle = EffectChange & { readonly kind: 'settle' }
 
 /** The ledger of effects of the store in memory (invariants 4 and 5), in the order of claims. */
@@ -37,7 +38,7 @@ export class MemoryLedger {
     this.#rows = [...before]
     for (const change of commit.effects) {
       if (change.kind === 'await') continue
-      const holder = change.kind === 'claim' ? this.#claim(change.row) : this.#settle(commit.tenant, change)
+      const holder = change.kind === 'claim' ? this.#claim(change) : this.#settle(commit.tenant, change)
       if (holder === null) continue
       this.#rows = before
       return holder
@@ -74,12 +75,17 @@ export class MemoryLedger {
       .map((waiting) => ({ runId: waiting, effect }))
   }
 
-  #claim(row: EffectRow): string | null {
+  #claim({ row, others }: Claim): string | null {
+    if (others !== undefined && this.#others(row) !== others) return row.effectId
     const holder = this.holder(row)
     if (holder && !mayClaimAgain(holder, row)) return holder.effectId
     if (holder) this.#rows.splice(this.#rows.indexOf(holder), 1)
     this.#rows.push({ ...row })
     return null
+  }
+
+  #others({ tenant, rootRunId, tool, runId }: EffectRow): number {
+    return this.family(tenant, rootRunId).filter((row) => row.tool === tool && row.runId !== runId).length
   }
 
   #settle(tenant: string, change: Settle): string | null {

@@ -85,7 +85,8 @@ class MemoryStore extends MemoryKept implements Store {
     const made: MemoryRun = { row: firstRow(run), runnable: true, records: [], inbox: [] }
     this.#runs.set(pair(run.tenant, run.runId), made)
     this.#byRequest.set(pair(run.tenant, run.requestId), made)
-    this.#append(made, [run.genesis])
+    this.#append(made, [run.genesis, ...(run.copied ?? [])])
+    for (const request of run.requests ?? []) this.#requests.set(pair(request.tenant, request.id), { ...request })
     this.#commits++
     return { status: 'created' }
   }

@@ -1,7 +1,15 @@
 /** What every store decides in the same way: shapes of a commit, states, and what a release leaves behind. */
 import { SignalboxError } from '../base/errors.ts'
-import type { EffectRow, EffectState, InboxItem, NewRun, RunCommit, RunRow } from '../contracts/store.ts'
 import { isPruningType } from '../contracts/pruning.ts'
+import {
+  type EffectRow,
+  type EffectState,
+  holdsIdentity,
+  type InboxItem,
+  type NewRun,
+  type RunCommit,
+  type RunRow,
+} from '../contracts/store.ts'
 import type { RunStatus } from '../contracts/records.ts'
 import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
@@ -12,17 +20,11 @@ export const STORE_VERSION = 4
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
 
 const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'stopped', 'cancelled', 'terminated'])
-const LIVE: ReadonlySet<EffectState> = new Set(['open', 'unknown', 'succeeded'])
 const RESTED: ReadonlySet<RunStatus> = new Set(['queued', 'running'])
 
 /** True when an inbox row of this kind makes a run of this status runnable. */
 export function wakes(kind: string, status: RunStatus): boolean {
   return kind === 'restore' || !ENDED.has(status)
-}
-
-/** True for the states in which an effect holds its identity (invariant 4). */
-export function holdsIdentity(state: EffectState): boolean {
-  return LIVE.has(state)
 }
 
 /** True when a run that is released in this status has work left for the next worker. */
@@ -45,6 +47,7 @@ export function mayClaimAgain(holder: EffectRow, next: EffectRow): boolean {
 
 /** The row that a new run starts with: queued, epoch 0, branch 0, the genesis as its checkpoint. */
 export function firstRow(run: NewRun): RunRow {
+  const last = run.copied?.at(-1) ?? run.genesis
   return {
     tenant: run.tenant,
     runId: run.runId,
@@ -56,18 +59,18 @@ export function firstRow(run: NewRun): RunRow {
     subject: run.subject,
     status: 'queued',
     code: null,
-    seq: run.genesis.seq,
-    head: run.genesis.hash,
+    seq: last.seq,
+    head: last.hash,
     epoch: 0,
     branch: 0,
     checkpointSeq: run.genesis.seq,
-    superstep: 0,
+    superstep: run.superstep ?? 0,
     wakeAt: null,
     leaseOwner: null,
     leaseUntil: null,
     createdAt: run.createdAt,
     updatedAt: run.createdAt,
-    costNanoUsd: '0',
+    costNanoUsd: run.costNanoUsd ?? '0',
     attempts: 0,
   }
 }
@@ -132,9 +135,17 @@ export function claimableSince(row: RunRow, oldestUnread: number | null, now: nu
   return Math.max(row.updatedAt, row.leaseUntil ?? 0, due ?? 0)
 }
 
-/** Refuses a new run whose genesis is not record 1. Throws INTERNAL: the caller is at fault. */
+/**
+ * Refuses a new run whose genesis is not record 1, whose other records do not follow it, or whose requests are of another
+ * run. Throws INTERNAL: the caller is at fault.
+ */
 export function checkNewRun(run: NewRun): void {
   if (run.genesis.seq !== 1) throw misuse(run.runId, `genesis has sequence ${run.genesis.seq} and must have 1`)
+  for (const [i, { seq }] of (run.copied ?? []).entries())
+    if (seq !== i + 2) throw misuse(run.runId, `record ${seq} was copied to place ${i + 2}`)
+  for (const { id, tenant, runId } of run.requests ?? [])
+    if (tenant !== run.tenant || runId !== run.runId)
+      throw misuse(run.runId, `request \`${id}\` belongs to another run`)
 }
 
 /**
@@ -159,7 +170,7 @@ export function checkCommit(commit: RunCommit): void {
   for (const change of commit.effects) {
     if (change.kind === 'claim' && (change.row.tenant !== tenant || change.row.runId !== runId))
       throw misuse(runId, `effect \`${change.row.effectId}\` belongs to another run`)
-    if (change.kind === 'claim' && !LIVE.has(change.row.state))
+    if (change.kind === 'claim' && !holdsIdentity(change.row.state))
       throw misuse(runId, `effect \`${change.row.effectId}\` is claimed in state ${change.row.state}`)
   }
   for (const request of commit.requests) {

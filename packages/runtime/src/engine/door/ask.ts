@@ -10,7 +10,14 @@ import {
 } from '../../contracts/common.ts'
 import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
 import type { Decision } from '../../contracts/policy.ts'
-import type { ActivityIntent, ActivityOutcome, AskRef, Proposal, UndoneEffect } from '../../contracts/records.ts'
+import type {
+  ActivityIntent,
+  ActivityOutcome,
+  AskRef,
+  LedgerRef,
+  Proposal,
+  UndoneEffect,
+} from '../../contracts/records.ts'
 import type { ToolSpec } from '../../contracts/tool.ts'
 import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
 import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
@@ -46,7 +53,7 @@ export interface Ended {
   readonly usage?: Usage | null
   readonly price?: string | null
   readonly latencyMs?: number
-  readonly ledger?: { readonly run: string; readonly seq: number }
+  readonly ledger?: LedgerRef
   readonly resolvedBy?: ActivityOutcome['resolved_by']
 }
 
@@ -100,6 +107,10 @@ export class Ask {
   claimsSeen = 0
   /** A person ordered this effect beside an earlier one: its identity is its own. */
   ordered = false
+  /** The plan of a fork orders an effect again: only a new approval lets it happen. */
+  repeats = false
+  /** Effects of this tool in the other runs of the family when the identity was worked out; null where it does not matter. */
+  others: number | null = null
   /** Questions whose answer was already acted upon. */
   readonly usedQuestions = new Set<string>()
   private argsRef: ContentRef | null = null

@@ -58,11 +58,25 @@ export function decide(ask: Ask, approval: ApprovalFact | null): Decision {
   }
   try {
     const verdict = run.env.policy.decide(request)
-    return { id: newId(run.env.host, 'dec'), ...verdict }
+    const decision = { id: newId(run.env.host, 'dec'), ...verdict }
+    return ask.repeats ? askedForRepeat(decision, approval) : decision
   } catch (thrown) {
     const error = toSignalboxError(thrown, 'POLICY_MALFUNCTION')
     throw new SignalboxError('POLICY_MALFUNCTION', error.message, { cause: thrown })
   }
+}
+
+/** Who lets an effect of a fork be done again, beside those whom the policy asks for. */
+const REPEAT = { id: 'signalbox.fork_repeat', reason_code: 'FORK_REPEAT', approvers: ['approver'] } as const
+
+/** What a fork's plan orders again needs a new approval, also where the policy asks for none. */
+function askedForRepeat(decision: Decision, approval: ApprovalFact | null): Decision {
+  if (decision.verdict === 'deny' || decision.verdict === 'transform') return decision
+  const asks = [...decision.asks, REPEAT]
+  const given = approval?.bound === true && approval.fresh
+  if (given) return { ...decision, asks }
+  const policies = [...decision.policies, REPEAT.id]
+  return { ...decision, verdict: 'require_approval', reason_code: REPEAT.reason_code, policies, asks }
 }
 
 function deniedBy(decision: Decision): Ended | null {

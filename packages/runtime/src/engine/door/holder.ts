@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../base/json.ts'
 import { timeOf } from '../../base/time.ts'
+import { NO_AMOUNTS } from '../../contracts/common.ts'
 import type { EffectRow } from '../../contracts/store.ts'
 import { decodeRecord } from '../../reliability/chain.ts'
 import type { Ask, Ended } from './ask.ts'
@@ -25,19 +26,26 @@ export function waitForHolder(ask: Ask, effectId: string): Promise<void> {
   return ask.run.waits.wait('settle', ask.ref.key, until)
 }
 
-/** The answer that is on record of an effect that succeeded; null when the record does not hold one. */
+/** The answer that is on record of an effect that succeeded; null when it has not, or the record does not hold one. */
 export async function recordedAnswer(ask: Ask, holder: EffectRow): Promise<Ended | null> {
-  if (holder.state !== 'succeeded' || holder.outcomeSeq === null) return null
-  const { tenant, runId, env, contents } = ask.run
+  return holder.state === 'succeeded' ? endOnRecord(ask, holder) : null
+}
+
+/** The recorded end of an effect as the end of this ask: nothing is sent, and nothing is charged again. */
+export async function endOnRecord(ask: Ask, holder: EffectRow): Promise<Ended | null> {
+  if (holder.outcomeSeq === null) return null
+  const { tenant, runId, rootRun, env, contents } = ask.run
   const [stored] = await env.store.recordsAt(tenant, holder.runId, [holder.outcomeSeq])
   const record = stored ? decodeRecord(stored) : null
   if (record?.type !== 'activity.outcome' || !record.result) return null
-  const elsewhere = holder.runId === runId ? {} : { r: holder.runId }
+  const elsewhere = holder.runId !== runId
+  const family = elsewhere && holder.rootRunId === rootRun ? { family: true as const } : {}
   return {
-    status: 'succeeded',
-    code: 'ANSWERED_FROM_LEDGER',
-    result: await contents.read({ ...record.result, ...elsewhere }),
+    status: record.status,
+    code: record.status === 'succeeded' ? 'ANSWERED_FROM_LEDGER' : record.code,
+    result: await contents.read(elsewhere ? { r: holder.runId, ...record.result } : record.result),
     labels: record.result.l,
-    ledger: { run: holder.runId, seq: holder.outcomeSeq },
+    settled: NO_AMOUNTS,
+    ledger: { run: holder.runId, seq: holder.outcomeSeq, ...family },
   }
 }

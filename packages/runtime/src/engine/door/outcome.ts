@@ -37,8 +37,9 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       latency_ms: Math.round(end.latencyMs ?? 0),
       ledger: end.ledger ?? null,
       resolved_by: end.resolvedBy ?? null,
-      proposal: intent ? null : ask.proposal(put),
-      decision: intent ? null : ask.decision,
+      // The intent that an answer from the ledger belongs to may lie on another branch: such an answer tells all itself.
+      proposal: intent && !end.ledger ? null : ask.proposal(put),
+      decision: end.ledger ? (ask.decision ?? intent?.decision ?? null) : intent ? null : ask.decision,
       approval_id: intent?.approval_id ?? ask.journal().approval?.requested.approval_id ?? null,
     }
   }, intent?.seq ?? null)
@@ -60,6 +61,8 @@ function settleLedger(ask: Ask, end: Ended, seq: number, intended: boolean): voi
   if (!intended || !ask.identity || ask.effect === 'none') return
   const { effectId, idempotencyKey } = ask.identity
   if (end.status === 'succeeded') ask.run.effectKeys.push(idempotencyKey)
+  // It was settled where it was recorded first.
+  if (end.ledger) return
   for (const effect of settlesOf(ask, effectId, ledgerState(end), seq)) ask.run.with({ effect })
 }
 

@@ -11,6 +11,7 @@ import { fault } from './fault.ts'
 import type { GatePlace } from './gate.ts'
 import { identify, identifySent } from './identify.ts'
 import { judgeAnswer } from './judge.ts'
+import { takeLaterEnd } from './later-end.ts'
 import { lookUpLedger } from './ledger.ts'
 import { recordOutcome } from './outcome.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
@@ -43,6 +44,7 @@ export const STAGES: readonly Stage[] = [
 /** An effect whose intent is on record without an end: it is never sent again blindly (invariant 5, ENGINE resume). */
 const RESUMED_EFFECT: readonly Stage[] = [
   { name: 'identify', run: identifySent },
+  { name: 'ledger', run: takeLaterEnd },
   { name: 'resolve', run: (ask) => resolveUnknown(ask, 'crashed') },
 ]
 

@@ -3,6 +3,7 @@ import type { Amounts } from '../../contracts/common.ts'
 import type { ActivityIntent } from '../../contracts/records.ts'
 import { affordableOutputTokens } from '../../policy/index.ts'
 import { deadlineIn } from '../lease.ts'
+import { idempotencyKey } from '../../reliability/keys.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { isClaimedSince, lookUpLedger } from './ledger.ts'
@@ -37,6 +38,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
   if (run.budget.runtime(run.activeMs()).passed) return refused(ask, ['runtime'])
   if (limits.length > 0) return refused(ask, limits)
   if (!decision) throw new Error('an intent needs a decision')
+  keyOfRepeat(ask)
   const seconds = ask.tool?.timeoutSeconds ?? run.env.limits.modelTimeoutSeconds
   const leftMs = run.lease.wallMs - run.env.host.now()
   const notAfter = deadlineIn(run.env.host, Math.min(seconds * 1_000, Math.max(leftMs, 1_000)))
@@ -62,6 +64,13 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
   if (ask.effect !== 'none' || ask.worst.cost_nano_usd !== '0' || ask.model) await run.flush()
   await fault(ask, 'intent_durable')
   return null
+}
+
+/** What is done again on an approval has a key of its own, of which the approval is a part (ENGINE R5). */
+function keyOfRepeat(ask: Ask): void {
+  if (!ask.repeats || !ask.identity || !ask.approval) return
+  const key = idempotencyKey(ask.run.rootRun, ask.ref.key, ask.approval.id)
+  ask.identity = { ...ask.identity, idempotencyKey: key }
 }
 
 /** The identity is claimed in the intent's own transaction, under the store's unique index (ENGINE R5). */

@@ -53,7 +53,7 @@ function lastIntent(ask: Ask): ActivityIntent {
 }
 
 /** The identity as it was claimed; its key is the one that the target has seen. */
-function identityOf(ask: Ask, intent: ActivityIntent): EffectIdentity {
+export function identityOf(ask: Ask, intent: ActivityIntent): EffectIdentity {
   const { effect_id: effectId, idempotency_key: idempotencyKey } = intent
   return { tool: ask.name, effectId: effectId ?? '', scope: '', identity: '', idempotencyKey }
 }

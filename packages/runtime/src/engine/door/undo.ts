@@ -64,7 +64,9 @@ function ownIdentity(ask: Ask): EffectIdentity | null {
 /** The claims of an ask in the transaction of its intent: its identity, and for an undo that of its tool as well. */
 export function claimsOf(ask: Ask, identity: EffectIdentity, intentSeq: number): readonly EffectChange[] {
   const own = ownIdentity(ask)
-  return [identity, ...(own ? [own] : [])].map((each) => ({ kind: 'claim', row: claimRow(ask, each, intentSeq) }))
+  const others = ask.others === null ? {} : { others: ask.others }
+  const first = { kind: 'claim', row: claimRow(ask, identity, intentSeq), ...others } as const
+  return own ? [first, { kind: 'claim', row: claimRow(ask, own, intentSeq) }] : [first]
 }
 
 function claimRow(ask: Ask, identity: EffectIdentity, intentSeq: number): EffectRow {

@@ -1,28 +1,20 @@
 import type { StatementSync } from 'node:sqlite'
-import type {
-  CommitResult,
-  EffectChange,
-  EffectRow,
-  InboxItem,
-  InboxResult,
-  NewRun,
-  PersonRequestRow,
-  Prune,
-  RunCommit,
-  StoredRecord,
+import {
+  type CommitResult,
+  type EffectChange,
+  type EffectRow,
+  holdsIdentity,
+  type InboxItem,
+  type InboxResult,
+  type NewRun,
+  type PersonRequestRow,
+  type Prune,
+  type RunCommit,
+  type StoredRecord,
 } from '../../contracts/store.ts'
 import { PRUNING_TYPES } from '../../contracts/pruning.ts'
 import type { RunStatus } from '../../contracts/records.ts'
-import {
-  firstRow,
-  holdsIdentity,
-  isSettled,
-  mayClaimAgain,
-  movesOn,
-  runnableAfterRelease,
-  settledItem,
-  wakes,
-} from '../rules.ts'
+import { firstRow, isSettled, mayClaimAgain, movesOn, runnableAfterRelease, settledItem, wakes } from '../rules.ts'
 import type { Connection } from './connection.ts'
 import { effectRow, inboxPrincipal } from './rows.ts'
 
@@ -102,7 +94,8 @@ export class Appender {
         row.updatedAt,
         row.costNanoUsd,
       )
-    this.#append(Number(added.lastInsertRowid), [run.genesis])
+    this.#append(Number(added.lastInsertRowid), [run.genesis, ...(run.copied ?? [])])
+    for (const request of run.requests ?? []) this.#putRequest(request)
     return null
   }
 
@@ -197,7 +190,7 @@ export class Appender {
     const apply = (): string | null => {
       for (const change of effects) {
         if (change.kind === 'await') continue
-        const holder = change.kind === 'claim' ? this.#claimEffect(change.row) : this.#settleEffect(tenant, change)
+        const holder = change.kind === 'claim' ? this.#claimEffect(change) : this.#settleEffect(tenant, change)
         if (holder !== null) return holder
       }
       return null
@@ -210,7 +203,14 @@ export class Appender {
     return found ? { entry: Number(found.entry), row: effectRow(found) } : null
   }
 
-  #claimEffect(row: EffectRow): string | null {
+  /** Effects of the tool that the other runs of the family have: a fork without effects of its own reads a short index. */
+  #others({ tenant, rootRunId, tool, runId }: EffectRow): number {
+    const sql = 'SELECT count(*) AS n FROM effects WHERE tenant = ? AND root_run_id = ? AND tool = ? AND run_id <> ?'
+    return Number(this.#connection.sql(sql).get(tenant, rootRunId, tool, runId)?.n)
+  }
+
+  #claimEffect({ row, others }: EffectChange & { kind: 'claim' }): string | null {
+    if (others !== undefined && this.#others(row) !== others) return row.effectId
     const holder = this.#holder(row.tenant, row.tool, row.scope, row.identity)
     if (holder && !mayClaimAgain(holder.row, row)) return holder.row.effectId
     if (holder) this.#connection.sql('DELETE FROM effects WHERE entry = ?').run(holder.entry)

@@ -32,6 +32,30 @@ export function commitTests({ it, on }: Suite): void {
   )
 
   it(
+    'STO-058: a fork is stored with what it took over, and its row stands at the last record',
+    on(async (store) => {
+      const request = sampleRequest({ tenant: 'acme', runId: 'run_f' }, 'req_f')
+      const copied = [sampleRecord(2), sampleRecord(3)]
+      const fork = sampleRun('run_f', { copied, requests: [request], superstep: 4, costNanoUsd: '70' })
+      await store.create(fork)
+      const row = await store.run('acme', 'run_f')
+      const last = copied.at(-1)
+      assert.deepEqual(
+        [row?.seq, row?.head, row?.checkpointSeq, row?.superstep, row?.costNanoUsd, row?.status],
+        [3, last?.hash, 1, 4, '70', 'queued'],
+      )
+      assert.deepEqual(
+        (await store.records('acme', 'run_f')).map((record) => record.seq),
+        [1, 2, 3],
+      )
+      assert.deepEqual(await store.request('acme', 'req_f'), request)
+      const torn = sampleRun('run_g', { copied: [sampleRecord(3)] })
+      await assert.rejects(store.create(torn), { code: 'INTERNAL' })
+      assert.equal(await store.run('acme', 'run_g'), null)
+    }),
+  )
+
+  it(
     'STO-002: the same request id or run id starts one run of a tenant; another tenant starts its own',
     on(async (store) => {
       await store.create(sampleRun('run_a', { requestId: 'r1' }))

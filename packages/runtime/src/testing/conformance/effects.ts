@@ -128,4 +128,30 @@ export function effectTests({ it, on }: Suite): void {
       ])
     }),
   )
+
+  it(
+    'STO-057: a claim is refused when another run of the family got an effect of the tool since',
+    on(async (store) => {
+      const [a, b, c] = [await claimed(store, 'run_a'), await claimed(store, 'run_b'), await claimed(store, 'run_c')]
+      const family = (run: RunRow, identity: string) =>
+        sampleEffect(run, { effectId: `e-${run.runId}-${identity}`, identity, scope: 'run:root', rootRunId: 'root' })
+      const guarded = (row: EffectRow, others: number): EffectChange => ({ kind: 'claim', row, others })
+      assert.deepEqual(await change(store, a, [guarded(family(a, 'one'), 0)]), committed)
+      const late = family(b, 'two')
+      assert.deepEqual(await change(store, b, [guarded(late, 0)]), {
+        status: 'effect_claimed',
+        effectId: late.effectId,
+      })
+      assert.equal(await store.effect('acme', late.tool, late.scope, late.identity), null)
+      assert.deepEqual(await change(store, b, [guarded(late, 1)]), committed)
+      // Its own effects do not count, nor do those of other tools and families; ended ones do.
+      assert.deepEqual(await change(store, b, [settle(late.effectId, 'failed')]), committed)
+      assert.deepEqual(await change(store, b, [guarded(family(b, 'three'), 1)]), committed)
+      assert.deepEqual(
+        await change(store, c, [guarded(sampleEffect(c, { effectId: 'other', identity: 'x' }), 0)]),
+        committed,
+      )
+      assert.deepEqual(await change(store, a, [guarded(family(a, 'four'), 2)]), committed)
+    }),
+  )
 }
