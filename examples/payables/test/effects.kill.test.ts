@@ -4,10 +4,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { bankFile } from '../src/world/bank-store.ts'
-import { check, evidenceOf } from './kill-check.ts'
-import { deskFile } from './kill-desk.ts'
-import { makeStand, startRun, type Stand, untilAllEnded } from './kill-drive.ts'
+import type { Stand } from '@signalbox/server'
+import { bankFolderOf } from './kill-project.ts'
 import { oneOfEachKind } from './kill-stages.ts'
+import { bookingsOf, check, makeStand, startRun, untilAllEnded, workOn } from './kill-stand.ts'
 
 const QUERY = readFileSync(fileURLToPath(new URL('./effects.sql', import.meta.url)), 'utf8')
 
@@ -23,8 +23,8 @@ interface Gap {
 /** The query over copies of the two files, after a change to them. */
 function gapsAfter(made: Stand, change: string): readonly Gap[] {
   const copy = { desk: join(made.folder, 'copy.db'), bank: join(made.folder, 'copy-bank.db') }
-  copyFileSync(deskFile(made.folder), copy.desk)
-  copyFileSync(bankFile(made.bankFolder), copy.bank)
+  copyFileSync(made.database, copy.desk)
+  copyFileSync(bankFile(bankFolderOf(made.folder)), copy.bank)
   const db = new DatabaseSync(copy.desk)
   try {
     db.exec(`ATTACH '${copy.bank}' AS bank`)
@@ -59,24 +59,23 @@ describe('effects and what stands behind them', () => {
     stand = await makeStand()
     const made = stand
     const files = oneOfEachKind()
-    for (const file of files) await startRun(made.desk, file)
-    const worker = await made.worker('worker')
-    worker.go([])
-    await untilAllEnded(made.desk, 120_000)
+    for (const file of files) await startRun(made, file)
+    const worker = await workOn(made, 'worker')
+    await untilAllEnded(made)
     await worker.stop()
-    await made.world.stop()
-    const evidence = await evidenceOf(made.desk, made.bankFolder)
+    const evidence = await made.evidence()
+    const bookings = bookingsOf(made)
     // The last one that has a file open moves everything into it.
     await made.close({ keepFolder: true })
     expect(check(evidence)).toEqual([])
     expect(gapsAfter(made, '')).toEqual([])
-    expect(evidence.bookings.length).toBeGreaterThan(5)
+    expect(bookings.length).toBeGreaterThan(5)
     for (const [gap, change] of PLANTED) {
       const found = gapsAfter(made, change).map((each) => each.gap)
       expect(found, change).toContain(gap)
     }
     console.log(
-      `${files.length} runs, ${evidence.bookings.length} bookings, ${made.answers.approvals} approvals asked`,
+      `${files.length} runs, ${bookings.length} bookings, ${made.answers.approvals} approvals asked`,
       ...made.answers.troubles,
     )
   })

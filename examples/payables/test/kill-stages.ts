@@ -1,11 +1,12 @@
 /** The stages of the door in which workers are killed, and how. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Killable, Stand } from '@signalbox/server'
 import type { FaultPoint } from 'signalbox'
 import { makeWorldClient, makeWorldTestClient } from '../src/world/client.ts'
 import { WORLD_FOLDER } from '../src/world/folder.ts'
 import type { BankEndpoint } from '../src/world/match.ts'
-import { type Killable, type Stand, startRun } from './kill-drive.ts'
+import { bankUrl, startRun } from './kill-stand.ts'
 
 /** One kill: of the worker, when the run of `file` is at the point; or when the bank holds its payment. */
 export type Kill =
@@ -125,33 +126,33 @@ export function allKills(): Kill[] {
 /** Carries out one kill on a running stand: the worker is dead afterwards, within the stage that the kill names. */
 export async function carryOut(stand: Stand, worker: Killable, kill: Kill): Promise<void> {
   if ('point' in kill) {
-    const runId = await startRun(stand.desk, kill.file)
+    const runId = await startRun(stand, kill.file)
     worker.go([{ id: kill.stage, runId, point: kill.point, name: kill.name, nth: 1 }])
     await worker.killed()
     return
   }
   const path = (await endpointOf(stand, kill.file)) === 'modern' ? '/v1/payments' : '/v1/legacy-payments'
-  const faults = makeWorldTestClient(fetch, stand.world.baseUrl)
+  const faults = makeWorldTestClient(fetch, bankUrl(stand))
   await faults.order({ path, method: 'POST', mode: kill.bank })
   // From here on; it concerns the payments that are lost later too.
   if (kill.isLookUpDown) await faults.order({ path, method: 'GET', mode: 'error_500_before', count: 10_000 })
   const before = (await hitsAt(stand, path, kill.bank, 1, 0)).length
-  await startRun(stand.desk, kill.file)
+  await startRun(stand, kill.file)
   worker.go([])
   const hits = await hitsAt(stand, path, kill.bank, before + 1, 30_000)
   if (hits.length <= before) throw new Error(`the bank saw no payment on ${path} that met \`${kill.bank}\``)
   await worker.kill()
 }
 
-async function endpointOf({ world }: Stand, file: string): Promise<BankEndpoint> {
-  const { expected } = await makeWorldClient(fetch, world.baseUrl).match(file)
+async function endpointOf(stand: Stand, file: string): Promise<BankEndpoint> {
+  const { expected } = await makeWorldClient(fetch, bankUrl(stand)).match(file)
   if (!expected) throw new Error(`${file} has no payment`)
   return expected.bank_endpoint
 }
 
 /** The requests that met the fault and came as far as it lets them; waits that long for so many. */
 async function hitsAt(
-  { world }: Stand,
+  stand: Stand,
   path: string,
   mode: BankFault,
   count: number,
@@ -159,7 +160,7 @@ async function hitsAt(
 ): Promise<readonly unknown[]> {
   const stage = mode === 'book_then_hang' ? 'took_effect' : 'arrived'
   const query = new URLSearchParams({ path, mode, stage, count: String(count), timeout_ms: String(timeoutMs) })
-  const answer = await fetch(`${world.baseUrl}/test/faults/hits?${query}`)
+  const answer = await fetch(`${bankUrl(stand)}/test/faults/hits?${query}`)
   // The tests' own door of the bank answers in this form.
   return ((await answer.json()) as { hits: unknown[] }).hits
 }

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { check, type Evidence, evidenceOf, type Story, storyOf } from './kill-check.ts'
-import { type Answers, makeStand, startRun, type Stand, untilAllEnded } from './kill-drive.ts'
+import type { Evidence, Stand } from '@signalbox/server'
 import { allKills, carryOut, type Kill } from './kill-stages.ts'
+import { bookingsOf, check, makeStand, startRun, stories, untilAllEnded, workOn } from './kill-stand.ts'
 
 const kills = allKills()
 const files = [...new Set(kills.map((kill) => kill.file))]
@@ -19,16 +19,15 @@ async function stand(): Promise<Stand> {
 /** The same invoices, with one worker that nobody disturbs. */
 async function undisturbed(): Promise<Evidence> {
   const calm = await stand()
-  for (const file of files) await startRun(calm.desk, file)
-  const worker = await calm.worker('calm')
-  worker.go([])
-  await untilAllEnded(calm.desk)
+  for (const file of files) await startRun(calm, file)
+  const worker = await workOn(calm, 'calm')
+  await untilAllEnded(calm)
   await worker.stop()
-  return evidenceOf(calm.desk, calm.bankFolder)
+  return calm.evidence()
 }
 
 /** Every kill, one worker process after the other; what they leave is finished by the last one. */
-async function disturbed(): Promise<{ evidence: Evidence; answers: Answers; killed: Kill[] }> {
+async function disturbed(): Promise<{ evidence: Evidence; wild: Stand; killed: Kill[] }> {
   const wild = await stand()
   const killed: Kill[] = []
   let next = wild.worker('worker 1')
@@ -41,22 +40,17 @@ async function disturbed(): Promise<{ evidence: Evidence; answers: Answers; kill
   }
   const last = await next
   last.go([])
-  await untilAllEnded(wild.desk)
+  await untilAllEnded(wild)
   await last.stop()
-  const evidence = await evidenceOf(wild.desk, wild.bankFolder)
-  return { evidence, answers: wild.answers, killed }
-}
-
-async function stories({ runs }: Evidence): Promise<Story[]> {
-  const told = await Promise.all(runs.map(storyOf))
-  return told.sort((a, b) => (JSON.stringify(a.file) < JSON.stringify(b.file) ? -1 : 1))
+  return { evidence: await wild.evidence(), wild, killed }
 }
 
 describe('the payables desk under SIGKILL', () => {
   it('KIL-001, KIL-002, KIL-003, KIL-004: comes to the same end as undisturbed, and pays each invoice once', async () => {
     const calm = await undisturbed()
     expect(check(calm)).toEqual([])
-    const { evidence, answers, killed } = await disturbed()
+    const { evidence, wild, killed } = await disturbed()
+    const { answers } = wild
     const stages = [...new Set(killed.map((kill) => kill.stage))]
     const counted = stages.map((stage) => [stage, killed.filter((kill) => kill.stage === stage).length] as const)
     console.log(
@@ -71,7 +65,7 @@ describe('the payables desk under SIGKILL', () => {
     expect(stages).toHaveLength(7)
     for (const [, times] of counted) expect(times).toBeGreaterThanOrEqual(3)
     expect(check(evidence)).toEqual([])
-    expect(evidence.bookings).toHaveLength(files.length)
+    expect(bookingsOf(wild)).toHaveLength(files.length)
     expect(await stories(evidence)).toEqual(await stories(calm))
   })
 })

@@ -1,17 +1,16 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { dropEvents, type PlantedFault } from 'signalbox/testing'
-import { check, evidenceOf } from './kill-check.ts'
-import { deskFile } from './kill-desk.ts'
-import { makeStand, startRun, type Stand, untilAllEnded } from './kill-drive.ts'
+import type { Stand } from '@signalbox/server'
 import { carryOut, cleanInvoices, type Kill } from './kill-stages.ts'
+import { check, makeStand, startRun, untilAllEnded, workOn } from './kill-stand.ts'
 
 const stands: Stand[] = []
 afterAll(async () => {
   await Promise.all(stands.map((stand) => stand.close().catch(() => undefined)))
 })
 
-async function stand(): Promise<Stand> {
-  const made = await makeStand()
+async function stand(planted: PlantedFault | null = null): Promise<Stand> {
+  const made = await makeStand(planted)
   stands.push(made)
   return made
 }
@@ -24,11 +23,11 @@ const [OTHER = ''] = cleanInvoices('modern', false)
 const SCENARIOS: Readonly<Record<PlantedFault, { readonly kill: Kill; readonly says: RegExp }>> = {
   intent_after_call: {
     kill: { stage: 'sent, no answer', file: SMALL, bank: 'book_then_hang', isLookUpDown: false },
-    says: /the bank booked .* 2 times/,
+    says: /doubled: outside recorded .* 2 times/,
   },
   approval_not_consumed: {
     kill: { stage: 'answered, not durable', file: LARGE, point: 'answered', name: 'payments.' },
-    says: /approval apr_\w+ was used in record \d+, and again in \d+[\s\S]*the bank booked .* 2 times/,
+    says: /approval apr_\w+ was used in record \d+, and again in \d+[\s\S]*doubled: outside recorded .* 2 times/,
   },
   budget_refilled: {
     kill: { stage: 'barrier', file: OTHER, point: 'barrier_durable', name: '2' },
@@ -38,13 +37,12 @@ const SCENARIOS: Readonly<Record<PlantedFault, { readonly kill: Kill; readonly s
 
 /** Kills one worker as told, lets another one finish, and gives what the check says. */
 async function after(kills: readonly Kill[], planted: PlantedFault | null): Promise<string[]> {
-  const made = await stand()
-  for (const [i, kill] of kills.entries()) await carryOut(made, await made.worker(`killed ${i}`, { planted }), kill)
-  const last = await made.worker('last', { planted })
-  last.go([])
-  await untilAllEnded(made.desk)
+  const made = await stand(planted)
+  for (const [i, kill] of kills.entries()) await carryOut(made, await made.worker(`killed ${i}`), kill)
+  const last = await workOn(made, 'last')
+  await untilAllEnded(made)
   await last.stop()
-  return check(await evidenceOf(made.desk, made.bankFolder))
+  return check(await made.evidence())
 }
 
 describe('the check of the kill test', () => {
@@ -62,14 +60,13 @@ describe('the check of the kill test', () => {
   it('KIL-006: fails with a dropped event, of whatever kind', async () => {
     for (const type of ['approval.decided', 'activity.outcome'] as const) {
       const made = await stand()
-      dropEvents(deskFile(made.folder), type)
-      await startRun(made.desk, LARGE)
-      const worker = await made.worker('worker')
-      worker.go([])
+      dropEvents(made.database, type)
+      await startRun(made, LARGE)
+      const worker = await workOn(made, 'worker')
       // Without its events a run may not come to its end; what is stored is enough for the check.
-      await untilAllEnded(made.desk, 10_000).catch(() => undefined)
+      await made.untilAllEnded(10_000)
       await worker.kill()
-      const faults = check(await evidenceOf(made.desk, made.bankFolder))
+      const faults = check(await made.evidence())
       expect(faults.join('\n')).toMatch(/sequence at \d+: record \d+ should come here/)
     }
   })

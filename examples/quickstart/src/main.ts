@@ -7,6 +7,7 @@ import {
   keyVault,
   loadBundle,
   loadPrices,
+  type ModelPort,
   memoryStore,
   type Principal,
   type RunResult,
@@ -25,6 +26,11 @@ const script: Script = ({ messages }) => {
   return { calls: [{ tool: 'payments.refund', args: { order: order ?? '', cents: Number(cents) } }] }
 }
 
+/** The models of the example: its script, and every provider that has a key in the environment. */
+export function refundModels(env: Readonly<Record<string, string | undefined>>): ModelPort {
+  return createModels({ env, prices: loadPrices(), scripted: { clerk: script } })
+}
+
 /** A runtime for the example, on a store in memory. */
 export function openRefunds(): Signalbox {
   const host = systemHost
@@ -35,7 +41,7 @@ export function openRefunds(): Signalbox {
     store,
     vault: keyVault({ store, host, masterKey: host.randomBytes(32) }),
     policy: loadBundle(Object.fromEntries(files.map((file) => [file, text(file)]))),
-    models: createModels({ env: process.env, prices: loadPrices(), scripted: { clerk: script } }),
+    models: refundModels(process.env),
     workflows: [refunds],
   })
 }

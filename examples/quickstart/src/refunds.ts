@@ -1,6 +1,7 @@
 // #region refunds
 import { agent, tool, workflow } from 'signalbox'
 import { z } from 'zod'
+import { refundAtShop, shopHosts } from './shop.ts'
 
 const Ticket = z.object({ order: z.string(), cents: z.int().positive() })
 
@@ -17,7 +18,10 @@ const refund = tool({
     impact: { money: { minor: cents, currency: 'EUR' } },
     rollback: 'Charge the order again.',
   }),
-  execute: async ({ cents }) => ({ refunded: cents }), // a real one calls out with ctx.fetch
+  hosts: shopHosts, // where ctx.fetch may go
+  timeoutSeconds: 3,
+  settleAfterSeconds: 1, // later the shop books no request any more: a lost answer can be looked into
+  execute: refundAtShop, // calls out with ctx.fetch, under a key that no retry changes
 })
 
 const instructions = 'Refund what the customer asks for, then answer in one sentence.'

@@ -11,7 +11,10 @@ export {
   seedDevPeople,
 } from './dev/tokens.ts'
 export type { DrillInput, DrillPerson, DrillWorld, RecordedEffect, WorkflowDrill } from './drill/define.ts'
-export { chosenDrills } from './drill/choose.ts'
+export { checkEvidence } from './drill/check.ts'
+export type { Evidence } from './drill/evidence.ts'
+export type { Finding, FindingKind } from './drill/findings.ts'
+export { canTrace, committingThread } from './drill/flush.ts'
 export type { GateResult } from './drill/gate.ts'
 export { DRILL_FAULTS, type DrillFault, STAGE_NAMES } from './drill/orders.ts'
 export {
@@ -21,8 +24,12 @@ export {
   type ProjectDrillOptions,
   type ProjectDrillResult,
 } from './drill/project-drill.ts'
+export type { Killable } from './drill/process.ts'
 export type { RestoreReport } from './drill/report.ts'
 export { type RestoreDrillOptions, type RestoreDrillResult, restoreDrill } from './drill/restore.ts'
+export { openStand, type Stand } from './drill/stand.ts'
+export { type Story, storyOf } from './drill/story.ts'
+export { playTrace, straceArguments, type Traced } from './drill/trace.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export {
   defaultConfigPath,

@@ -30,7 +30,7 @@ export interface DrillInput {
 
 /** What the drill's person says to what people are asked. Every function is called at most once for a request that it answers. */
 export interface DrillPerson {
-  /** Who answers; holds the roles that the policy asks for, and is not the requester. */
+  /** Who answers: not the requester; with the roles that the policy asks for, and `approver` for questions about effects. */
   readonly by: Principal
   /** Default: approves everything. */
   readonly decide?: (request: PersonRequest) => 'approved' | 'rejected'

@@ -45,6 +45,8 @@ export interface Stand {
   /** Waits until no run is going on or waiting; gives those that are left when nothing was recorded for `quietMs`. */
   untilAllEnded(quietMs?: number): Promise<readonly string[]>
   evidence(): Promise<Evidence>
+  /** Lets the person go and closes the stand's own store: from then on only workers write. */
+  leave(): Promise<void>
   /** Lets the person go, ends and removes everything; with `keepFolder` the files stay until it is called again. */
   close(options?: { readonly keepFolder?: boolean }): Promise<void>
 }
@@ -72,11 +74,17 @@ export async function openStand({ configPath, workflow, planted = null }: StandO
       env,
       drill.models ? { models: drill.models } : {},
     )
-    ends.push(() => signalbox.close())
+    let leavePerson = (): Promise<void> => Promise.resolve()
+    let left: Promise<void> | undefined
+    const leave = (): Promise<void> => {
+      left ??= leavePerson().finally(() => signalbox.close())
+      return left
+    }
+    ends.push(leave)
     requireScripted(signalbox, models, workflow)
     if (planted === 'event_dropped') dropEvents(join(folder, DATABASE), 'activity.outcome')
     const answers = noAnswers()
-    ends.push(startPerson(signalbox, drill, world, answers))
+    leavePerson = startPerson(signalbox, drill, world, answers)
     const workers: Killable[] = []
     ends.push(async () => {
       await Promise.all(workers.map((each) => each.kill()))
@@ -102,8 +110,13 @@ export async function openStand({ configPath, workflow, planted = null }: StandO
         workers.push(started)
         return started
       },
-      untilAllEnded: (quietMs = QUIET_MS) => untilAllEnded(signalbox, tenant, quietMs),
+      untilAllEnded: async (quietMs = QUIET_MS) => {
+        const stuck = await untilAllEnded(signalbox, tenant, quietMs)
+        const trouble = answers.troubles.at(-1)
+        return trouble === undefined ? stuck : stuck.map((each) => `${each}; the last answer was refused: ${trouble}`)
+      },
       evidence: async () => ({ runs: await runsOf(signalbox, tenant), recorded: await world.effects() }),
+      leave,
       close: async ({ keepFolder = false } = {}) => {
         try {
           await unwind()
