@@ -1,7 +1,7 @@
 // #region refunds
 import { agent, tool, workflow } from 'signalbox'
 import { z } from 'zod'
-import { refundAtShop, shopHosts } from './shop.ts'
+import { findAtShop, refundAtShop, shopHosts } from './shop.ts'
 
 const Ticket = z.object({ order: z.string(), cents: z.int().positive() })
 
@@ -20,8 +20,9 @@ const refund = tool({
   }),
   hosts: shopHosts, // where ctx.fetch may go
   timeoutSeconds: 3,
-  settleAfterSeconds: 1, // later the shop books no request any more: a lost answer can be looked into
+  settleAfterSeconds: 1, // later than that the shop books no lost request
   execute: refundAtShop, // calls out with ctx.fetch, under a key that no retry changes
+  reconcile: findAtShop, // asks the shop what became of a refund whose answer was lost
 })
 
 const instructions = 'Refund what the customer asks for, then answer in one sentence.'

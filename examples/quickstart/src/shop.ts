@@ -1,7 +1,7 @@
 /** The shop's refund service: how the tool reaches it, and a small one that drills start. */
 import { createServer, type IncomingMessage } from 'node:http'
 import type { RecordedEffect } from '@signalbox/server'
-import type { ActCtx } from 'signalbox'
+import type { ActCtx, Found } from 'signalbox'
 import { z } from 'zod'
 
 /** The variable that says where the service answers. */
@@ -25,6 +25,16 @@ export async function refundAtShop({ order, cents }: Refund, ctx: ActCtx): Promi
   return { refunded: Refund.parse(await answer.json()).cents }
 }
 
+/** What the service has under the call's key: whether a refund happened whose answer was lost. */
+export async function findAtShop({ order }: Refund, ctx: ActCtx): Promise<Found<{ refunded: number }>> {
+  const url = process.env[SHOP_URL]
+  if (!url) return { answer: 'cannot_tell' }
+  const answer = await ctx.fetch(`${url}/refunds/${order}?key=${ctx.idempotencyKey}`)
+  if (answer.status === 404) return { answer: 'did_not' }
+  if (!answer.ok) return { answer: 'cannot_tell' }
+  return { answer: 'happened', output: { refunded: Refund.parse(await answer.json()).cents } }
+}
+
 /** A running service and what it booked. */
 export interface Shop {
   readonly url: string
@@ -35,12 +45,22 @@ export interface Shop {
 /** Starts a service on a free port of the loopback interface. It books each request that arrives, `times` times. */
 export async function startShop(times = 1): Promise<Shop> {
   const booked: RecordedEffect[] = []
+  const amounts = new Map<string, number>()
   const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://shop')
+    if (request.method === 'GET') {
+      const order = pathname.split('/').at(-1) ?? ''
+      const cents = amounts.get(`${order} ${searchParams.get('key')}`)
+      if (cents === undefined) response.writeHead(404).end()
+      else response.end(JSON.stringify({ order, cents }))
+      return
+    }
     bodyOf(request).then(
       ({ order, cents }) => {
         const key = header(request, 'idempotency-key')
         const runId = header(request, 'x-signalbox-run-id')
         for (let i = 0; i < times; i += 1) booked.push({ tool: 'payments.refund', subject: order, key, runId })
+        amounts.set(`${order} ${key}`, cents)
         response.end(JSON.stringify({ order, cents }))
       },
       () => response.writeHead(400).end(),

@@ -4,7 +4,7 @@
  */
 import { auditRun, type RunRecord, sha256Hex } from 'signalbox'
 import { budgetFindings } from './check-budget.ts'
-import { type DrilledRun, type Evidence, isRecordOf } from './evidence.ts'
+import { type DrilledRun, type Evidence, isRecordOf, keysOf } from './evidence.ts'
 import type { Finding } from './findings.ts'
 
 /**
@@ -33,23 +33,29 @@ function historyFindings({ stored, row }: DrilledRun): Finding[] {
 /** Both ways: each record outside has one effect that succeeded, and each such effect has one of them. */
 function outsideFindings({ runs, recorded }: Evidence, tools: readonly string[]): Finding[] {
   const findings: Finding[] = []
-  const rows = runs
-    .flatMap((run) => run.effects)
-    .filter((effect) => effect.state === 'succeeded' && tools.includes(effect.tool))
+  const rows = runs.flatMap((run) =>
+    run.effects
+      .filter((effect) => effect.state === 'succeeded' && tools.includes(effect.tool))
+      .map((effect) => ({ effect, keys: keysOf(run, effect) })),
+  )
   const subjects = new Map<string, number>()
   for (const each of recorded) {
     const name = `\`${each.tool}\` of \`${each.subject}\``
     subjects.set(name, (subjects.get(name) ?? 0) + 1)
-    const of = rows.filter((row) => isRecordOf(each, row)).length
+    const of = rows.filter(({ effect, keys }) => isRecordOf(each, effect, keys)).length
     if (of !== 1)
       findings.push({
         kind: of === 0 ? 'lost' : 'doubled',
         detail: `outside recorded ${name}, the history ${of} times`,
       })
   }
-  for (const row of rows) {
-    const of = recorded.filter((each) => isRecordOf(each, row)).length
-    if (of === 0) findings.push({ kind: 'lost', detail: `effect ${row.tool} of ${row.runId} has no record outside` })
+  for (const { effect, keys } of rows) {
+    const of = recorded.filter((each) => isRecordOf(each, effect, keys)).length
+    if (of !== 1)
+      findings.push({
+        kind: of === 0 ? 'lost' : 'doubled',
+        detail: `effect ${effect.tool} of ${effect.runId} has ${of} records outside`,
+      })
   }
   for (const [name, times] of subjects)
     if (times > 1) findings.push({ kind: 'doubled', detail: `outside recorded ${name} ${times} times` })

@@ -34,11 +34,22 @@ export async function runsOf(signalbox: Signalbox, tenant: string): Promise<Dril
   return runs
 }
 
-/** True when this is the outside system's record of that effect in the ledger. */
-export function isRecordOf(recorded: RecordedEffect, row: EffectRow): boolean {
+/**
+ * The keys under which an effect was sent: the ledger's own, and those of repeats that a person ordered, which the
+ * intents tell (ENGINE R5).
+ */
+export function keysOf({ records }: Pick<DrilledRun, 'records'>, row: EffectRow): ReadonlySet<string> {
+  const keys = new Set([row.idempotencyKey])
+  for (const record of records)
+    if (record.type === 'activity.intent' && record.effect_id === row.effectId) keys.add(record.idempotency_key)
+  return keys
+}
+
+/** True when this is the outside system's record of that effect in the ledger, sent under one of its keys. */
+export function isRecordOf(recorded: RecordedEffect, row: EffectRow, keys: ReadonlySet<string>): boolean {
   return (
     recorded.tool === row.tool &&
-    (recorded.key === null || recorded.key === row.idempotencyKey) &&
+    (recorded.key === null || keys.has(recorded.key)) &&
     (recorded.runId === null || recorded.runId === row.runId)
   )
 }

@@ -5,10 +5,10 @@
 import { type RunRecord, SignalboxError } from 'signalbox'
 import { checkEvidence } from './check.ts'
 import type { Finding } from './findings.ts'
-import type { DrillInput, WorkflowDrill } from './define.ts'
+import type { WorkflowDrill } from './define.ts'
 import type { DrilledRun, Evidence } from './evidence.ts'
 import { type FlushCheck, flushCheck } from './flush.ts'
-import { type DrillFault, type KillOrder, STAGE_NAMES, type Stage } from './orders.ts'
+import { type DrillFault, type KillOrder, STAGE_NAMES, type Stage, stageOf } from './orders.ts'
 import { type PlannedKill, planKills, type Reached, reachedIn } from './plan.ts'
 import type { Killable } from './process.ts'
 import { openStand, type Stand } from './stand.ts'
@@ -22,6 +22,8 @@ export interface RestoreDrillOptions {
   readonly kills: number
   /** Chooses inputs and points; the same seed makes the same plan. */
   readonly seed: number
+  /** Only these stages. Default: all that an input comes to. */
+  readonly stages?: readonly Stage[]
   /** A fault that the drill is to find (Invariant 17). */
   readonly planted?: DrillFault | null
   /** A run that records nothing for this long is stuck. Default 60,000. */
@@ -53,42 +55,40 @@ export interface RestoreDrillResult {
   readonly unrecordedTools: readonly string[]
 }
 
-/** Carries out a restore drill. Throws what the project throws when it cannot start; everything else is a finding. */
+/**
+ * Carries out a restore drill. What the undisturbed runs get wrong already is told at once, without a kill. Throws what
+ * the project throws when it cannot start; everything else is a finding.
+ */
 export async function restoreDrill(options: RestoreDrillOptions): Promise<RestoreDrillResult> {
   const log = options.log ?? (() => undefined)
   const calm = await undisturbed(options)
-  log(`undisturbed: ${calm.stories.size} runs, ${calm.reached.length} points reached`)
-  const findings: Finding[] = [...calm.findings]
-  const rounds = planKills({ ...options, reached: calm.reached, effects: calm.effectTools })
+  log(`undisturbed: ${calm.stories.size} runs, ${calm.reached.length} points reached, ${calm.findings.length} findings`)
+  const flush = await flushCheck(options, calm.drill.inputs[0])
+  const findings: Finding[] = [...calm.findings, ...flush.findings]
+  const reached = calm.reached.filter((each) => options.stages?.includes(stageOf(each.point)) ?? true)
+  const plan = calm.findings.length > 0 ? [] : planKills({ ...options, reached, effects: calm.effectTools })
   const carried: CarriedOut[] = []
-  let notReached = 0
-  for (const [i, round] of rounds.entries()) {
+  for (const [i, round] of plan.entries()) {
     const wild = await disturbed(options, round, calm)
     carried.push(...wild.kills)
-    notReached += round.length - wild.kills.length
     findings.push(...wild.findings)
-    log(`round ${i + 1} of ${rounds.length}: ${wild.kills.length} workers killed, ${wild.findings.length} findings`)
+    log(`round ${i + 1} of ${plan.length}: ${wild.kills.length} workers killed, ${wild.findings.length} findings`)
   }
-  const flush = await flushCheck(options, calm.inputs[0])
-  findings.push(...flush.findings)
-  const killed = new Set(carried.map((each) => each.stage))
-  const reachable = new Set(
-    planKills({ ...options, reached: calm.reached, effects: [], kills: 7 })
-      .flat()
-      .map((each) => each.stage),
-  )
-  const skipped = [...reachable].filter((stage) => options.kills >= STAGE_NAMES.length && !killed.has(stage))
-  for (const stage of skipped)
+  const planned = plan.flat()
+  const missed = new Set(planned.map((each) => each.stage))
+  for (const { stage } of carried) missed.delete(stage)
+  for (const stage of missed)
     findings.push({ kind: 'stuck', detail: `no worker could be killed in the stage \`${stage}\`` })
+  const come = new Set(calm.reached.map((each) => stageOf(each.point)))
   return {
     workflow: options.workflow,
     passed: findings.length === 0,
     findings,
     kills: carried,
-    notReached,
-    stagesMissing: STAGE_NAMES.filter((stage) => !reachable.has(stage)),
+    notReached: planned.length - carried.length,
+    stagesMissing: STAGE_NAMES.filter((stage) => !come.has(stage)),
     inputs: calm.stories.size,
-    rounds: rounds.length,
+    rounds: plan.length,
     flush: flush.check,
     unrecordedTools: calm.effectTools.filter((tool) => !calm.drill.recorded.includes(tool)),
   }
@@ -97,7 +97,6 @@ export async function restoreDrill(options: RestoreDrillOptions): Promise<Restor
 /** What the undisturbed runs showed. */
 interface Calm {
   readonly drill: WorkflowDrill
-  readonly inputs: readonly DrillInput[]
   readonly stories: ReadonlyMap<string, Story>
   readonly reached: readonly Reached[]
   readonly effectTools: readonly string[]
@@ -118,7 +117,6 @@ async function undisturbed(options: RestoreDrillOptions): Promise<Calm> {
     const evidence = await stand.evidence()
     return {
       drill,
-      inputs: drill.inputs,
       stories: await storiesOf(evidence, drill, names),
       reached: reachedIn(worker.lines, (runId) => names.get(runId)),
       effectTools: effectToolsOf(evidence),
@@ -159,7 +157,7 @@ async function disturbed(options: RestoreDrillOptions, round: readonly PlannedKi
       // The next process starts while this one works, as it would under a supervisor.
       next = stand.worker(`worker ${i + 2}`)
       next.catch(() => undefined)
-      const done = await carryOut(stand, worker, kill, calm.inputs)
+      const done = await carryOut(stand, worker, kill)
       names.set(done.runId, kill.input)
       if (done.at !== null) carried.push({ kill, runId: done.runId, at: done.at })
     }
@@ -186,9 +184,8 @@ async function carryOut(
   stand: Stand,
   worker: Killable,
   kill: PlannedKill,
-  inputs: readonly DrillInput[],
 ): Promise<{ readonly runId: string; readonly at: number | null }> {
-  const input = inputs.find((each) => each.name === kill.input)
+  const input = stand.drill.inputs.find((each) => each.name === kill.input)
   if (!input) throw new Error(`the drill has no input \`${kill.input}\``)
   const runId = await stand.start(input)
   const { point, name, nth } = kill

@@ -1,7 +1,7 @@
 /** What a run came to, in a form in which two runs of one input can be compared (ENGINE R9). */
 import type { ActivationResult, ContentRef, JsonValue, RunRecord } from 'signalbox'
 import type { RecordedEffect } from './define.ts'
-import { type DrilledRun, isRecordOf } from './evidence.ts'
+import { type DrilledRun, isRecordOf, keysOf } from './evidence.ts'
 
 /** Without what no two runs share: ids, keys, times, attempts, segments, and the fields that the drill calls volatile. */
 export interface Story {
@@ -49,18 +49,18 @@ export async function storyOf(
     asks: await asksOf(reader),
     effects: effects.map((effect) => `${effect.tool} ${effect.askKey} ${effect.state}`).sort(),
     recorded: recorded
-      .filter((each) => effects.some((effect) => isRecordOf(each, effect)))
+      .filter((each) => effects.some((effect) => isRecordOf(each, effect, keysOf(run, effect))))
       .map((each) => `${each.tool} ${each.subject}`)
       .sort(),
   }
 }
 
 /** Texts that are this run's own, each with what stands for it. */
-function ownText({ row, effects }: DrilledRun): readonly (readonly [string, string])[] {
-  return [
-    [row.runId, '<run>'],
-    ...effects.map((effect) => [effect.idempotencyKey, `<key of ${effect.askKey}>`] as const),
-  ]
+function ownText(run: DrilledRun): readonly (readonly [string, string])[] {
+  const keys = run.effects.flatMap((effect) =>
+    [...keysOf(run, effect)].map((key) => [key, `<key of ${effect.askKey}>`] as const),
+  )
+  return [[run.row.runId, '<run>'], ...keys]
 }
 
 function shared(value: JsonValue, left: ReadonlySet<string>, own: ReturnType<typeof ownText>): JsonValue {
