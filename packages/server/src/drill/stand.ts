@@ -89,46 +89,59 @@ export async function openStand({ configPath, workflow, planted = null }: StandO
     ends.push(async () => {
       await Promise.all(workers.map((each) => each.kill()))
     })
-    const { tenant } = drill.principal
-    return {
+    return standOf({
       folder,
-      database: join(folder, DATABASE),
       drill,
       signalbox,
       world,
       answers,
-      start: async ({ name, input }) => {
-        const request = { workflow, input, principal: drill.principal, requestId: `drill:${name}` }
-        return (await signalbox.runs.start(request)).runId
-      },
-      worker: async (name, { under = [], ...extras } = {}) => {
-        const started = await startKillable(
-          { configPath, workflow, dataDir: folder, worker: name, planted, ...extras },
-          env,
-          under,
-        )
-        workers.push(started)
-        return started
-      },
-      untilAllEnded: async (quietMs = QUIET_MS) => {
-        const stuck = await untilAllEnded(signalbox, tenant, quietMs)
-        const trouble = answers.troubles.at(-1)
-        return trouble === undefined ? stuck : stuck.map((each) => `${each}; the last answer was refused: ${trouble}`)
-      },
-      evidence: async () => ({ runs: await runsOf(signalbox, tenant), recorded: await world.effects() }),
       leave,
-      close: async ({ keepFolder = false } = {}) => {
-        try {
-          await unwind()
-        } finally {
-          if (!keepFolder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
-        }
-      },
-    }
+      unwind,
+      workers,
+      env,
+      start: { configPath, workflow, planted },
+    })
   } catch (error) {
     await unwind()
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     throw error
+  }
+}
+
+interface StandParts extends Pick<Stand, 'folder' | 'drill' | 'signalbox' | 'world' | 'answers' | 'leave'> {
+  readonly unwind: () => Promise<void>
+  readonly workers: Killable[]
+  readonly env: EnvValues
+  readonly start: Pick<DrillWorkerStart, 'configPath' | 'workflow' | 'planted'>
+}
+
+function standOf({ unwind, workers, env, start, ...parts }: StandParts): Stand {
+  const { folder, drill, signalbox, world, answers } = parts
+  const { principal, workflow } = drill
+  const { tenant } = principal
+  return {
+    ...parts,
+    database: join(folder, DATABASE),
+    start: async ({ name, input }) =>
+      (await signalbox.runs.start({ workflow, input, principal, requestId: `drill:${name}` })).runId,
+    worker: async (name, { under = [], ...extras } = {}) => {
+      const started = await startKillable({ ...start, dataDir: folder, worker: name, ...extras }, env, under)
+      workers.push(started)
+      return started
+    },
+    untilAllEnded: async (quietMs = QUIET_MS) => {
+      const stuck = await untilAllEnded(signalbox, tenant, quietMs)
+      const trouble = answers.troubles.at(-1)
+      return trouble === undefined ? stuck : stuck.map((each) => `${each}; the last answer was refused: ${trouble}`)
+    },
+    evidence: async () => ({ runs: await runsOf(signalbox, tenant), recorded: await world.effects() }),
+    close: async ({ keepFolder = false } = {}) => {
+      try {
+        await unwind()
+      } finally {
+        if (!keepFolder) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      }
+    },
   }
 }
 
