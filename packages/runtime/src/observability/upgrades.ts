@@ -1,4 +1,4 @@
-import type { DefinitionRef, RunRecord } from '../contracts/records.ts'
+import type { DefinitionRef, RunRecord, RunStarted } from '../contracts/records.ts'
 
 /** What a run was with after a record, and whether a superstep was open then. */
 interface Held {
@@ -40,13 +40,18 @@ export function upgradeFindings(records: readonly RunRecord[]): readonly Upgrade
   return findings
 }
 
+/** A genesis that was tampered with may name no workflow: other checks tell of that. */
+function firstDefinition(started: Partial<RunStarted>): DefinitionRef | null {
+  if (!started.workflow) return null
+  const { version, signature, shape } = started.workflow
+  return { version, signature, shape }
+}
+
 function next(record: RunRecord, held: Held, after: ReadonlyMap<number, Held>): Held {
   if (WORK.has(record.type)) return { ...held, open: true }
   switch (record.type) {
-    case 'run.started': {
-      const { version, signature, shape } = record.workflow
-      return { definition: { version, signature, shape }, open: false }
-    }
+    case 'run.started':
+      return { definition: firstDefinition(record), open: false }
     case 'superstep.completed':
       return { ...held, open: false }
     case 'run.upgraded':
