@@ -226,6 +226,16 @@ function addSteering(program: Command, shell: Shell): void {
         out.text(`${id} will go on`)
       })
     })
+  withShared(program.command('release <run>'))
+    .description('let a quarantined run be tried again, once what stood in its way is gone')
+    .requiredOption('--reason <text>', 'why; stored with your name')
+    .action(async (id: string, { reason }: { reason: string }, command: Command) => {
+      await withClient(command, shell, async ({ client, out }) => {
+        const answer = await client.release({ params: { id }, body: { reason } })
+        out.data(answer)
+        out.text(`${id} will be tried again`)
+      })
+    })
   withShared(program.command('restore <run>'))
     .description('move a run to an earlier point, as a new branch; without --to the points are listed')
     .option('--to <seq>', 'sequence of the restore point', intOption('--to', 1, Number.MAX_SAFE_INTEGER))

@@ -117,4 +117,25 @@ describe('usage', () => {
     expect(await run(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' })
     expect((await run(['restore', '--help'])).stdout).toContain('--to <seq>')
   })
+
+  it('DEP-016: a run is shown with what another version means for it, and a quarantined one with the way out', () => {
+    const page = (over: object, code: string | null = null): string => {
+      const run = { run_id: 'run_a', workflow: 'desk', version: '1.0.0', status: 'parked', code }
+      const rest = { why: 'it waits', principal: { id: 'user:ana', roles: [] }, cost_nano_usd: '0', bundle: 'b' }
+      const detail = { run, ...rest, open: [], undone: [], budget: [], timeline: [], definition: null, ...over }
+      // Of a page only what the terminal shows.
+      return runText(detail as unknown as RunDetail, outputOf(terminal(false), false)).replaceAll(/\s+/g, ' ')
+    }
+    const definition = { version: '1.0.0', here: '2.0.0', standing: 'upgrade', stands: 'barrier', changes: [] }
+    expect(page({ definition: { ...definition, standing: 'same', steps: [], reason: null } })).not.toContain('2.0.0')
+    const carried = page({ definition: { ...definition, steps: ['1.0.0 to 2.0.0'], reason: null } })
+    expect(carried).toContain('when no worker has 1.0.0, 2.0.0 takes over (carried over by the step 1.0.0 to 2.0.0)')
+    const code = page({ definition: { ...definition, standing: 'same_graph', steps: [], reason: null } })
+    expect(code).toContain('2.0.0 takes over (code alone differs)')
+    const reason = 'workflow `desk` changed: node `ask` was removed'
+    expect(page({ definition: { ...definition, standing: 'refused', steps: [], reason } })).toContain(
+      `version 1.0.0: ${reason}`,
+    )
+    expect(page({}, 'RUN_QUARANTINED')).toContain('signalbox release run_a --reason')
+  })
 })

@@ -30,7 +30,33 @@ export function runText(run: RunDetail, out: Output): string {
     color.yellow(`waits: ${each.kind} ${each.id} (${each.tool}) until ${time(each.deadline)} UTC`),
   )
   const undone = run.undone.length > 0 ? [`left undone: ${run.undone.join(', ')}`] : []
-  return [...head, ...open, ...undone, '', budgetText(run), '', ...timelineText(run, out)].join('\n')
+  return [
+    ...head,
+    ...definitionText(run, out),
+    ...open,
+    ...undone,
+    '',
+    budgetText(run),
+    '',
+    ...timelineText(run, out),
+  ].join('\n')
+}
+
+/** Nothing while the run is with the version that is here. */
+function definitionText({ definition, run }: RunDetail, out: Output): string[] {
+  if (run.code === 'RUN_QUARANTINED')
+    return [out.color.yellow(`to try it again: signalbox release ${run.run_id} --reason "..."`)]
+  if (!definition || definition.standing === 'same') return []
+  const { version, here, standing, steps, reason } = definition
+  const line = (text: string): string => folded(text, out.width, '  ')
+  if (standing === 'refused')
+    return [out.color.yellow(line(`version ${version}: ${reason ?? 'nothing here can go on with it'}`))]
+  const how = standing === 'upgrade' ? `carried over by the step ${steps.join(', ')}` : 'code alone differs'
+  return [
+    line(
+      `version ${version}, here is ${here ?? 'none'}: when no worker has ${version}, ${here ?? 'none'} takes over (${how})`,
+    ),
+  ]
 }
 
 function budgetText(run: RunDetail): string {

@@ -159,6 +159,16 @@ export const ENDPOINTS = {
     body: resumeSchema,
     response: acceptedSchema,
   },
+  release: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/release',
+    summary: 'Let a quarantined run be tried again',
+    permission: 'runs.operate',
+    status: 202,
+    body: resumeSchema,
+    response: acceptedSchema,
+  },
   restore: {
     ...one,
     method: 'post',

@@ -147,6 +147,25 @@ export const openRequestSchema = z.object({
 /** Records of a run that are not part of a superstep: starts, take-overs, waits, parks, restores, the end. */
 export const milestoneSchema = z.object({ seq: z.int(), at: timeSchema, type: z.string(), text: z.string() })
 
+/** Which version a run is with, and what the definitions that the server has can do with it. */
+export const definitionSchema = z.object({
+  version: z.string(),
+  /** The version of its workflow that is here, or null. */
+  here: z.string().nullable(),
+  /** `refused`: nothing here can go on with it; `same_graph`: code alone differs; `upgrade`: steps are declared. */
+  standing: z.enum(['same', 'same_graph', 'upgrade', 'refused']),
+  /** Between supersteps, at save points, or in the midst of a superstep. */
+  stands: z.enum(['barrier', 'position', 'open']),
+  /** The steps that will carry it, such as `1.0.0 to 1.1.0`. */
+  steps: z.array(z.string()),
+  /** What differs, a sentence each. */
+  changes: z.array(z.string()),
+  /** Why it is refused and what to do, or null. */
+  reason: z.string().nullable(),
+})
+/** Which version a run is with, and what the definitions that the server has can do with it. */
+export type DefinitionView = z.output<typeof definitionSchema>
+
 /** One run with everything that its page shows. */
 export const runDetailSchema = z.object({
   run: runSummarySchema,
@@ -157,6 +176,8 @@ export const runDetailSchema = z.object({
   trace_id: z.string(),
   /** One plain sentence: what state it is in and why. */
   why: z.string(),
+  /** Null for a run that has ended. */
+  definition: definitionSchema.nullable(),
   budget: z.array(budgetBarSchema),
   cost_nano_usd: integerTextSchema,
   open: z.array(openRequestSchema),

@@ -22,6 +22,7 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
   checkpoints: { path: '/runs/run_w/checkpoints' },
   cancel: { path: '/runs/run_w/cancel', body: { reason: REASON } },
   resume: { path: '/runs/run_w/resume', body: { reason: REASON } },
+  release: { path: '/runs/run_w/release', body: { reason: REASON } },
   restore: { path: '/runs/run_w/restore', body: { seq: 1, reason: REASON } },
   compensationPlan: { path: '/runs/run_w/compensation' },
   compensate: { path: '/runs/run_w/compensation', body: { reason: REASON } },
@@ -62,6 +63,7 @@ const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   startRun: ['rita'],
   cancel: ['rita', 'olga'],
   resume: ['olga'],
+  release: ['olga'],
   restore: ['olga'],
   compensate: ['olga'],
   feedback: ['rita'],
@@ -254,6 +256,7 @@ describe('errors', () => {
     for (const name of [
       'cancel',
       'resume',
+      'release',
       'restore',
       'compensate',
       'feedback',
@@ -303,6 +306,13 @@ describe('what pages show', () => {
       effect_hash: 'eh',
     })
     expect(run.why).toContain('Completed')
+  })
+
+  it('DEP-016: it tells with which version the run is and what the one here can do with it; an ended run has none', async () => {
+    expect(await (await h.raw('/api/v1/runs/run_w', { person: 'vera' })).json()).toMatchObject({
+      definition: { version: '1.0.0', here: '1.0.0', standing: 'same', reason: null, changes: [] },
+    })
+    expect(await (await h.raw('/api/v1/runs/run_c', { person: 'vera' })).json()).toMatchObject({ definition: null })
   })
 
   it('API-011: a waiting run shows the call that waits, what it waits for, and what is reserved', async () => {

@@ -1,6 +1,13 @@
 import type { Me, Permission, RunStatusView, RunSummary } from '@signalbox/protocol'
 import { describe, expect, it } from 'vitest'
-import { cancelBlocked, decideBlocked, killSwitchBlocked, restoreBlocked, resumeBlocked } from './permissions.ts'
+import {
+  cancelBlocked,
+  decideBlocked,
+  isQuarantined,
+  killSwitchBlocked,
+  restoreBlocked,
+  resumeBlocked,
+} from './permissions.ts'
 
 const me = (...permissions: Permission[]): Me => ({
   principal: { id: 'user:rita', kind: 'user', tenant: 'dev', roles: [] },
@@ -43,6 +50,13 @@ describe('why an action is not possible', () => {
     expect(resumeBlocked(me('runs.operate'), run('parked'))).toBeNull()
     expect(resumeBlocked(me('runs.operate'), run('waiting'))).toContain('waiting')
     expect(resumeBlocked(me('read'), run('parked'))).toContain('operator')
+  })
+
+  it('DEP-016, CON-081: a quarantined run is released and not resumed, by an operator', () => {
+    const set = { ...run('parked'), code: 'RUN_QUARANTINED' }
+    expect([isQuarantined(set), isQuarantined(run('parked'))]).toEqual([true, false])
+    expect(resumeBlocked(me('runs.operate'), set)).toBeNull()
+    expect(resumeBlocked(me('read'), set)).toContain('Releasing needs the operator role')
   })
 
   it('CON-081: restore and kill switches need the operator', () => {

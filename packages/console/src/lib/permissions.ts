@@ -16,7 +16,12 @@ export function cancelBlocked(me: Me, run: RunSummary): Blocked {
 /** Whether this person may resume this run. */
 export function resumeBlocked(me: Me, run: RunSummary): Blocked {
   if (run.status !== 'parked') return `Only a parked run can be resumed; this one is ${run.status}.`
-  return operateBlocked(me, 'Resuming')
+  return operateBlocked(me, isQuarantined(run) ? 'Releasing' : 'Resuming')
+}
+
+/** True for a run that was set aside because it never got anywhere: it is released, not resumed. */
+export function isQuarantined(run: RunSummary): boolean {
+  return run.status === 'parked' && run.code === 'RUN_QUARANTINED'
 }
 
 /** Whether this person may restore this run. */

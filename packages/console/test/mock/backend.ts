@@ -157,6 +157,7 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
   },
   cancel: (backend, { id }) => setStatus(backend, id, 'cancelled', 'Cancelled: a person asked for it.'),
   resume: (backend, { id }) => setStatus(backend, id, 'queued', 'Queued: an operator resumed it.'),
+  release: (backend, { id }) => setStatus(backend, id, 'queued', 'Queued: an operator released it.'),
   restore: (backend, { id }) => {
     find(backend.runs, id).run.branch += 1
     return setStatus(backend, id, 'queued', 'Queued: an operator restored it to an earlier point.')

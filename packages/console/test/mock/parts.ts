@@ -206,6 +206,7 @@ export function runOf(part: RunPart): RunDetail {
     mode: 'development',
     trace_id: hashOf(part.id).slice(0, 32),
     why: part.why,
+    definition: part.definition ?? null,
     budget: budget(spent, part.held),
     cost_nano_usd: cost,
     open: part.open ?? [],

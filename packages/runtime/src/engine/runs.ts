@@ -63,7 +63,7 @@ export function createRuns(env: Env): RunsApi {
           `run \`${runId}\` is \`${row.status}\`; only a parked run can be resumed by a person`,
         )
       if (row.code === 'RUN_QUARANTINED')
-        throw new SignalboxError('RUN_STATE', `run \`${runId}\` is quarantined; use \`signalbox run release ${runId}\``)
+        throw new SignalboxError('RUN_STATE', `run \`${runId}\` is quarantined; use \`signalbox release ${runId}\``)
       await post(env, row, by, { kind: 'resume', slot: null, body: {}, text: checkReason(reason) })
     },
     definition: async (tenant, runId) => {

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { SignalboxError } from '../base/errors.ts'
 import { appended, owned, port, workflow } from '../orchestration/index.ts'
+import { clerkFlow, clerkModel } from '../testing/agent-kit.ts'
 import { ANA, benchSet, type BenchBox, PAUL, WIDE_BUDGET } from '../testing/bench-box.ts'
-import { approvalPolicy, lookUp, oneNode, payTool } from '../testing/engine-kit.ts'
+import { approvalPolicy, lookUp, oneNode, payTool, readTool } from '../testing/engine-kit.ts'
 import { overrideStore } from '../testing/planted-faults.ts'
 
 const set = benchSet()
@@ -377,6 +378,53 @@ describe('inside a superstep', () => {
     two.work(adopt)
     await two.sb.runs.cancel({ runId, by: PAUL, reason: 'not needed any more' })
     expect((await two.ended(runId)).status).toBe('cancelled')
+  })
+})
+
+describe('at a save point of an agent', () => {
+  const calls = [[{ tool: 'get.one', args: { n: 1 } }], [{ tool: 'get.one', args: { n: 2 } }]]
+
+  /** A run of two turns under the first version, and a process that has another one. */
+  async function clerks(upgradeFrom: string | undefined) {
+    const read = readTool((n) => n)
+    const { model, seen } = clerkModel(calls)
+    const one = box({ workflows: [clerkFlow([read])], models: [model] })
+    const worker = one.work()
+    const { runId } = await one.run('clerks', 'go')
+    await worker.stop()
+    const [point] = (await one.sb.runs.restorePoints(ANA.tenant, runId)).filter((each) => each.kind === 'save_point')
+    const changed = clerkFlow([read], {
+      version: '2.0.0',
+      instructions: 'pay less',
+      ...(upgradeFrom ? { upgradeFrom } : {}),
+    })
+    const next = one.another({ workflows: [changed] })
+    const restore = () => next.sb.runs.restore({ runId, seq: point?.seq ?? 0, by: PAUL, reason: 'from the first turn' })
+    return { next, runId, seen, restore }
+  }
+
+  it('DEP-014: a step that leaves everything stored alone takes over there, and the turns before it are not asked again', async () => {
+    const { next, runId, seen, restore } = await clerks('1.0.0')
+    const before = seen.length
+    await restore()
+    next.work(adopt)
+    expect(await next.ended(runId)).toMatchObject({ status: 'completed', output: 'done' })
+    const [record] = await next.of(runId, 'run.upgraded')
+    expect(record).toMatchObject({
+      to: { version: '2.0.0' },
+      steps: [{ from: '1.0.0', to: '2.0.0' }],
+      checkpoint: null,
+    })
+    expect(seen.length - before).toBe(2)
+    const last = (await next.of(runId, 'superstep.completed')).at(-1)
+    expect(last?.checkpoint.definition).toMatchObject({ version: '2.0.0' })
+  })
+
+  it('DEP-014: without a declared step a restore to it is refused, and nothing of the run changes', async () => {
+    const { next, runId, restore } = await clerks(undefined)
+    const before = await next.row(runId)
+    await expect(restore()).rejects.toMatchObject({ code: 'WORKFLOW_CHANGED' })
+    expect({ ...(await next.row(runId)), epoch: 0 }).toEqual({ ...before, epoch: 0 })
   })
 })
 

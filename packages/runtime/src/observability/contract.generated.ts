@@ -115,7 +115,7 @@ export const ENUMS = {
   'signalbox.effect.resolved_by': 'lookup same_key person',
   'signalbox.budget.limit': 'max_turns max_tool_calls max_runtime_seconds max_tokens max_cost_nano_usd other',
   'signalbox.drop.reason': 'no_edge condition_false type_mismatch fan_in_incomplete',
-  'signalbox.override.what': 'resume_parked cancel terminate restore',
+  'signalbox.override.what': 'resume_parked release_quarantined cancel terminate restore',
   'signalbox.feedback.verdict': 'accepted edited rejected reopened',
   'signalbox.unmediated.where': 'node condition preview facts tool',
   'signalbox.link.kind': 'resume takeover restore resolution',

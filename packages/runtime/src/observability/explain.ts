@@ -1,4 +1,4 @@
-import type { RunRecord, RunStatus } from '../contracts/records.ts'
+import type { RunRecord, RunStarted, RunStatus } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
 import { costOf } from './cost.ts'
 import { type EffectLineage, lineageOf } from './lineage.ts'
@@ -86,6 +86,12 @@ function at(records: readonly RunRecord[], seq: number | null, text: string): Se
   return { seq, at: record?.at ?? null, text }
 }
 
+/** The version that the run is with now. */
+function versionOf(first: RunStarted, path: readonly RunRecord[]): string {
+  const last = path.findLast((record) => record.type === 'run.upgraded')
+  return last?.type === 'run.upgraded' ? last.to.version : first.workflow.version
+}
+
 function statusSentence(
   records: readonly RunRecord[],
   state: RunStatus,
@@ -94,7 +100,7 @@ function statusSentence(
 ): string {
   const [first] = records
   if (first?.type !== 'run.started') return 'The history does not begin with its start, so it cannot be told safely.'
-  const run = `Run ${name(first.run)} of ${name(first.workflow.name)} ${first.workflow.version}`
+  const run = `Run ${name(first.run)} of ${name(first.workflow.name)} ${versionOf(first, presentBranch(records))}`
   const last = presentBranch(records).findLast((record) => record.type.startsWith('run.'))
   const since = last ? `${duration(Math.max(0, now - millisOf(last.at)))} ago` : ''
   switch (state) {
@@ -153,6 +159,16 @@ function openSentence(item: OpenItem, records: readonly RunRecord[]): Sentence {
   return at(records, item.seq, item.text)
 }
 
+function goOnText(records: readonly RunRecord[]): string {
+  const last = records.findLast((record) => record.type === 'run.parked')
+  const after = 'it goes on from its last record, and finished calls are not repeated'
+  if (last?.type === 'run.parked' && last.code === 'RUN_QUARANTINED')
+    return `Find out why no worker gets anywhere with it and mend that, then release the run: ${after}.`
+  if (last?.type === 'run.parked' && last.code === 'WORKFLOW_CHANGED')
+    return `Start a worker with the version that the run is with, or declare an upgrade from it, then resume the run: ${after}.`
+  return `Remove the cause of the stop, then resume the run: ${after}.`
+}
+
 function resumeSentences(
   records: readonly RunRecord[],
   state: RunStatus,
@@ -160,14 +176,7 @@ function resumeSentences(
 ): readonly Sentence[] {
   const sentences: Sentence[] = open.map((item) => at(records, item.seq, item.action))
   const last = records.at(-1)
-  if (state === 'parked')
-    sentences.unshift(
-      at(
-        records,
-        last?.seq ?? null,
-        'Remove the cause of the stop, then resume the run: it goes on from its last record, and finished calls are not repeated.',
-      ),
-    )
+  if (state === 'parked') sentences.unshift(at(records, last?.seq ?? null, goOnText(records)))
   if (state === 'running' || state === 'queued')
     sentences.unshift(
       at(records, null, 'Nothing needs to be done: when its worker stops, another takes over from the last record.'),
@@ -177,12 +186,17 @@ function resumeSentences(
   return [...sentences, ...restoreSentences(records)]
 }
 
+/** A record to which a run can be restored. */
+function isPoint(record: RunRecord): boolean {
+  return record.type === 'position.saved' || ('checkpoint' in record && record.checkpoint !== null)
+}
+
 /** How many restore points are told, latest first; the others are found by their records. */
 const POINTS = 3
 
 function restoreSentences(records: readonly RunRecord[]): readonly Sentence[] {
   const path = presentBranch(records)
-  const points = path.filter((record) => 'checkpoint' in record || record.type === 'position.saved')
+  const points = path.filter(isPoint)
   const done = lineageOf(records).filter((effect) => effect.status === 'succeeded' && effect.ledger === null)
   return points
     .slice(-POINTS)

@@ -17,22 +17,30 @@ export interface ClerkCall {
 /** A workflow of one agent, `clerk`, over a scripted model. */
 export function clerkFlow(
   tools: readonly AnyTool[],
-  options: { budget?: Partial<Budget>; retry?: RetryOptions; maxOutputTokens?: number } = {},
+  options: {
+    budget?: Partial<Budget>
+    retry?: RetryOptions
+    maxOutputTokens?: number
+    version?: string
+    instructions?: string
+    /** The version from which a step is declared that changes nothing stored. */
+    upgradeFrom?: string
+  } = {},
 ): Workflow<string, string> {
-  const { budget = {}, retry, maxOutputTokens = 100 } = options
+  const { budget = {}, retry, maxOutputTokens = 100, version = '1.0.0', instructions = 'pay what is owed' } = options
   const clerk = agent({
     name: 'clerk',
     model: 'scripted/clerk',
-    instructions: 'pay what is owed',
+    instructions,
     maxOutputTokens,
     tools,
     input: z.string(),
     output: z.string(),
     maxErrorTurns: 50,
   })
-  return workflow({
+  const built = workflow({
     name: 'clerks',
-    version: '1.0.0',
+    version,
     input: z.string(),
     output: z.string(),
     budget: { ...WIDE_BUDGET, ...budget },
@@ -41,7 +49,7 @@ export function clerkFlow(
     .agent('clerk', clerk, { prompt: (text) => text, ...(retry ? { retry } : {}) })
     .start('clerk')
     .output('clerk')
-    .build()
+  return (options.upgradeFrom === undefined ? built : built.upgrade({ from: options.upgradeFrom })).build()
 }
 
 /** A scripted clerk: the calls of each turn, then a last answer; and every request that the model got. */

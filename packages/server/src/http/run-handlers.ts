@@ -1,3 +1,4 @@
+import { ENDED } from '@signalbox/protocol'
 import type { RunDetail } from '@signalbox/protocol'
 import { type Principal, type RunRecord, type RunRow, SignalboxError } from 'signalbox'
 import { may } from '../auth.ts'
@@ -17,6 +18,7 @@ type Names =
   | 'checkpoints'
   | 'cancel'
   | 'resume'
+  | 'release'
   | 'restore'
   | 'compensationPlan'
   | 'compensate'
@@ -62,6 +64,10 @@ export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     },
     resume: async ({ params, body }, who) => {
       await runs.resume({ runId: params.id, by: who, reason: body.reason })
+      return { accepted: true, run_id: params.id }
+    },
+    release: async ({ params, body }, who) => {
+      await runs.release({ runId: params.id, by: who, reason: body.reason })
       return { accepted: true, run_id: params.id }
     },
     feedback: async ({ params, body }, who) => {
@@ -110,10 +116,11 @@ function mayCancel(row: RunRow, who: Principal, terminate: boolean): void {
 async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<RunDetail> {
   const { runs } = deps
   const row = await runs.get(tenant, runId)
-  const [records, open, reader] = await Promise.all([
+  const [records, open, reader, definition] = await Promise.all([
     runs.records(tenant, runId),
     runs.requests({ tenant, runId, state: 'open', limit: 100 }),
     runs.contents(tenant, runId).catch(() => null),
+    ENDED.includes(row.status) ? null : runs.definition(tenant, runId).catch(() => null),
   ])
   const [genesis] = records
   if (row.kept === 'nothing')
@@ -137,6 +144,7 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
     mode: genesis.mode,
     trace_id: genesis.trace_id,
     why: whyOf(row, open),
+    definition: definition && { ...definition, steps: [...definition.steps], changes: [...definition.changes] },
     budget: budgetBars(genesis.budget, budgetUse(records)),
     cost_nano_usd: row.costNanoUsd,
     open: open.map((each) => ({

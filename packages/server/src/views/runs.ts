@@ -110,6 +110,8 @@ export function whyOf(row: RunRow, open: readonly PersonRequestRow[]): string {
     case 'waiting':
       return waitingFor(row, open)
     case 'parked':
+      if (row.code === 'RUN_QUARANTINED')
+        return 'Quarantined: it was claimed again and again and never got anywhere. An operator can find the cause and release it.'
       return `Stands still: ${titleOf(row.code)}. A person can let it go on with a resume, or restore it to an earlier point.`
     case 'stopping':
       return `Stops (${titleOf(row.code)}), but an effect is still open: ${waitingFor(row, open)}`

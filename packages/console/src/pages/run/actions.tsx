@@ -2,7 +2,7 @@ import type { RunDetail } from '@signalbox/protocol'
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
 import { useChange, useSignedIn } from '../../api/queries.ts'
-import { cancelBlocked, resumeBlocked, restoreBlocked } from '../../lib/permissions.ts'
+import { cancelBlocked, isQuarantined, resumeBlocked, restoreBlocked } from '../../lib/permissions.ts'
 import { paths } from '../../paths.ts'
 import { GuardedButton } from '../../ui/basics.tsx'
 import { ConfirmDialog } from '../../ui/dialog.tsx'
@@ -14,8 +14,10 @@ export function RunActions({ detail }: { detail: RunDetail }) {
   const [open, setOpen] = useState<'resume' | 'cancel' | null>(null)
   const { run } = detail
   const close = () => setOpen(null)
+  const quarantined = isQuarantined(run)
+  const goOn = quarantined ? 'Release' : 'Resume'
   const reasons = [
-    ['Resume', resumeBlocked(me, run)],
+    [goOn, resumeBlocked(me, run)],
     ['Restore', restoreBlocked(me, run)],
     ['Cancel', cancelBlocked(me, run)],
   ] as const
@@ -23,7 +25,7 @@ export function RunActions({ detail }: { detail: RunDetail }) {
     <div className="flex max-w-full flex-col gap-1.5 sm:items-end">
       <div className="flex flex-wrap gap-2">
         <GuardedButton showWhy={false} kind="primary" blocked={reasons[0][1]} onClick={() => setOpen('resume')}>
-          Resume
+          {goOn}
         </GuardedButton>
         <GuardedButton
           showWhy={false}
@@ -39,7 +41,8 @@ export function RunActions({ detail }: { detail: RunDetail }) {
       <ul aria-hidden="true" className="text-xs text-muted sm:text-right">
         {reasons.map(([name, why]) => (why === null ? null : <li key={name}>{why}</li>))}
       </ul>
-      {open === 'resume' ? <ResumeDialog id={run.run_id} onClose={close} /> : null}
+      {open === 'resume' && quarantined ? <ReleaseDialog id={run.run_id} onClose={close} /> : null}
+      {open === 'resume' && !quarantined ? <ResumeDialog id={run.run_id} onClose={close} /> : null}
       {open === 'cancel' ? <CancelDialog id={run.run_id} onClose={close} /> : null}
     </div>
   )
@@ -57,6 +60,25 @@ function ResumeDialog({ id, onClose }: { id: string; onClose: () => void }) {
       onConfirm={(reason) => resume.mutate(reason, { onSuccess: onClose })}
     >
       <p>The run goes on from its head. Finished activities are answered from the journal; nothing is sent twice.</p>
+    </ConfirmDialog>
+  )
+}
+
+function ReleaseDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const release = useChange<string>((client, reason) => client.release({ params: { id }, body: { reason } }))
+  return (
+    <ConfirmDialog
+      title="Release this run"
+      action="Release"
+      pending={release.isPending}
+      error={release.error}
+      onClose={onClose}
+      onConfirm={(reason) => release.mutate(reason, { onSuccess: onClose })}
+    >
+      <p>
+        Workers try the run again. Find out first what stood in its way (a missing key, damaged records, a node that
+        ends its process): otherwise it is set aside again.
+      </p>
     </ConfirmDialog>
   )
 }

@@ -35,6 +35,7 @@ export function RunHeader({ detail, live }: { detail: RunDetail; live: Live }) {
       <p className="untrusted mt-3 max-w-prose text-base">
         <Prose text={capital(detail.why)} />
       </p>
+      <DefinitionNote definition={detail.definition} />
       {detail.open.length > 0 ? <OpenRequests detail={detail} /> : null}
       {detail.undone.length > 0 ? (
         <p className="mt-2 text-sm text-bad">
@@ -51,6 +52,42 @@ const OPEN_WORDS = {
   question: (tool: string) => `Did ${tool} happen?`,
   request: (tool: string) => `Answer for ${tool}`,
 } as const
+
+/** What another version of the code means for this run; nothing while it is with the one that is here. */
+function DefinitionNote({ definition }: { definition: RunDetail['definition'] }) {
+  if (definition === null || definition.standing === 'same') return null
+  const { version, here, standing, stands, steps, changes, reason } = definition
+  if (standing !== 'refused')
+    return (
+      <p className="mt-2 text-sm text-muted">
+        Version {version} runs it; {here} is here and takes over when no worker has {version}{' '}
+        {standing === 'upgrade' ? `(by the step ${steps.join(', ')})` : '(code alone differs)'}.
+      </p>
+    )
+  return (
+    <div className="mt-3 rounded-md bg-warn-soft px-3 py-2 text-sm" role="note">
+      <p className="font-semibold">
+        The version that is here cannot go on with this run ({version} then, {here ?? 'none'} now)
+      </p>
+      {changes.length > 0 && stands === 'barrier' ? (
+        <ul className="mt-1 list-disc pl-5">
+          {changes.map((change) => (
+            <li key={change} className="untrusted breakable">
+              <Prose text={change} />
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p className="untrusted mt-1 breakable">
+          <Prose text={reason ?? ''} />
+        </p>
+      )}
+      <p className="mt-1">
+        Start a worker that has version {version}, declare an upgrade from it, or go back to a checkpoint.
+      </p>
+    </div>
+  )
+}
 
 function OpenRequests({ detail }: { detail: RunDetail }) {
   return (
