@@ -157,6 +157,7 @@ export interface RunPart {
   readonly clock: Ticker
   readonly status: RunStatusView
   readonly why: string
+  readonly definition?: RunDetail['definition']
   readonly invoice: string
   readonly timeline: Superstep[]
   readonly code?: string
