@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { DATABASE, lockData } from '@signalbox/server'
 import type { Command } from 'commander'
 import { backupSqlite, type SqliteStats, sqliteStats, vacuumSqlite } from 'signalbox'
+import { addExportCommand, addImportCommand } from './commands-move.ts'
 import { addPruneCommand } from './commands-prune.ts'
 import type { Shell } from './context.ts'
 import { time } from './format.ts'
@@ -34,6 +35,14 @@ export function addStoreCommands(program: Command, shell: Shell): void {
   })
   addPruneCommand(
     add('prune', 'apply the rules of retention: destroy what they no longer keep; also while a server runs'),
+    shell,
+  )
+  addExportCommand(
+    add('export <file>', 'write runs with all that belongs to them to a new file; the master key is not in it'),
+    shell,
+  )
+  addImportCommand(
+    add('import <file>', 'take over the runs of an export, after checking all of it; also while a server runs'),
     shell,
   )
   add('vacuum', 'give free space back to the disk; only while no server runs').action(async (options: StoreOptions) => {

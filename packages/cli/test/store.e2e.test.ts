@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { CONFIG, dataFolder, run, startDev } from './harness.ts'
 
 const PAYABLES = fileURLToPath(new URL('../../../examples/payables/src/project.ts', import.meta.url))
@@ -13,6 +13,7 @@ afterAll(() => {
   copy.remove()
 })
 
+const at = (folder: string, ...args: string[]) => run([...args, '--data', folder, '--config', CONFIG])
 const store = (...args: string[]) => run(['store', ...args, '--data', data.path])
 
 describe('the data file', () => {
@@ -75,6 +76,39 @@ describe('the data file', () => {
     expect(verified).toMatchObject({ code: 0, stderr: '' })
     const without = await store('prune', '--config', PAYABLES)
     expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/^error CONFIG_INVALID: .*no rules/)])
+  })
+
+  it('UPK-040: runs are exported, refused where they are already, and moved into another folder where they go on', async () => {
+    const file = join(copy.path, 'runs.ndjson')
+    const made = JSON.parse((await store('export', file, '--json')).stdout)
+    expect(made).toMatchObject({ file, runs: 2, moved: false })
+    const refused = await store('import', file)
+    expect([refused.code, refused.stderr]).toEqual([
+      4,
+      expect.stringMatching(/^error CONFLICT: line \d+ of the export/),
+    ])
+    const elsewhere = dataFolder()
+    const waiting = JSON.parse((await at(data.path, 'runs', '--status', 'waiting', '--json')).stdout).runs[0].run_id
+    const one = join(copy.path, 'one.ndjson')
+    const moved = await store('export', one, '--runs', waiting, '--move')
+    expect(moved.stdout).toContain('go on nowhere here')
+    expect((await at(data.path, 'show', waiting)).stdout).toContain('RUN_MOVED')
+    for (const kept of ['master.key', 'dev-tokens.json'])
+      copyFileSync(join(data.path, kept), join(elsewhere.path, kept))
+    const done = await run(['store', 'import', one, '--data', elsewhere.path])
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout).toContain('1 runs imported')
+    const [approval] = JSON.parse((await at(elsewhere.path, 'approvals', '--json')).stdout).approvals
+    const approve = ['approve', approval.id, '--as', 'paul', '--reason', 'matches the order']
+    expect(await at(elsewhere.path, ...approve)).toMatchObject({ code: 0 })
+    const dev = await startDev(elsewhere.path)
+    await vi.waitFor(
+      async () => expect((await at(elsewhere.path, 'show', waiting)).stdout).toContain('completed'),
+      10_000,
+    )
+    await dev.end('SIGTERM')
+    expect(await at(elsewhere.path, 'audit', 'verify')).toMatchObject({ code: 0 })
+    elsewhere.remove()
   })
 
   it('UPK-012: is vacuumed only while no server has the folder', async () => {

@@ -62,6 +62,8 @@ export {
   type RetentionLimits,
   type RetentionReport,
 } from './keeping/retention.ts'
+export { type ExportOptions, type ExportReport, exportRuns } from './keeping/export.ts'
+export { type ImportOptions, type ImportReport, importRuns } from './keeping/import.ts'
 export {
   type ErasureOrder,
   type ErasureParts,

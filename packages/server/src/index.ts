@@ -30,6 +30,7 @@ export { type RestoreDrillOptions, type RestoreDrillResult, restoreDrill } from 
 export { openStand, type Stand } from './drill/stand.ts'
 export { type Story, storyOf } from './drill/story.ts'
 export { playTrace, straceArguments, type Traced } from './drill/trace.ts'
+export { erasedByLog } from './erasure/service.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export {
   defaultConfigPath,

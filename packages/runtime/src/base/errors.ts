@@ -52,6 +52,7 @@ export const ERROR_TABLE = {
   COMPENSATION_REFUSED: { status: 409, exit: 4, title: 'What was chosen cannot be undone' },
   RUN_NOT_FOUND: { status: 404, exit: 3, title: 'No such run' },
   RUN_ENDED: { status: 409, exit: 4, title: 'The run has ended' },
+  RUN_MOVED: { status: 409, exit: 4, title: 'The run was moved to another store' },
   RUN_STATE: { status: 409, exit: 4, title: 'The run is not in a state that allows this' },
   RUN_QUARANTINED: { status: 409, exit: 4, title: 'The run was claimed again and again and never got anywhere' },
   CHECKPOINT_NOT_FOUND: { status: 404, exit: 3, title: 'No such checkpoint or save point' },

@@ -379,6 +379,14 @@ export interface UnmediatedCall extends RecordBase {
   readonly host: string
 }
 
+/** The run was exported to go on in another store, and goes on nowhere here. */
+export interface HistoryMoved extends RecordBase {
+  readonly type: 'history.moved'
+  /** SHA-256 (hex) of the export: its last line names the same. */
+  readonly digest: string
+  readonly by: Pick<Principal, 'id' | 'kind'>
+}
+
 /** Every record of a run's history. */
 export type RunRecord =
   | RunStarted
@@ -408,6 +416,7 @@ export type RunRecord =
   | DecisionRecorded
   | UnmediatedCall
   | HistoryPruned
+  | HistoryMoved
   | SubjectErased
 
 /** The `type` of a record. */

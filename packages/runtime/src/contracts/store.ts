@@ -228,6 +228,28 @@ export interface StoredInboxItem extends InboxItem {
   readonly row: number
 }
 
+/** An inbox item, and whether a commit has consumed it. */
+export interface KeptInboxItem extends InboxItem {
+  readonly consumed: boolean
+}
+
+/** A run as another store held it, with all that belongs to it. */
+export interface AdoptedRun {
+  readonly row: RunRow
+  /** All of them, in order. */
+  readonly records: readonly StoredRecord[]
+  readonly effects: readonly EffectRow[]
+  readonly requests: readonly PersonRequestRow[]
+  readonly inbox: readonly KeptInboxItem[]
+}
+
+/** Result of taking a run over; but for `adopted` nothing was stored. */
+export type AdoptResult =
+  | { readonly status: 'adopted' }
+  /** The tenant has this run id, request id, or one of its requests to people already. */
+  | { readonly status: 'exists'; readonly id: string }
+  | { readonly status: 'effect_claimed'; readonly effectId: string }
+
 /** Result of an insert into the inbox. */
 export type InboxResult =
   | { readonly status: 'stored' }
@@ -323,6 +345,8 @@ export interface Store extends ScheduleStore {
 
   /** Stores a run and its genesis; `exists` with the run id when the tenant has the request id or run id already. */
   create(run: NewRun): Promise<{ readonly status: 'created' } | { readonly status: 'exists'; readonly runId: string }>
+  /** Takes over a run of another store whole, under a higher epoch and without a lease, in one transaction. */
+  adopt(run: AdoptedRun): Promise<AdoptResult>
   /** Commits several runs in one durable transaction; each run succeeds or is refused alone. */
   commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]>
   /** Claims runs that are runnable, due (`wakeAt`) or whose lease has expired, oldest first, raising each epoch. */
@@ -338,6 +362,8 @@ export interface Store extends ScheduleStore {
   post(item: InboxItem): Promise<InboxResult>
   /** Unconsumed inbox rows in order. */
   inbox(tenant: string, runId: string): Promise<readonly StoredInboxItem[]>
+  /** All inbox rows in order, consumed ones too. */
+  inboxKept(tenant: string, runId: string): Promise<readonly KeptInboxItem[]>
 
   run(tenant: string, runId: string): Promise<RunRow | null>
   runs(filter: RunFilter): Promise<readonly RunRow[]>

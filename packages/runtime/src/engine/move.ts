@@ -10,6 +10,7 @@ import { CHECKPOINT_TYPES, isCheckpoint, onTimeline, timelineRanges } from '../r
 import { Contents } from './contents.ts'
 import { standingOf, whyNot } from './definitions.ts'
 import type { Env } from './env.ts'
+import { refusePruned } from './pruned.ts'
 import { type Loaded, loadFold, readAncestors, readBranches } from './load.ts'
 
 /** A recorded event to which a run can be restored, or from which it can be forked: the run as it was there. */
@@ -27,6 +28,7 @@ export interface Point {
 
 /** Finds a point. Throws CHECKPOINT_NOT_FOUND. */
 export async function findPoint(env: Pick<Env, 'store'>, row: RunRow, seq: number): Promise<Point> {
+  refusePruned(row)
   const { tenant, runId } = row
   const [stored] = await env.store.recordsAt(tenant, runId, [seq])
   if (!stored || seq > row.seq)

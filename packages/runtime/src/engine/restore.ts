@@ -7,6 +7,7 @@ import { decodeRecord } from '../reliability/chain.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
 import { CHECKPOINT_TYPES, isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
 import type { Env } from './env.ts'
+import { refusePruned } from './pruned.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { claimAlone, readBranches } from './load.ts'
 import { findPoint, type Point, refuseChanged, refuseErased, rootOf } from './move.ts'
@@ -17,7 +18,7 @@ const MAX_TRIES = 5
 /** Checkpoints and save points of a run, oldest first, each with the effects that were recorded after it. */
 export async function restorePoints(env: Env, row: RunRow): Promise<readonly RestorePoint[]> {
   // Nothing can be done again without its contents.
-  if (row.kept !== undefined) return []
+  if (row.kept !== undefined || row.code === 'RUN_MOVED') return []
   const stored = await env.store.records(row.tenant, row.runId, {
     types: [...CHECKPOINT_TYPES, 'position.saved', 'activity.outcome'],
   })
@@ -86,17 +87,6 @@ export async function restoreRun(
   settleRequests(run, point, requests, new Set(anew))
   await handOver(env, run)
   env.scheduler.wake(row)
-}
-
-/** Refuses what would need contents that were destroyed (ENGINE R13): CONTENT_ERASED. */
-export function refusePruned({ runId, kept }: RunRow): void {
-  if (kept === undefined) return
-  const left =
-    kept === 'metadata' ? 'its records are left, without contents' : 'only the hashes of its records are left'
-  throw new SignalboxError(
-    'CONTENT_ERASED',
-    `the history of run \`${runId}\` was pruned: ${left}; see \`signalbox explain ${runId}\``,
-  )
 }
 
 /** Stores the branch and gives the run to whoever claims it. Answers to the branch that is left answer nothing any more. */

@@ -6,7 +6,7 @@ import type { RunRow, Store } from '../contracts/store.ts'
 import type { Vault } from '../contracts/vault.ts'
 import { type Erasure, keyIdOf } from '../reliability/erasure-log.ts'
 import { isEnded } from '../reliability/run-machine.ts'
-import { claimEnded, pruningCommit } from './marker.ts'
+import { claimRun, pruningCommit } from './marker.ts'
 
 /** What an erasure works with. */
 export interface ErasureParts {
@@ -124,12 +124,16 @@ interface ErasureWords {
 }
 
 /** False when nothing was left to destroy in it. Throws RUN_STATE when somebody works on it. */
-async function eraseRun({ store, host }: ErasureParts, row: RunRow, words: ErasureWords): Promise<boolean> {
+async function eraseRun(
+  { store, host }: Pick<ErasureParts, 'store' | 'host'>,
+  row: RunRow,
+  words: ErasureWords,
+): Promise<boolean> {
   const { tenant, runId } = row
   if (row.kept === 'nothing') return false
   const [before] = await store.records(tenant, runId, { types: ['subject.erased'], limit: 1 })
   if (before) return false
-  const claimed = await claimEnded(store, host, row, 'erasure')
+  const claimed = await claimRun(store, host, row, 'erasure')
   const commit =
     claimed && (await pruningCommit(store, host, claimed, 'metadata', { type: 'subject.erased', ...words }))
   const [result] = commit ? await store.commit([commit]) : []
@@ -177,7 +181,10 @@ export async function returnedKeys(
  * Erases again who was erased after a store's copy was made. The markers name who ordered it then. Open runs about such a
  * person keep their records and can no longer be read: they park. Returns how many persons there were.
  */
-export async function reapplyErasures(parts: ErasureParts, erasures: readonly Erasure[]): Promise<number> {
+export async function reapplyErasures(
+  parts: Pick<ErasureParts, 'store' | 'host'> & { readonly vault: Pick<Vault, 'destroySubject'> },
+  erasures: readonly Erasure[],
+): Promise<number> {
   const returned = await returnedKeys(parts.store, erasures)
   for (const { erasure, subject } of returned) {
     const { tenant, subject_digest, reason } = erasure

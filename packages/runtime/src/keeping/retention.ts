@@ -11,7 +11,7 @@ import {
   type RetentionPolicy,
   retentionDefinition,
 } from '../reliability/retention.ts'
-import { claimEnded, pruningCommit } from './marker.ts'
+import { claimRun, pruningCommit } from './marker.ts'
 
 /** Bounds of one call, and whether it only looks. */
 export interface RetentionLimits {
@@ -181,7 +181,7 @@ async function prune(sweep: Sweep, batch: readonly Due[]): Promise<Due[]> {
   if (limits.dryRun || batch.length === 0) return []
   const claimed: Due[] = []
   for (const { row, due } of batch) {
-    const now = await claimEnded(store, host, row, 'retention')
+    const now = await claimRun(store, host, row, 'retention')
     if (now?.seq === row.seq) claimed.push({ row: now, due })
     else keep(sweep, row, 'in_use')
   }

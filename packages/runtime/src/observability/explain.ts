@@ -57,9 +57,12 @@ export function explain(records: readonly RunRecord[], options: ExplainOptions):
     story: storyOf(records, options.contents),
     effects: lineageOf(records).map((effect) => effectSentence(effect, records)),
     open: open.map((item) => openSentence(item, records)),
-    resume: marker
-      ? [{ seq: marker.seq, at: marker.at, text: 'It cannot go on: its contents are gone.' }]
-      : resumeSentences(records, state, open),
+    resume:
+      records.at(-1)?.type === 'history.moved'
+        ? []
+        : marker
+          ? [{ seq: marker.seq, at: marker.at, text: 'It cannot go on: its contents are gone.' }]
+          : resumeSentences(records, state, open),
     cost: costSentence(records, options.now),
     unknown: unknownSentences(records, options),
   }
@@ -117,6 +120,8 @@ function statusSentence(
     case 'completed':
       return `${run} completed ${since}.`
     case 'stopped':
+      if (records.at(-1)?.type === 'history.moved') return `${run} was moved to another store.`
+      return `${run} was ${state} ${since}${endReason(last)}.`
     case 'cancelled':
     case 'terminated':
       return `${run} was ${state} ${since}${endReason(last)}.`

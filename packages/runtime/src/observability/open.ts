@@ -147,6 +147,7 @@ const ENDS: Readonly<Partial<Record<RunRecord['type'], RunStatus>>> = {
   'run.stopped': 'stopped',
   'run.cancelled': 'cancelled',
   'run.terminated': 'terminated',
+  'history.moved': 'stopped',
 }
 
 function endOf(path: readonly RunRecord[]): RunStatus | undefined {

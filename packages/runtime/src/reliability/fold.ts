@@ -18,7 +18,7 @@ import type {
   RunStopping,
   RunUpgraded,
 } from '../contracts/records.ts'
-import { nextStatus } from './run-machine.ts'
+import { isEnded, nextStatus } from './run-machine.ts'
 import { isCheckpoint } from './timeline.ts'
 
 /** All that is on record of one ask. */
@@ -188,6 +188,10 @@ function foldLife(fold: RunFold, record: RunRecord): void {
     case 'run.stopping':
       fold.status = nextStatus(fold.status, 'stop_asked')
       fold.stopping = record
+      return
+    case 'history.moved':
+      // A run that has ended keeps its end.
+      if (!isEnded(fold.status)) fold.status = nextStatus(fold.status, 'move')
       return
     case 'run.completed':
       fold.status = nextStatus(fold.status, 'complete')

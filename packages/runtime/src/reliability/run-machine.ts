@@ -13,6 +13,7 @@ export type RunEvent =
   | 'terminate'
   | 'resume'
   | 'branch'
+  | 'move'
 
 /** The next state, or a refusal. */
 export type RunOutcome = RunStatus | 'refused'
@@ -29,6 +30,7 @@ const ended = (self: RunStatus): Record<RunEvent, RunOutcome> => ({
   resume: 'refused',
   // A restore takes a run up again from an earlier record, also after its end (ENGINE R13).
   branch: self === 'terminated' ? 'refused' : 'queued',
+  move: 'refused',
 })
 
 /**
@@ -47,6 +49,7 @@ export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
     terminate: 'refused',
     resume: 'refused',
     branch: 'queued',
+    move: 'stopped',
   },
   running: {
     segment: 'running',
@@ -59,6 +62,7 @@ export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
     terminate: 'terminated',
     resume: 'refused',
     branch: 'queued',
+    move: 'stopped',
   },
   waiting: {
     segment: 'running',
@@ -71,6 +75,7 @@ export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
     terminate: 'refused',
     resume: 'refused',
     branch: 'queued',
+    move: 'stopped',
   },
   parked: {
     segment: 'parked',
@@ -83,6 +88,7 @@ export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
     terminate: 'terminated',
     resume: 'running',
     branch: 'queued',
+    move: 'stopped',
   },
   stopping: {
     segment: 'stopping',
@@ -95,6 +101,7 @@ export const RUN_MACHINE: Record<RunStatus, Record<RunEvent, RunOutcome>> = {
     terminate: 'terminated',
     resume: 'refused',
     branch: 'queued',
+    move: 'refused',
   },
   completed: ended('completed'),
   stopped: ended('stopped'),

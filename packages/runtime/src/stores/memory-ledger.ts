@@ -75,6 +75,16 @@ export class MemoryLedger {
       .map((waiting) => ({ runId: waiting, effect }))
   }
 
+  /** Takes rows over from another store, all or none: null, or the id of the effect that holds one of the identities. */
+  adopt(rows: readonly EffectRow[]): string | null {
+    for (const row of rows) {
+      const holder = holdsIdentity(row.state) ? this.holder(row) : undefined
+      if (holder) return holder.effectId
+    }
+    this.#rows = [...this.#rows, ...rows.map((row) => ({ ...row }))]
+    return null
+  }
+
   #claim({ row, others }: Claim): string | null {
     if (others !== undefined && this.#others(row) !== others) return row.effectId
     const holder = this.holder(row)

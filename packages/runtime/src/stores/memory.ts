@@ -5,12 +5,15 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import type {
+  AdoptedRun,
+  AdoptResult,
   ClaimRequest,
   CommitResult,
   EffectRow,
   ExportedRecord,
   InboxItem,
   InboxResult,
+  KeptInboxItem,
   KillSwitch,
   NewRun,
   PersonRequestRow,
@@ -28,11 +31,14 @@ import type {
 import { isPruningType } from '../contracts/pruning.ts'
 import {
   ACTIVE_STATUSES,
+  adoptedRow,
+  checkAdopted,
   checkCommit,
   checkNewRun,
   claimableSince,
   firstRow,
   movesOn,
+  runnableAfterAdoption,
   runnableAfterRelease,
   settledItem,
   STORE_VERSION,
@@ -89,6 +95,26 @@ class MemoryStore extends MemoryKept implements Store {
     for (const request of run.requests ?? []) this.#requests.set(pair(request.tenant, request.id), { ...request })
     this.#commits++
     return { status: 'created' }
+  }
+
+  async adopt(run: AdoptedRun): Promise<AdoptResult> {
+    this.check()
+    checkAdopted(run)
+    const { tenant, runId, requestId } = run.row
+    const known = this.#find(tenant, runId) ?? this.#byRequest.get(pair(tenant, requestId))
+    const asked = run.requests.find((each) => this.#requests.has(pair(tenant, each.id)))
+    const id = known?.row.runId ?? asked?.id
+    if (id !== undefined) return { status: 'exists', id }
+    const effectId = this.#ledger.adopt(run.effects)
+    if (effectId !== null) return { status: 'effect_claimed', effectId }
+    const inbox = run.inbox.map(({ consumed, ...item }) => ({ item: { ...item, row: ++this.#inboxRows }, consumed }))
+    const made: MemoryRun = { row: adoptedRow(run.row), runnable: runnableAfterAdoption(run), records: [], inbox }
+    this.#runs.set(pair(tenant, runId), made)
+    this.#byRequest.set(pair(tenant, requestId), made)
+    for (const request of run.requests) this.#requests.set(pair(tenant, request.id), { ...request })
+    this.#append(made, run.records)
+    this.#commits++
+    return { status: 'adopted' }
   }
 
   async commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]> {
@@ -157,6 +183,14 @@ class MemoryStore extends MemoryKept implements Store {
     this.check()
     const run = this.#find(tenant, runId)
     return run ? open(run).map((entry) => entry.item) : []
+  }
+
+  async inboxKept(tenant: string, runId: string): Promise<readonly KeptInboxItem[]> {
+    this.check()
+    return (this.#find(tenant, runId)?.inbox ?? []).map(({ item: { row: _, ...item }, consumed }) => ({
+      ...item,
+      consumed,
+    }))
   }
 
   async run(tenant: string, runId: string): Promise<RunRow | null> {

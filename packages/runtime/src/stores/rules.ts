@@ -2,6 +2,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import { isPruningType } from '../contracts/pruning.ts'
 import {
+  type AdoptedRun,
   type EffectRow,
   type EffectState,
   holdsIdentity,
@@ -181,4 +182,27 @@ export function checkCommit(commit: RunCommit): void {
 
 function misuse(runId: string, what: string): SignalboxError {
   return new SignalboxError('INTERNAL', `commit of run \`${runId}\` is not well formed: ${what}`)
+}
+
+/** The row that a run taken over from another store gets: a higher epoch, so that its former holder is fenced, and no lease. */
+export function adoptedRow(row: RunRow): RunRow {
+  return { ...row, epoch: row.epoch + 1, leaseOwner: null, leaseUntil: null, attempts: 0 }
+}
+
+/** True when a run that was taken over has something to do at once. */
+export function runnableAfterAdoption({ row, inbox }: AdoptedRun): boolean {
+  return runnableAfterRelease(row.status) || inbox.some((item) => !item.consumed && wakes(item.kind, row.status))
+}
+
+/**
+ * Refuses a run that contradicts itself: records that do not run from 1 to the row's sequence, another head, rows of
+ * another tenant or run (Invariants 9, 16). Throws INTERNAL: the caller is at fault.
+ */
+export function checkAdopted({ row, records, effects, requests, inbox }: AdoptedRun): void {
+  const { tenant, runId, seq, head } = row
+  const gap = records.some((record, i) => record.seq !== i + 1)
+  if (gap || records.length !== seq || records.at(-1)?.hash !== head)
+    throw misuse(runId, 'its records do not lead to its head')
+  const strange = [...effects, ...requests, ...inbox].some((each) => each.tenant !== tenant || each.runId !== runId)
+  if (strange) throw misuse(runId, 'a row belongs to another run')
 }

@@ -19,7 +19,7 @@ const LENGTH_BYTES = 4
 const TAG_BYTES = 16
 const HEAD_BYTES = 1 + NONCE_BYTES
 /** The subject under which a tenant's own key is stored; names that start with `$` are not for data subjects. */
-const TENANT_SUBJECT = '$tenant'
+export const TENANT_SUBJECT = '$tenant'
 const CACHED_KEYS = 2_000
 
 /** What a vault needs. */

@@ -3,12 +3,14 @@ import {
   type ErasurePlan,
   type ErasureReport,
   eraseSubject,
+  type Host,
   loadAuditKey,
   type Mode,
   type Principal,
   planErasure,
   reapplyErasures,
   type SigningKey,
+  type Store,
   signingKey,
 } from 'signalbox'
 import type { EnvValues } from '../project.ts'
@@ -49,4 +51,12 @@ export function erasureService(place: ErasurePlace): ErasureService {
       return erasures.length === 0 ? 0 : reapplyErasures(place, erasures)
     },
   }
+}
+
+/** Erases again, by the log of a data folder, who came into a store with older data; needs no key. The number of persons. */
+export async function erasedByLog(store: Store, host: Host, dataDir: string, env: EnvValues): Promise<number> {
+  const { erasures } = readErasureLog(erasureLogPath(dataDir, env))
+  const destroySubject = (tenant: string, subject: string): Promise<void> =>
+    store.destroyKey(tenant, subject, host.now())
+  return await reapplyErasures({ store, host, vault: { destroySubject } }, erasures)
 }

@@ -25,6 +25,8 @@ function textOf(record: RunRecord): string | null {
       return `${record.by.id} ordered: ${record.what.replace('_', ' ')}`
     case 'feedback.recorded':
       return `${record.by.id} judged the result: ${record.verdict}`
+    case 'history.moved':
+      return `moved to another store by ${record.by.id}`
     case 'history.pruned':
       return `pruned by ${record.by.id}: ${record.keep} is kept`
     case 'subject.erased':

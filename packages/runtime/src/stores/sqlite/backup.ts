@@ -99,7 +99,8 @@ export async function copySqlite({ path, target, host, audit }: BackupOptions): 
   }
 }
 
-function removeParts(partial: string): void {
+/** Removes what is left of a file in the making. */
+export function removeParts(partial: string): void {
   try {
     for (const end of ['', '-journal', '-wal', '-shm']) rmSync(`${partial}${end}`, { force: true })
   } catch {
@@ -107,10 +108,11 @@ function removeParts(partial: string): void {
   }
 }
 
-function refuseTarget(place: string): void {
+/** Throws NOT_FOUND for a folder that is none, and CONFLICT for a file that exists. */
+export function refuseTarget(place: string): void {
   const folder = dirname(place)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    throw new SignalboxError('NOT_FOUND', `there is no folder \`${folder}\` for the backup: make it first`)
+    throw new SignalboxError('NOT_FOUND', `there is no folder \`${folder}\` to write to: make it first`)
   if (existsSync(place)) throw taken(place)
 }
 
@@ -192,8 +194,8 @@ function flushAndHash(path: string): string {
 
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'])
 
-/** Gives the file its name, never over another one, and flushes the folder. */
-function publish(partial: string, place: string): void {
+/** Gives a file in the making its name, never over another one, and flushes the folder. */
+export function publish(partial: string, place: string): void {
   try {
     linkSync(partial, place)
   } catch (thrown) {

@@ -94,8 +94,8 @@ export class Appender {
         row.updatedAt,
         row.costNanoUsd,
       )
-    this.#append(Number(added.lastInsertRowid), [run.genesis, ...(run.copied ?? [])])
-    for (const request of run.requests ?? []) this.#putRequest(request)
+    this.append(Number(added.lastInsertRowid), [run.genesis, ...(run.copied ?? [])])
+    for (const request of run.requests ?? []) this.putRequest(request)
     return null
   }
 
@@ -214,24 +214,7 @@ export class Appender {
     const holder = this.#holder(row.tenant, row.tool, row.scope, row.identity)
     if (holder && !mayClaimAgain(holder.row, row)) return holder.row.effectId
     if (holder) this.#connection.sql('DELETE FROM effects WHERE entry = ?').run(holder.entry)
-    this.#connection
-      .sql(`INSERT INTO effects (tenant, tool, scope, identity, effect_id, run_id, root_run_id, ask_key, idempotency_key,
-        args_digest, state, intent_seq, outcome_seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`)
-      .run(
-        row.tenant,
-        row.tool,
-        row.scope,
-        row.identity,
-        row.effectId,
-        row.runId,
-        row.rootRunId,
-        row.askKey,
-        row.idempotencyKey,
-        row.argsDigest,
-        row.state,
-        row.intentSeq,
-        row.outcomeSeq,
-      )
+    this.#connection.sql(ADD_EFFECT).run(...effectValues(row))
     return null
   }
 
@@ -268,11 +251,11 @@ export class Appender {
   }
 
   #appendAll(rid: number, commit: RunCommit): void {
-    this.#append(rid, commit.records)
+    this.append(rid, commit.records)
     for (const entry of commit.consumed) {
       this.#connection.sql('UPDATE inbox SET consumed = 1 WHERE entry = ? AND rid = ?').run(entry, rid)
     }
-    for (const request of commit.requests) this.#putRequest(request)
+    for (const request of commit.requests) this.putRequest(request)
     for (const { id, state, decidedBy, decidedAt } of commit.closed) {
       this.#connection
         .sql('UPDATE requests SET state = ?, decided_by = ?, decided_at = ? WHERE tenant = ? AND id = ? AND run_id = ?')
@@ -280,11 +263,13 @@ export class Appender {
     }
   }
 
-  #append(rid: number, records: readonly StoredRecord[]): void {
+  /** Adds records at the end of the global order. */
+  append(rid: number, records: readonly StoredRecord[]): void {
     for (const { seq, type, hash, body, sealed } of records) this.#addRecord.run(rid, seq, type, hash, body, sealed)
   }
 
-  #putRequest(row: PersonRequestRow): void {
+  /** Inserts a request to a person, or replaces it. */
+  putRequest(row: PersonRequestRow): void {
     this.#connection
       .sql(`INSERT OR REPLACE INTO requests (tenant, id, kind, run_id, workflow, seq, tool, class, effect, approvers,
         requester, state, decided_by, requested_at, deadline, decided_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`)
@@ -307,6 +292,18 @@ export class Appender {
         row.decidedAt,
       )
   }
+}
+
+/** Adds a row to the ledger of effects; `effectValues` gives its parameters. */
+export const ADD_EFFECT = `INSERT INTO effects (tenant, tool, scope, identity, effect_id, run_id, root_run_id, ask_key,
+  idempotency_key, args_digest, state, intent_seq, outcome_seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
+/** The parameters of `ADD_EFFECT`. */
+export function effectValues(row: EffectRow): (string | number | null)[] {
+  return [
+    ...[row.tenant, row.tool, row.scope, row.identity, row.effectId, row.runId, row.rootRunId, row.askKey],
+    ...[row.idempotencyKey, row.argsDigest, row.state, row.intentSeq, row.outcomeSeq],
+  ]
 }
 
 /** The live holder of an identity (invariant 4). Parameters: tenant, tool, scope, identity. */

@@ -1,10 +1,13 @@
 import type {
+  AdoptedRun,
+  AdoptResult,
   ClaimRequest,
   CommitResult,
   EffectRow,
   ExportedRecord,
   InboxItem,
   InboxResult,
+  KeptInboxItem,
   KillSwitch,
   NewRun,
   PersonRequestRow,
@@ -26,7 +29,8 @@ import type {
   ScheduleRow,
   ScheduleStore,
 } from '../../contracts/schedule.ts'
-import { checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
+import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
+import { adoptRun, readInboxKept } from './adopt.ts'
 import { claimRuns, extendLeases } from './claims.ts'
 import { Appender, HOLDER } from './commits.ts'
 import type { Connection } from './connection.ts'
@@ -78,6 +82,11 @@ export class SqliteStore implements Store {
     }
   }
 
+  async adopt(run: AdoptedRun): Promise<AdoptResult> {
+    checkAdopted(run)
+    return this.#connection.write(() => adoptRun(this.#connection, this.#appender, run))
+  }
+
   claim(request: ClaimRequest): Promise<readonly RunRow[]> {
     return claimRuns(this.#connection, request)
   }
@@ -101,6 +110,10 @@ export class SqliteStore implements Store {
         .all(rid)
         .map((row) => inboxItem(row, tenant, runId)),
     )
+  }
+
+  inboxKept(tenant: string, runId: string): Promise<readonly KeptInboxItem[]> {
+    return this.#ofRun(tenant, runId, (rid) => readInboxKept(this.#connection, rid, tenant, runId))
   }
 
   run(tenant: string, runId: string): Promise<RunRow | null> {

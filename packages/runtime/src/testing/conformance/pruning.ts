@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Prune } from '../../contracts/store.ts'
-import { sampleCommit, sampleEffect, sampleItem, sampleRecord, sampleRun } from './samples.ts'
+import { sampleCommit, sampleEffect, sampleItem, sampleRecord, sampleRequest, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 
 /** What is destroyed on order, and how runs of a family and of a person are found. */
@@ -81,6 +81,75 @@ export function pruneTests({ it, on }: Suite): void {
       await store.commit([sampleCommit(row, { effects: [{ kind: 'claim', row: row2 }] })])
       assert.deepEqual(await store.runEffects('acme', 'run_b'), [row2])
       assert.deepEqual(await store.runEffects('acme', 'run_a'), [])
+    }),
+  )
+
+  it(
+    'STO-102: a run is taken over whole under a higher epoch; what stands in its way is told and nothing is stored',
+    on(async (store) => {
+      const run = await claimed(store, 'run_a')
+      await store.post(sampleItem(run, 'i1'))
+      const [read] = await store.inbox('acme', 'run_a')
+      const effect = sampleEffect(run, { state: 'succeeded', outcomeSeq: 3 })
+      const waiting = { status: 'waiting', wakeAt: 9_000 } as const
+      const commit = sampleCommit(run, { count: 3, sealed: Uint8Array.of(7), release: true, row: waiting })
+      const request = sampleRequest(run, 'q1')
+      const consumed = [read?.row ?? 0]
+      const effects = [{ kind: 'claim' as const, row: { ...effect, state: 'open' as const } }]
+      await store.commit([{ ...commit, consumed, effects, requests: [request] }])
+      await store.post(sampleItem(run, 'i2', { slot: 's' }))
+      const taken = {
+        row: await rowOf(store, run),
+        records: await store.records('acme', 'run_a'),
+        effects: await store.runEffects('acme', 'run_a'),
+        requests: [request],
+        inbox: await store.inboxKept('acme', 'run_a'),
+      }
+      assert.deepEqual(
+        taken.inbox.map((item) => [item.id, item.consumed]),
+        [
+          ['i1', true],
+          ['i2', false],
+        ],
+      )
+      assert.deepEqual(await store.adopt(taken), { status: 'exists', id: 'run_a' })
+      const as = (runId: string, tenant = 'acme') => {
+        const of = <T extends { tenant: string; runId: string }>(row: T): T => ({ ...row, tenant, runId })
+        return {
+          row: { ...of(taken.row), requestId: `request of ${runId}` },
+          records: taken.records,
+          effects: taken.effects.map(of),
+          requests: taken.requests.map((each) => ({ ...of(each), id: `${each.id} of ${runId}` })),
+          inbox: taken.inbox.map(of),
+        }
+      }
+      assert.deepEqual(await store.adopt(as('run_b')), { status: 'effect_claimed', effectId: effect.effectId })
+      const same = as('run_b')
+      assert.deepEqual(
+        await store.adopt({ ...same, effects: [], requests: [request] }).catch(() => 'INTERNAL'),
+        'INTERNAL',
+      )
+      assert.equal(await store.run('acme', 'run_b'), null)
+      assert.deepEqual(await store.adopt(as('run_b', 'other')), { status: 'adopted' })
+      const row = await rowOf(store, { tenant: 'other', runId: 'run_b' })
+      assert.deepEqual(row, {
+        ...as('run_b', 'other').row,
+        epoch: taken.row.epoch + 1,
+        leaseOwner: null,
+        leaseUntil: null,
+      })
+      assert.deepEqual(JSON.stringify(await store.records('other', 'run_b')), JSON.stringify(taken.records))
+      assert.deepEqual(await store.inboxKept('other', 'run_b'), as('run_b', 'other').inbox)
+      assert.deepEqual(await store.runEffects('other', 'run_b'), as('run_b', 'other').effects)
+      const claim = claimBy({ only: { tenant: 'other', runId: 'run_b' } })
+      const [again] = await store.claim(claim)
+      assert.equal(again?.epoch, row.epoch + 1)
+      assert.deepEqual(await store.commit([sampleCommit(row)]), [{ status: 'fenced' }])
+      assert.ok(again)
+      assert.deepEqual(await store.commit([sampleCommit(again)]), [{ status: 'committed' }])
+      await assert.rejects(store.adopt({ ...as('run_c', 'other'), records: taken.records.slice(1) }), {
+        code: 'INTERNAL',
+      })
     }),
   )
 }

@@ -127,11 +127,17 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
   const row = { ...sampleCommitRow, ...run }
   return {
     create: () => store.create(sampleRun(`${runId}_new`, { tenant })),
+    adopt: () =>
+      store.adopt({
+        row: { ...row, seq: 1, head: sampleRecord(1).hash, runId: `${runId}_taken`, requestId: `${runId}_taken` },
+        ...{ records: [sampleRecord(1)], effects: [], requests: [], inbox: [] },
+      }),
     commit: () => store.commit([sampleCommit(row)]),
     claim: () => store.claim(claimBy({ only: run })),
     heartbeat: () => store.heartbeat('w1', [run], 30_000),
     post: () => store.post(sampleItem(run, 'i1')),
     inbox: () => store.inbox(tenant, runId),
+    inboxKept: () => store.inboxKept(tenant, runId),
     run: () => store.run(tenant, runId),
     runs: () => store.runs({ tenant, limit: 10 }),
     records: () => store.records(tenant, runId),
