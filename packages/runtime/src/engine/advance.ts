@@ -167,14 +167,15 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     await run.activity.whenQuiet()
     if (run.dead) throw new Unloaded()
     if (isOver()) return
-    if (run.halt?.kind === 'park') return
+    if (mustPark(run)) return
     // What waits without having sent anything has nothing to be brought to its end.
     if (run.halt?.kind === 'stop' && openEffects(run).length === 0) return
     if (run.halt?.kind === 'stop') announceStop(run, run.halt)
     await drainInbox(run)
     // A cancellation that was just read wakes nobody who waits for a question: it must not be lost with the memory.
     const mustStop = run.halt?.kind === 'stop' && run.fold.status !== 'stopping'
-    if (!run.activity.isQuiet || mustStop) continue
+    // While a slow store answered, what had waited may have gone on and come to its end.
+    if (!run.activity.isQuiet || mustStop || isOver() || mustPark(run)) continue
     if (run.responses.length > 0) {
       // A port was answered: its message travels after this superstep, so the run stays here until the others are done.
       if (run.draining) run.unload()
@@ -186,6 +187,11 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     if (await run.release(wakeAt)) throw new Unloaded()
     startSegment(run, worker, 'wake')
   }
+}
+
+/** Asked anew after each wait: somebody may have found a reason meanwhile. */
+function mustPark(run: LiveRun): boolean {
+  return run.halt?.kind === 'park'
 }
 
 async function waitForRequests(run: LiveRun, worker: string): Promise<void> {

@@ -9,6 +9,9 @@ import { oneNode, payTool } from '../testing/engine-kit.ts'
 import { sampleCommit, sampleRun } from '../testing/conformance/samples.ts'
 import { faultStore, type StoreOperation } from '../testing/fault-store.ts'
 import { scriptedModel } from '../testing/scripted-model.ts'
+import { SimRandom } from '../testing/sim/random.ts'
+import { SIM_SCENARIOS } from '../testing/sim/scenarios/index.ts'
+import { simulateWorld } from '../testing/sim/world.ts'
 import { skewedHost } from '../testing/skewed-host.ts'
 import { storeWith } from '../testing/store-with.ts'
 import { Committer, type Committing } from './committer.ts'
@@ -83,6 +86,22 @@ describe('trouble that passes', () => {
     one.work({ leaseMs: 60_000 })
     expect(await one.run('one', null)).toMatchObject({ status: 'completed', output: 'not_sent' })
     expect(outside.requests).toEqual([])
+  })
+
+  it('ENG-195: a run whose last wait ends while a slow store is asked for answers goes on, and does not wait for nothing', async () => {
+    const scenario = SIM_SCENARIOS.find(({ name }) => name === 'unanswered')
+    if (!scenario) throw new Error('there is no scenario `unanswered`')
+    const cut = { kind: 'power_cut', point: 'intent_durable', n: 1 } as const
+    let slow = 0
+    for (let n = 1; n <= 6; n++)
+      for (let seed = 0; seed < 10; seed++) {
+        const faults = [cut, { kind: 'slow', point: 'store.inbox', n } as const]
+        const runs = scenario.runs(new SimRandom('runs'))
+        const end = await simulateWorld({ scenario, runs, acts: [], seed: `inbox ${seed}`, faults })
+        expect(end.violation, `slow at ${n}, seed ${seed}`).toBeNull()
+        slow += end.fired.length - 1
+      }
+    expect(slow).toBeGreaterThan(30)
   })
 
   it('ENG-192: a model call that a crash cut off has its end on record, and its reservation charged, when the run is cancelled', async () => {

@@ -17,6 +17,8 @@ export function checkApproval(run: RunFacts, record: ApprovalRequested | Approva
   const bySelf = record.answer === 'approved' && record.by?.id === run.fold.started.principal.id
   mustHold(!bySelf, 'approval', () => `approval ${id} is given by the one who asked`)
   mustHold(record.answer !== 'approved' || record.by !== null, 'approval', () => `approval ${id} names no person`)
+  const heard = record.by === null || run.said.some((body) => body.includes(id) && body.includes(`"${record.answer}"`))
+  mustHold(heard, 'approval', () => `approval ${id} is on record as ${record.answer}, which nobody said`)
   if (known) known.decided = record
 }
 

@@ -3,6 +3,7 @@ export { SIM_CHECKS, type SimCheck } from './checks.ts'
 export { faultText, SIM_FAULTS, type SimFault, type SimFaultKind } from './faults.ts'
 export type { FinalState } from './final.ts'
 export type { SimPlant } from './plant.ts'
+export { plantInWorld, SIM_PLANTED_FAULTS, type SimPlantedFault } from './planted.ts'
 export { SimRandom } from './random.ts'
 export {
   type OperatorAct,

@@ -15,6 +15,8 @@ export interface RunFacts {
   readonly spec: WorkflowSpec
   readonly fold: RunFold
   readonly approvals: Map<string, ApprovalWatch>
+  /** Bodies of the answers to approvals that people gave. */
+  readonly said: readonly string[]
   /** The ask that an effect identity happened for. */
   readonly happened: Map<string, string>
   /** Epoch of each segment. */

@@ -27,6 +27,7 @@ export class RunWatch implements RunFacts {
   head = CHAIN_START
   epoch = 0
   owner: string | null = null
+  readonly said: string[] = []
   /** What people and operators asked of the run, by kind. */
   posted = new Map<string, number>()
   private readonly tally: BudgetTally

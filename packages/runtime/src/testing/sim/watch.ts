@@ -225,6 +225,7 @@ export class Watch {
     this.options.note(`post ${item.runId} ${item.kind} ${result.status}`)
     const order = ORDERS[item.kind]
     const run = this.runs.get(item.runId)
+    if (run && item.kind === 'decide' && result.status === 'stored') run.said.push(item.body)
     if (order && run && result.status === 'stored') run.posted.set(order, (run.posted.get(order) ?? 0) + 1)
   }
 

@@ -108,7 +108,7 @@ class World implements SimContext {
       onRequest: (row) => this.office?.asked(row),
       onCommit: () => this.onCommit(),
     })
-    this.truth = this.watch.truth(options.store?.() ?? memoryStore())
+    this.truth = this.watch.truth(this.plant.disk(options.store?.() ?? memoryStore()))
   }
 
   async run(): Promise<WorldEnd> {
