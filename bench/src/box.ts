@@ -67,10 +67,14 @@ const NO_MODELS: ModelPort = {
   },
 }
 
-/** A runtime over the given store. */
-export function openBox(store: Store, workflows: SignalboxOptions['workflows'], models?: ModelPort): Signalbox {
+/** A runtime over the given store; without a policy everything is permitted, without models none can be called. */
+export function openBox(
+  store: Store,
+  workflows: SignalboxOptions['workflows'],
+  parts: { readonly policy?: PolicyPort; readonly models?: ModelPort } = {},
+): Signalbox {
   const vault = keyVault({ store, host: systemHost, masterKey: new Uint8Array(32).fill(7) })
-  return createSignalbox({ store, vault, policy: PERMIT_ALL, models: models ?? NO_MODELS, workflows })
+  return createSignalbox({ store, vault, policy: PERMIT_ALL, models: NO_MODELS, ...parts, workflows })
 }
 
 /** Resolves when so many runs of this process have ended well. Rejects when one ends in another way. */

@@ -2,8 +2,14 @@
  * What a measurement must be before its numbers mean anything, and what the numbers should be. A failed check makes the
  * benchmark fail; a missed aim is told.
  */
+import type { TurnPair, TurnsFound } from './conversation.ts'
+import type { Flushes } from './flushes.ts'
 import type { Measured } from './measure.ts'
-import { ratios, type Spread, spread } from './stats.ts'
+import { OURS } from './ours.ts'
+import { RAW } from './raw.ts'
+import type { Restored } from './restore.ts'
+import { type Spread, spread } from './stats.ts'
+import type { Line, Sample } from './subject.ts'
 
 /** One line of the verdict. */
 export interface Check {
@@ -12,64 +18,146 @@ export interface Check {
   readonly found: string
 }
 
-/** The ratios that the aims are about. */
-export interface Ratios {
-  readonly oneToRaw: Spread
-  readonly manyToRaw: Spread
-  readonly turnTime: Spread
-  readonly turnBytes: number
-}
-
-/** The ratios of a measurement: each round or pair is divided by itself before the middle is taken. */
-export function ratiosOf({ rounds, turns, turnBytes }: Measured): Ratios {
-  const raw = rounds.map((round) => round.rawSingle)
-  const over = (rate: (round: (typeof rounds)[number]) => number): Spread => spread(ratios(rounds.map(rate), raw))
-  return {
-    oneToRaw: over((round) => round.one.rate),
-    manyToRaw: over((round) => round.many.rate),
-    turnTime: spread(turns.map(({ early, late }) => late / early)),
-    turnBytes: Number((turnBytes.late / turnBytes.early).toFixed(3)),
-  }
-}
-
 /** How much a late turn may cost, relative to turn 10. */
 export const TURN_GROWTH = 1.25
+/** Records more that a restore of the long run may read: branches of the restores before it. */
+const FEW_RECORDS = 10
+const WARM_MS = 50
+const COLD_MS = 150
+/** The number of concurrent runs that the comparisons are about. */
+const MANY = 64
+
+interface Place {
+  readonly subject: string
+  readonly runs: number
+  readonly line?: Line
+}
+
+/** One rate divided by another of the same round; null when one of them was not measured. */
+export function ratio(samples: readonly Sample[], over: Place, under: Place): Spread | null {
+  const at = ({ subject, runs, line = 'steps' }: Place): Map<number, number> =>
+    new Map(
+      samples
+        .filter((one) => one.subject === subject && one.runs === runs && one.line === line)
+        .map((one) => [one.round, one.rate]),
+    )
+  const below = at(under)
+  const values = [...at(over)].flatMap(([round, rate]) => {
+    const other = below.get(round)
+    return other === undefined ? [] : [rate / other]
+  })
+  return values.length === 0 ? null : spread(values)
+}
 
 /** Checks of the measurement itself. */
-export function checksOf(measured: Measured): readonly Check[] {
-  const { acknowledged, onRecord, rounds, plan, turnBytes } = measured
-  const growth = turnBytes.late / turnBytes.early
-  const fewest = Math.min(...rounds.map((round) => round.one.commits))
+export function checksOf({ account, turns, flushes, restores }: Measured): readonly Check[] {
   return [
     {
       name: 'every superstep that was reported is in the file',
-      ok: acknowledged === onRecord.supersteps,
-      found: `${acknowledged} reported, ${onRecord.supersteps} in the file`,
+      ok: account.acknowledged === account.onRecord,
+      found: `${account.acknowledged} reported, ${account.onRecord} in the file`,
     },
     {
       name: 'one run commits each superstep by itself',
-      ok: fewest >= plan.steps,
-      found: `at least ${fewest} commits for ${plan.steps} supersteps`,
+      ok: account.commitsAStep >= 1,
+      found: `at least ${account.commitsAStep} commits a superstep`,
     },
     {
-      name: 'bytes a turn do not grow with the conversation',
-      ok: growth <= TURN_GROWTH,
-      found: `turn 500 writes ${growth.toFixed(3)} times the bytes of turn 10`,
+      name: 'every turn called the outside system once',
+      ok: account.turns === account.executed,
+      found: `${account.turns} turns, ${account.executed} calls`,
+    },
+    ...(turns === null ? [] : [bytesCheck(turns.pairs)]),
+    ...(restores.length === 0 ? [] : [restoreCheck(restores)]),
+    ...flushes.map(flushCheck),
+  ]
+}
+
+/** The file grows by whole pages, so that blocks of one mark are taken together. */
+function bytesCheck(pairs: readonly TurnPair[]): Check {
+  const at = (turn: number | undefined): number =>
+    spread(pairs.filter((pair) => pair.turn === turn).map((pair) => pair.bytes)).median
+  const early = at(pairs[0]?.turn)
+  const growth = Math.max(...pairs.map(({ turn }) => at(turn))) / early
+  return {
+    name: 'bytes a turn do not grow with the conversation',
+    ok: growth <= TURN_GROWTH,
+    found: `a late turn writes up to ${growth.toFixed(2)} times the ${early} bytes of the first`,
+  }
+}
+
+function restoreCheck(restores: readonly Restored[]): Check {
+  const short = Math.min(...restores.map((one) => one.recordsRead))
+  const long = Math.max(...restores.map((one) => one.recordsRead))
+  return {
+    name: 'a restore reads no more of a long run than of a short one',
+    ok: long <= short + FEW_RECORDS,
+    found: `${short} records of the shortest, ${long} of the longest`,
+  }
+}
+
+/** A product whose steps are not flushed is not compared with one whose steps are. */
+export function flushCheck({ subject, steps, flushes }: Flushes): Check {
+  return {
+    name: `${subject} flushes every step`,
+    ok: flushes >= steps,
+    found: `${flushes} flushes for ${steps} steps of one run`,
+  }
+}
+
+/** What the runtime should reach, by the median of the rounds. */
+export function aimsOf({ samples, turns, restores }: Measured): readonly Check[] {
+  const one = { subject: OURS, runs: 1 }
+  const many = { subject: OURS, runs: MANY }
+  const rawOne = { subject: RAW, runs: 1 }
+  const of = (subject: string): Place => ({ subject, runs: MANY })
+  return [
+    ...least('one run: at least 0.5 of raw single commits', ratio(samples, one, rawOne), 0.5),
+    ...least('64 runs: at least 2 times raw single commits', ratio(samples, many, rawOne), 2),
+    ...least('64 runs: at least 10 times LangGraph', ratio(samples, many, of('LangGraph')), 10),
+    ...least('64 runs: at least 3 times Restate', ratio(samples, many, of('Restate')), 3),
+    ...(turns === null ? [] : turnAims(turns)),
+    ...restoreAims(restores),
+  ]
+}
+
+function least(name: string, found: Spread | null, aim: number): Check[] {
+  if (found === null) return []
+  return [{ name, ok: found.median >= aim, found: `${found.median} (${found.min} to ${found.max})` }]
+}
+
+function turnAims({ pairs, messageBytes }: TurnsFound): Check[] {
+  const last = pairs.at(-1)?.turn
+  const late = pairs.filter(({ turn }) => turn === last)
+  const growth = spread(late.map((pair) => pair.late / pair.early))
+  const bytes = spread(late.map((pair) => pair.bytes))
+  const allowed = 3 * messageBytes + 1_024
+  return [
+    {
+      name: `turn ${last} takes at most ${TURN_GROWTH} times turn 10`,
+      ok: growth.median <= TURN_GROWTH,
+      found: `${growth.median} (${growth.min} to ${growth.max})`,
+    },
+    {
+      name: `turn ${last}: at most 3 times its messages plus 1 KB on disk`,
+      ok: bytes.median <= allowed,
+      found: `${bytes.median} bytes for messages of ${messageBytes}, ${allowed} allowed`,
     },
   ]
 }
 
-/** What the runtime should reach, by the median of the rounds. */
-export function aimsOf(measured: Measured): readonly Check[] {
-  const { oneToRaw, manyToRaw, turnTime } = ratiosOf(measured)
-  const aim = (name: string, { min, median, max }: Spread, ok: boolean): Check => ({
-    name,
-    ok,
-    found: `${median} (${min} to ${max})`,
-  })
-  return [
-    aim('one run: at least 0.5 of raw single commits', oneToRaw, oneToRaw.median >= 0.5),
-    aim('64 runs: at least 2 times raw single commits', manyToRaw, manyToRaw.median >= 2),
-    aim('turn 500 takes at most 1.25 times turn 10', turnTime, turnTime.median <= TURN_GROWTH),
-  ]
+function restoreAims(restores: readonly Restored[]): Check[] {
+  const worst = (kind: 'warm' | 'cold', limit: number): Check[] => {
+    const found = restores.flatMap((one) => (one[kind] === null ? [] : [one[kind].median]))
+    if (found.length === 0) return []
+    const max = Math.max(...found)
+    return [
+      {
+        name: `a ${kind} restore takes less than ${limit} ms whatever the size`,
+        ok: max < limit,
+        found: `${max} ms, the slowest of ${found.length} sizes`,
+      },
+    ]
+  }
+  return [...worst('warm', WARM_MS), ...worst('cold', COLD_MS)]
 }

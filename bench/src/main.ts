@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: measures and prints; `--save <file>` writes the JSON too, `--quick` measures less, `--self-check`
- * plants faults instead. Exit code 1 when a check fails; missed aims are told and do not fail.
+ * plants faults instead. `npm run bench:peers` installs other products first. Exit code 1 when a check fails; missed
+ * aims are told and do not fail.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -9,11 +10,50 @@ import { honestStore } from './box.ts'
 import type { Check } from './checks.ts'
 import { canTrace } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
-import { loadNow, reportOf, table } from './report.ts'
+import { installedPeers } from './peers.ts'
+import { loadNow, reportOf } from './report.ts'
 import { selfCheck } from './self-check.ts'
+import { table } from './table.ts'
 
-const FULL: Plan = { rounds: 15, steps: 500, runs: 64, stepsEach: 40, turnPairs: 15 }
-const QUICK: Plan = { rounds: 3, steps: 200, runs: 64, stepsEach: 15, turnPairs: 3 }
+const FULL: Plan = {
+  rounds: 9,
+  work: {
+    steps: [
+      { runs: 1, each: 300 },
+      { runs: 64, each: 40 },
+      { runs: 512, each: 8 },
+    ],
+    turns: [
+      { runs: 1, each: 100 },
+      { runs: 64, each: 8 },
+      { runs: 512, each: 2 },
+    ],
+  },
+  turnMarks: [10, 500, 1_000, 2_500, 5_000],
+  turnPairs: 9,
+  peerMarks: [10, 30, 100, 120, 480, 501],
+  restore: { checkpoints: [10, 10_000], runs: [10, 100_000], warm: 8, cold: 7 },
+  flushes: true,
+}
+const QUICK: Plan = {
+  rounds: 3,
+  work: {
+    steps: [
+      { runs: 1, each: 100 },
+      { runs: 64, each: 15 },
+      { runs: 512, each: 4 },
+    ],
+    turns: [
+      { runs: 1, each: 30 },
+      { runs: 64, each: 3 },
+    ],
+  },
+  turnMarks: [10, 500],
+  turnPairs: 3,
+  peerMarks: [10, 20, 90, 101],
+  restore: { checkpoints: [10, 1_000], runs: [10, 1_000], warm: 4, cold: 3 },
+  flushes: true,
+}
 
 const { values } = parseArgs({
   options: {
@@ -25,7 +65,9 @@ const { values } = parseArgs({
 
 async function bench(): Promise<readonly Check[]> {
   const before = loadNow()
-  const report = reportOf(await measure(honestStore, values.quick ? QUICK : FULL), before)
+  const plan = values.quick ? QUICK : FULL
+  const measured = await measure(honestStore, plan, installedPeers(), (text) => process.stderr.write(`${text}\n`))
+  const report = reportOf(measured, before)
   console.log(table(report))
   if (values.save) writeFileSync(values.save, `${JSON.stringify(report, null, 2)}\n`)
   return report.checks

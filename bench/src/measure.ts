@@ -1,79 +1,104 @@
-/** All measurements, interleaved: each round measures the raw table and the runtime one after the other. */
+/** All measurements of one run of the benchmark. */
 import { join } from 'node:path'
+import type { Mark } from '../peers/src/serve.ts'
 import { inFolder, type OpenStore } from './box.ts'
-import { measureTurnBytes, measureTurnTime, type TurnBytes, type TurnPair } from './conversation.ts'
+import { measureTurns, type TurnsFound } from './conversation.ts'
+import { canTrace, countFlushes, type Flushes, OURS_TRACED } from './flushes.ts'
+import { type Account, Ours } from './ours.ts'
+import { PeerProcess, type PeerSpec } from './peers.ts'
 import { RawTable } from './raw.ts'
-import { type OnRecord, readBarriers, StepsBox, type StepsRound } from './steps.ts'
+import { measureRestores, type Restored, type RestorePlan } from './restore.ts'
+import { readBarriers, StepsBox } from './steps.ts'
+import { interleave, type Sample, type Subject, type Work } from './subject.ts'
 
 /** How much is measured. */
 export interface Plan {
   readonly rounds: number
-  /** Supersteps of the one run, and raw commits, in each round. */
-  readonly steps: number
-  /** Concurrent runs. */
-  readonly runs: number
-  /** Supersteps of each of them, and shared raw commits, in each round. */
-  readonly stepsEach: number
-  /** Pairs of blocks of turns that are timed; with none only their bytes are measured. */
+  readonly work: Work
+  /** Turns of the long conversation from which on blocks are timed; ascending. With none there is no conversation. */
+  readonly turnMarks: readonly number[]
+  /** Blocks that are timed at each mark. */
   readonly turnPairs: number
-}
-
-/** What one round gave, in supersteps or rows a second. */
-export interface Round {
-  readonly rawSingle: number
-  readonly one: StepsRound
-  readonly rawShared: number
-  readonly many: StepsRound
+  /** The same for the peer that keeps a conversation: it is as long as its last mark. */
+  readonly peerMarks: readonly number[]
+  readonly restore: RestorePlan | null
+  /** Counts flushes, where that can be done. */
+  readonly flushes: boolean
 }
 
 /** Everything that was measured, not yet judged. */
 export interface Measured {
   readonly plan: Plan
-  readonly rounds: readonly Round[]
-  /** Supersteps that the runtime said were durable, warm-up included. */
-  readonly acknowledged: number
-  readonly onRecord: OnRecord
-  readonly turns: readonly TurnPair[]
-  readonly turnBytes: TurnBytes
+  readonly samples: readonly Sample[]
+  readonly account: Account
+  readonly durable: readonly { readonly subject: string; readonly text: string }[]
+  readonly flushes: readonly Flushes[]
+  readonly turns: TurnsFound | null
+  /** Of LangGraph; empty when it was not measured. */
+  readonly peerTurns: readonly Mark[]
+  readonly restores: readonly Restored[]
+}
+
+/** Tells what goes on. */
+export type Progress = (text: string) => void
+
+/** Measures by the plan, beside the given peers. */
+export async function measure(
+  open: OpenStore,
+  plan: Plan,
+  peers: readonly PeerSpec[],
+  progress: Progress = () => undefined,
+): Promise<Measured> {
+  progress('rates')
+  const rates = await inFolder((folder) => measureRates(open, plan, peers, folder, progress))
+  progress('flushes')
+  const flushes: Flushes[] = []
+  if (plan.flushes && canTrace()) for (const spec of [OURS_TRACED, ...peers]) flushes.push(await countFlushes(spec))
+  progress('conversations')
+  const turns = await inFolder(async (folder) =>
+    plan.turnMarks.length === 0
+      ? null
+      : measureTurns(await open(join(folder, 'conversation.db')), plan.turnMarks, plan.turnPairs),
+  )
+  const peerTurns = await inFolder((folder) => measurePeerTurns(peers, plan, folder))
+  progress('restores')
+  const restores = plan.restore === null ? [] : await measureRestores(open, plan.restore)
+  return { plan, ...rates, flushes, turns, peerTurns, restores }
 }
 
 /** Bytes of one superstep, by which the raw rows are as large: measured in a first short run. */
 async function calibrate(open: OpenStore, folder: string): Promise<number> {
   const path = join(folder, 'calibrate.db')
   const box = new StepsBox(await open(path))
-  await box.round(1, 50)
+  await box.round(1, 20)
   await box.close()
   return readBarriers(path).bytesEach
 }
 
-/** Measures by the plan. The first round warms up and is not kept. */
-export function measure(open: OpenStore, plan: Plan): Promise<Measured> {
-  return inFolder(async (folder) => {
-    const raw = new RawTable(join(folder, 'raw.db'), await calibrate(open, folder))
-    const path = join(folder, 'steps.db')
-    const box = new StepsBox(await open(path))
-    const all: Round[] = []
-    for (let i = 0; i <= plan.rounds; i++)
-      all.push({
-        rawSingle: raw.rate(plan.steps, 1),
-        one: await box.round(1, plan.steps),
-        rawShared: raw.rate(plan.stepsEach, plan.runs),
-        many: await box.round(plan.runs, plan.stepsEach),
-      })
-    raw.close()
-    await box.close()
-    const acknowledged = all.reduce((sum, round) => sum + round.one.supersteps + round.many.supersteps, 0)
-    return {
-      plan,
-      rounds: all.slice(1),
-      acknowledged,
-      onRecord: readBarriers(path),
-      turns: plan.turnPairs === 0 ? [] : await measureTurnTime(await open(join(folder, 'turns.db')), plan.turnPairs),
-      turnBytes: await turnBytes(open, join(folder, 'bytes.db')),
-    }
-  })
+async function measureRates(
+  open: OpenStore,
+  plan: Plan,
+  peers: readonly PeerSpec[],
+  folder: string,
+  progress: Progress,
+): Promise<Pick<Measured, 'samples' | 'account' | 'durable'>> {
+  const raw = new RawTable(join(folder, 'raw.db'), await calibrate(open, folder))
+  const ours = await Ours.start(open, folder)
+  const subjects: Subject[] = [raw, ours]
+  for (const spec of peers) subjects.push(await PeerProcess.start(spec, folder))
+  const samples = await interleave(subjects, plan.work, plan.rounds, progress)
+  for (const subject of subjects) await subject.close()
+  const durable = subjects.map((subject) => ({ subject: subject.name, text: subject.durable }))
+  return { samples, account: ours.account(), durable }
 }
 
-async function turnBytes(open: OpenStore, path: string): Promise<TurnBytes> {
-  return measureTurnBytes(await open(path), path)
+/** The first peer that keeps conversations. */
+async function measurePeerTurns(peers: readonly PeerSpec[], plan: Plan, folder: string): Promise<readonly Mark[]> {
+  for (const spec of peers) {
+    const peer = await PeerProcess.start(spec, folder)
+    const marks = await peer.conversation(plan.peerMarks.at(-1) ?? 0, plan.peerMarks)
+    await peer.close()
+    if (marks.length > 0) return marks
+  }
+  return []
 }

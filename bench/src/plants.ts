@@ -35,11 +35,24 @@ export const historySized: OpenStore = async (path) => {
   return withCommit(store, (commits) => store.commit(commits.map(grown)))
 }
 
+/** Where a run's last checkpoint lies is forgotten: to go on, all that ever happened in it is read. */
+export const readsHistory: OpenStore = async (path) => {
+  const store = await honestStore(path)
+  return withMethod(store, 'claim', async (request) =>
+    (await store.claim(request)).map((row) => ({ ...row, checkpointSeq: 1 })),
+  )
+}
+
 /** The store with another `commit`. */
 function withCommit(store: Store, commit: Store['commit']): Store {
+  return withMethod(store, 'commit', commit)
+}
+
+/** The store with one method put in the place of its own. */
+function withMethod<N extends 'commit' | 'claim'>(store: Store, replaced: N, method: Store[N]): Store {
   return new Proxy(store, {
     get: (target, name) => {
-      if (name === 'commit') return commit
+      if (name === replaced) return method
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? value.bind(target) : value
     },

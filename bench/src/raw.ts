@@ -1,9 +1,15 @@
 /** The measure of the disk: the same number of bytes in an append-only table, with nothing of ours around it. */
 import { randomBytes } from 'node:crypto'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { Line, Subject } from './subject.ts'
 
-/** Raw transactions on one file, with the settings of the embedded store. */
-export class RawTable {
+/** Name of the raw table in results. */
+export const RAW = 'raw SQLite'
+
+/** Raw transactions on one file, with the settings of the embedded store: a row a step, `runs` rows a commit. */
+export class RawTable implements Subject {
+  readonly name = RAW
+  readonly durable = 'one row of as many random bytes; as many rows a commit as runs, one flush a commit'
   readonly #db: DatabaseSync
   readonly #begin: StatementSync
   readonly #insert: StatementSync
@@ -20,18 +26,19 @@ export class RawTable {
     this.#row = new Uint8Array(randomBytes(rowBytes))
   }
 
-  /** Commits `commits` times `rowsEach` rows; gives rows a second. */
-  rate(commits: number, rowsEach: number): number {
+  /** Commits `each` times `runs` rows; rows a second. A turn has no raw counterpart. */
+  async rate(line: Line, runs: number, each: number): Promise<number | null> {
+    if (line === 'turns') return null
     const from = performance.now()
-    for (let i = 0; i < commits; i++) {
+    for (let i = 0; i < each; i++) {
       this.#begin.run()
-      for (let row = 0; row < rowsEach; row++) this.#insert.run(this.#row)
+      for (let row = 0; row < runs; row++) this.#insert.run(this.#row)
       this.#commit.run()
     }
-    return (commits * rowsEach * 1_000) / (performance.now() - from)
+    return (each * runs * 1_000) / (performance.now() - from)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#db.close()
   }
 }

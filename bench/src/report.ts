@@ -1,10 +1,12 @@
-/** The results as a file and as a table. */
+/** The results as a file. */
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem, type } from 'node:os'
 import { DatabaseSync } from 'node:sqlite'
-import { aimsOf, type Check, checksOf, type Ratios, ratiosOf } from './checks.ts'
+import { aimsOf, type Check, checksOf, ratio } from './checks.ts'
 import type { Measured } from './measure.ts'
+import { OURS } from './ours.ts'
 import { type Spread, spread } from './stats.ts'
+import type { Line } from './subject.ts'
 
 /** Where and when it was measured. */
 export interface Machine {
@@ -21,26 +23,33 @@ export interface Machine {
   readonly load_after: number
 }
 
-/** What is written as JSON. Rates are supersteps or rows a second, times are milliseconds, sizes are bytes. */
+/** Rates of one subject with one number of concurrent runs, in units a second. */
+export interface RateRow {
+  readonly line: Line
+  readonly subject: string
+  readonly runs: number
+  readonly rate: Spread
+  /** This runtime's rate divided by it, within each round; null for this runtime itself. */
+  readonly ours_over_it: Spread | null
+}
+
+/** What is written as JSON. Rates are supersteps, rows or turns a second, times are milliseconds, sizes are bytes. */
 export interface Report {
   readonly machine: Machine
   readonly plan: Measured['plan']
   readonly bytes_per_superstep: number
-  readonly rates: {
-    readonly raw_single: Spread
-    readonly one_run: Spread
-    readonly raw_shared: Spread
-    readonly many_runs: Spread
-  }
-  readonly commits_of_many_runs: Spread
-  readonly turn_ms: { readonly turn_10: Spread; readonly turn_500: Spread }
-  readonly turn_bytes: { readonly turn_10: number; readonly turn_500: number }
-  readonly ratios: Ratios
-  /** Every round and pair, so that the spread can be looked into. */
-  readonly rounds: Measured['rounds']
-  readonly turns: Measured['turns']
+  readonly durable: Measured['durable']
+  readonly flushes: Measured['flushes']
+  readonly rates: readonly RateRow[]
+  /** Medians of the pairs at each mark. */
+  readonly turns: readonly { turn: number; first_ms: Spread; ms: Spread; ratio: Spread; bytes: Spread }[]
+  readonly message_bytes: number | null
+  readonly peer_turns: Measured['peerTurns']
+  readonly restores: Measured['restores']
   readonly checks: readonly Check[]
   readonly aims: readonly Check[]
+  /** Every round, so that the spread can be looked into. */
+  readonly samples: Measured['samples']
 }
 
 /** Load of the last minute. */
@@ -50,44 +59,56 @@ export function loadNow(): number {
 
 /** Builds the report. */
 export function reportOf(measured: Measured, loadBefore: number): Report {
-  const { plan, rounds, onRecord, turns, turnBytes } = measured
   return {
     machine: machine(loadBefore),
-    plan,
-    bytes_per_superstep: onRecord.bytesEach,
-    rates: {
-      raw_single: spread(
-        rounds.map((round) => round.rawSingle),
-        0,
-      ),
-      one_run: spread(
-        rounds.map((round) => round.one.rate),
-        0,
-      ),
-      raw_shared: spread(
-        rounds.map((round) => round.rawShared),
-        0,
-      ),
-      many_runs: spread(
-        rounds.map((round) => round.many.rate),
-        0,
-      ),
-    },
-    commits_of_many_runs: spread(
-      rounds.map((round) => round.many.commits),
-      0,
-    ),
-    turn_ms: {
-      turn_10: spread(turns.map((pair) => pair.early)),
-      turn_500: spread(turns.map((pair) => pair.late)),
-    },
-    turn_bytes: { turn_10: turnBytes.early, turn_500: turnBytes.late },
-    ratios: ratiosOf(measured),
-    rounds,
-    turns,
+    plan: measured.plan,
+    bytes_per_superstep: measured.account.bytesEach,
+    durable: measured.durable,
+    flushes: measured.flushes,
+    rates: rateRows(measured),
+    turns: turnRows(measured),
+    message_bytes: measured.turns?.messageBytes ?? null,
+    peer_turns: measured.peerTurns,
+    restores: measured.restores,
     checks: checksOf(measured),
     aims: aimsOf(measured),
+    samples: measured.samples,
   }
+}
+
+function rateRows({ samples, durable, plan }: Measured): RateRow[] {
+  return (['steps', 'turns'] as const).flatMap((line) =>
+    durable.flatMap(({ subject }) =>
+      plan.work[line].flatMap(({ runs }) => {
+        const own = samples.filter((one) => one.line === line && one.subject === subject && one.runs === runs)
+        if (own.length === 0) return []
+        const rate = spread(
+          own.map((one) => one.rate),
+          0,
+        )
+        const place = { subject, runs, line }
+        const over = subject === OURS ? null : ratio(samples, { subject: OURS, runs, line }, place)
+        return [{ line, subject, runs, rate, ours_over_it: over }]
+      }),
+    ),
+  )
+}
+
+function turnRows({ turns }: Measured): Report['turns'] {
+  const pairs = turns?.pairs ?? []
+  return [...new Set(pairs.map(({ turn }) => turn))].map((turn) => {
+    const own = pairs.filter((pair) => pair.turn === turn)
+    return {
+      turn,
+      first_ms: spread(own.map((pair) => pair.early)),
+      ms: spread(own.map((pair) => pair.late)),
+      ratio: spread(own.map((pair) => pair.late / pair.early)),
+      bytes: spread(
+        own.map((pair) => pair.bytes),
+        0,
+      ),
+    }
+  })
 }
 
 function machine(loadBefore: number): Machine {
@@ -116,28 +137,4 @@ function fileSystem(): string {
     .filter(([, at = '-']) => `${tmpdir()}/`.startsWith(at === '/' ? '/' : `${at}/`))
     .sort(([, a = ''], [, b = '']) => b.length - a.length)
   return fitting[0]?.[2] ?? 'unknown'
-}
-
-/** The report as lines for people. */
-export function table(report: Report): string {
-  const { rates, turn_ms, turn_bytes, plan, machine } = report
-  const row = (name: string, { min, median, max }: Spread): string =>
-    `${name.padEnd(44)}${String(min).padStart(9)}${String(median).padStart(9)}${String(max).padStart(9)}`
-  const line = (check: Check): string => `${check.ok ? 'ok    ' : 'MISSED'} ${check.name}: ${check.found}`
-  return [
-    `${machine.cpu}, ${machine.threads} threads, node ${machine.node}, sqlite ${machine.sqlite}, ${machine.folder}`,
-    `load ${machine.load_before} before, ${machine.load_after} after; ${report.bytes_per_superstep} bytes a superstep`,
-    '',
-    `${''.padEnd(44)}${'min'.padStart(9)}${'median'.padStart(9)}${'max'.padStart(9)}`,
-    row('raw, one commit each, rows/s', rates.raw_single),
-    row('one run, supersteps/s', rates.one_run),
-    row(`raw, ${plan.runs} rows a commit, rows/s`, rates.raw_shared),
-    row(`${plan.runs} runs, supersteps/s`, rates.many_runs),
-    row('turn 10, ms', turn_ms.turn_10),
-    row('turn 500, ms', turn_ms.turn_500),
-    `${'turn 10 and turn 500, bytes'.padEnd(44)}${String(turn_bytes.turn_10).padStart(9)}${String(turn_bytes.turn_500).padStart(9)}`,
-    '',
-    ...report.checks.map(line),
-    ...report.aims.map(line),
-  ].join('\n')
 }

@@ -1,34 +1,63 @@
 /** Plants each fault and sees whether the checks find it. */
 import { honestStore, type OpenStore } from './box.ts'
-import { type Check, checksOf } from './checks.ts'
-import { canTrace, countFlushes, TRACED_STEPS } from './flushes.ts'
+import { type Check, checksOf, flushCheck } from './checks.ts'
+import { canTrace, countFlushes, OURS_TRACED } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
-import { acknowledgesOnly, historySized } from './plants.ts'
+import { installedPeers, type PeerSpec } from './peers.ts'
+import { acknowledgesOnly, historySized, readsHistory } from './plants.ts'
 
 /** Small enough for a few seconds: the checks are about counts, not about time. */
-const SMALL: Plan = { rounds: 1, steps: 20, runs: 8, stepsEach: 5, turnPairs: 0 }
+const RATES: Plan = {
+  rounds: 1,
+  work: {
+    steps: [
+      { runs: 1, each: 20 },
+      { runs: 8, each: 5 },
+    ],
+    turns: [{ runs: 2, each: 3 }],
+  },
+  turnMarks: [],
+  turnPairs: 1,
+  peerMarks: [],
+  restore: null,
+  flushes: false,
+}
+const NO_RATES = { rounds: 0, work: { steps: [{ runs: 1, each: 2 }], turns: [] } } as const
+const TURNS: Plan = { ...RATES, ...NO_RATES, turnMarks: [10, 150] }
+const RESTORES: Plan = { ...RATES, ...NO_RATES, restore: { checkpoints: [10, 100], runs: [10, 20], warm: 1, cold: 0 } }
+
+/** Every measurement once, small. */
+export const ALL_SMALL: Plan = { ...RATES, turnMarks: TURNS.turnMarks, restore: RESTORES.restore }
+
+/** Each planted fault, what has to be measured to see it, and how the check begins that must fail. */
+export const PLANTED: readonly {
+  readonly fault: string
+  readonly open: OpenStore
+  readonly plan: Plan
+  readonly check: string
+}[] = [
+  { fault: 'a commit is acknowledged and not stored', open: acknowledgesOnly, plan: RATES, check: 'every superstep' },
+  { fault: 'a checkpoint holds its history', open: historySized, plan: TURNS, check: 'bytes a turn' },
+  { fault: 'a restore reads the whole history', open: readsHistory, plan: RESTORES, check: 'a restore reads' },
+]
 
 /** Measures a little on this store and gives the names of the checks that failed. */
-export async function failedChecks(open: OpenStore): Promise<readonly string[]> {
-  const checks = checksOf(await measure(open, SMALL))
+export async function failedChecks(open: OpenStore, plan: Plan): Promise<readonly string[]> {
+  const checks = checksOf(await measure(open, plan, []))
   return checks.filter((check) => !check.ok).map((check) => check.name)
 }
 
 /** Runs the checks on the honest store and on each planted fault; a line is not ok when a fault was not found. */
 export async function selfCheck(): Promise<readonly Check[]> {
-  const honest = await failedChecks(honestStore)
-  const acknowledged = await failedChecks(acknowledgesOnly)
-  const history = await failedChecks(historySized)
-  return [
-    found('honest store: no check fails', honest.length === 0, honest),
-    found('planted: a commit that is acknowledged and not stored', acknowledged.length > 0, acknowledged),
-    found(
-      'planted: a checkpoint that holds its history',
-      history.some((name) => name.startsWith('bytes a turn')),
-      history,
-    ),
-    ...(canTrace() ? await flushChecks() : []),
-  ]
+  const honest = await failedChecks(honestStore, ALL_SMALL)
+  const lines: Check[] = [found('honest store: no check fails', honest.length === 0, honest)]
+  for (const { fault, open, plan, check } of PLANTED) {
+    const failed = await failedChecks(open, plan)
+    const ok = failed.some((name) => name.startsWith(check))
+    lines.push(found(`planted: ${fault}`, ok, failed))
+  }
+  if (canTrace()) for (const spec of [OURS_TRACED, ...installedPeers()]) lines.push(...(await flushChecks(spec)))
+  return lines
 }
 
 function found(name: string, ok: boolean, names: readonly string[]): Check {
@@ -36,19 +65,8 @@ function found(name: string, ok: boolean, names: readonly string[]): Check {
 }
 
 /** Flushes counted from outside, with and without the planted fault. Needs `strace`. */
-export async function flushChecks(): Promise<readonly Check[]> {
-  const honest = await countFlushes('honest')
-  const planted = await countFlushes('without-flush')
-  return [
-    {
-      name: 'honest store: at least one flush a commit',
-      ok: honest >= TRACED_STEPS,
-      found: `${honest} flushes for ${TRACED_STEPS} supersteps`,
-    },
-    {
-      name: 'planted: commits that are not flushed',
-      ok: planted < TRACED_STEPS / 10,
-      found: `${planted} flushes for ${TRACED_STEPS} supersteps`,
-    },
-  ]
+export async function flushChecks(spec: PeerSpec): Promise<readonly Check[]> {
+  const honest = flushCheck(await countFlushes(spec))
+  const planted = flushCheck(await countFlushes(spec, 'off'))
+  return [honest, { name: `planted: ${spec.name} does not flush`, ok: !planted.ok, found: planted.found }]
 }

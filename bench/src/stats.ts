@@ -13,8 +13,3 @@ export function spread(values: readonly number[], digits = 2): Spread {
   const at = (place: number): number => Number((sorted[place] ?? Number.NaN).toFixed(digits))
   return { min: at(0), median: at(Math.floor(sorted.length / 2)), max: at(sorted.length - 1) }
 }
-
-/** Pairs of one round divided. */
-export function ratios(over: readonly number[], under: readonly number[]): number[] {
-  return over.map((value, i) => value / (under[i] ?? Number.NaN))
-}

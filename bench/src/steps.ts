@@ -2,28 +2,11 @@
 import { DatabaseSync } from 'node:sqlite'
 import { owned, type Signalbox, type Store, workflow } from 'signalbox'
 import { z } from 'zod'
+import { messageOf, stateOf } from '../peers/src/payload.ts'
 import { ended, openBox, USER } from './box.ts'
-
-const MESSAGE_BYTES = 1_024
-const STATE_BYTES = 4_096
 
 const Message = z.object({ left: z.int(), step: z.int(), text: z.string() })
 const State = z.object({ step: z.int(), text: z.string() })
-
-/** Texts made once, so that the node's own work is not what is measured; neighbours differ. */
-function texts(bytes: number): readonly string[] {
-  return Array.from({ length: 64 }, (_, i) => {
-    const word = `${((i + 1) * 2_654_435_761) % 4_294_967_296} `
-    return Buffer.from(word.repeat(bytes).slice(0, bytes)).toString()
-  })
-}
-
-const MESSAGES = texts(MESSAGE_BYTES)
-const STATES = texts(STATE_BYTES)
-
-function textOf(list: readonly string[], step: number): string {
-  return list[step % list.length] ?? ''
-}
 
 const steps = workflow({
   name: 'bench-steps',
@@ -38,8 +21,8 @@ const steps = workflow({
     input: Message,
     output: Message,
     run: async ({ left, step }, ctx) => {
-      ctx.write({ work: { step: step + 1, text: textOf(STATES, step + 1) } })
-      return { left: left - 1, step: step + 1, text: textOf(MESSAGES, step) }
+      ctx.write({ work: { step: step + 1, text: stateOf(step + 1) } })
+      return { left: left - 1, step: step + 1, text: messageOf(step) }
     },
   })
   .node('end', { input: Message, output: z.object({ step: z.int() }), run: async ({ step }) => ({ step }) })
@@ -74,7 +57,7 @@ export class StepsBox {
   async round(runs: number, each: number): Promise<StepsRound> {
     this.#rounds += 1
     const { store } = this.#box
-    const input = { left: each - 1, step: 0, text: textOf(MESSAGES, 0) }
+    const input = { left: each - 1, step: 0, text: messageOf(0) }
     for (let i = 0; i < runs; i++)
       await this.#box.runs.start({
         workflow: 'bench-steps',

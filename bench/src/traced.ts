@@ -1,13 +1,23 @@
-/** A process that runs supersteps and nothing else, to be traced: `node traced.ts <path> honest|without-flush`. */
+/** This runtime behind the protocol of the peers, so that its flushes are counted as theirs are: `<folder> full|off`. */
 import { keepAlive } from 'signalbox'
+import { serve } from '../peers/src/serve.ts'
 import { honestStore } from './box.ts'
-import { TRACED_STEPS } from './flushes.ts'
+import { Ours } from './ours.ts'
 import { withoutFlush } from './plants.ts'
-import { StepsBox } from './steps.ts'
 
-const [path = '', store = ''] = process.argv.slice(2)
+const [folder = '', sync = 'full'] = process.argv.slice(2)
 const release = keepAlive()
-const box = new StepsBox(await (store === 'honest' ? honestStore : withoutFlush)(path))
-await box.round(1, TRACED_STEPS)
-await box.close()
-release()
+const ours = await Ours.start(sync === 'off' ? withoutFlush : honestStore, folder)
+serve({
+  steps: async (runs, each) => {
+    await ours.rate('steps', runs, each)
+  },
+  turns: async (runs, each) => {
+    await ours.rate('turns', runs, each)
+  },
+  bytes: () => 0,
+  close: async () => {
+    await ours.close()
+    release()
+  },
+})
