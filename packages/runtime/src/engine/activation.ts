@@ -59,7 +59,7 @@ export class Activation {
   private draws = 0
   private list: ListRef
   private messages: ModelMessage[] = []
-  private added: { message: ModelMessage; labels: Labels }[] = []
+  private added: { message: ModelMessage; labels: Labels; digest: string | null }[] = []
 
   constructor(run: LiveRun, node: NodeSpec, id: string, superstep: number, snapshot: Snapshot, input: ContentRef) {
     this.run = run
@@ -283,14 +283,17 @@ export class Activation {
   private appendMessages(messages: readonly ModelMessage[], labels: Labels): void {
     for (const message of messages) {
       this.messages.push(message)
-      this.added.push({ message, labels })
+      this.added.push({ message, labels, digest: null })
     }
     this.seen = joinLabels([this.seen, labels])
   }
 
   /** Digest of the conversation as it stands, without its text (ENGINE R8). */
   conversationHead(): { readonly head: string; readonly length: number } {
-    const digests = this.added.map(({ message }) => this.run.sealer.digest(canonicalJson(message)))
+    const digests = this.added.map((one) => {
+      one.digest ??= this.run.sealer.digest(canonicalJson(one.message))
+      return one.digest
+    })
     return { head: rollHead(this.list.head, digests), length: this.list.length + this.added.length }
   }
 

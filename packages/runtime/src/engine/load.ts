@@ -5,7 +5,7 @@ import { BudgetLedger } from '../policy/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { type Ancestor, ancestorOf } from '../reliability/family.ts'
 import { foldRecord, foldStart, type RunFold } from '../reliability/fold.ts'
-import { isCheckpoint, onTimeline, type Range, timelineRanges } from '../reliability/timeline.ts'
+import { CHECKPOINT_TYPES, isCheckpoint, type Range, timelineRanges } from '../reliability/timeline.ts'
 import { Contents } from './contents.ts'
 import { standingOf } from './definitions.ts'
 import type { Env } from './env.ts'
@@ -30,36 +30,29 @@ export async function readStarted(env: Pick<Env, 'store'>, tenant: string, runId
 
 /**
  * Folds the records since the last checkpoint of the timeline that ends at `head` (ENGINE resume): the work does not
- * grow with the history. Budgets count all branches; what was reserved and never settled stays reserved until its ask
- * comes again and is charged in full (invariant 6). With `through`, nothing after that record is looked at: the run as
- * it was then.
+ * grow with the history, nor with what lies on other branches. Nothing after `head` is looked at: the run as it was then.
+ * Budgets count all branches before it: the record of a branch holds their totals. What was reserved and never settled
+ * stays reserved until its ask comes again and is charged in full (invariant 6).
  */
 export async function loadFold(
   env: Pick<Env, 'store'>,
   row: RunRow,
   checkpointSeq: number,
   head: number,
-  through?: number,
 ): Promise<Loaded> {
   const { tenant, runId } = row
   const started = await readStarted(env, tenant, runId)
   const branches = row.branch > 0 ? await readBranches(env, tenant, runId) : []
   const timeline = timelineRanges(head, branches)
-  const since = await readAll(env, tenant, runId, checkpointSeq - 1, through)
+  const since = await readTimeline(env, row, timeline, checkpointSeq)
   const fold = foldStart(started)
   fold.definition = definitionBefore(started, since[0])
   const budgetFrom = totalsBefore(since, started)
   const budget = new BudgetLedger(started.budget, budgetFrom.spent)
   for (const record of since) {
     if (record.seq > budgetFrom.seq) budget.apply(record)
-    if (record.seq <= head && onTimeline(timeline, record.seq)) foldOnTimeline(fold, record)
+    foldOnTimeline(fold, record)
   }
-  // The branch and segment numbers go on over all branches.
-  const last = since.at(-1) ?? started
-  fold.branch = last.branch
-  fold.segment = last.segment
-  fold.activeMs = last.active_ms
-  fold.lastAt = last.at
   return { started, fold, budget, timeline }
 }
 
@@ -77,7 +70,7 @@ function foldOnTimeline(fold: RunFold, record: RunRecord): void {
   foldRecord(fold, record)
 }
 
-/** The newest totals on record: those of a branch or checkpoint, whichever came last, on any branch. */
+/** The newest totals on record: those of a branch or checkpoint, whichever came last. */
 function totalsBefore(
   since: readonly RunRecord[],
   started: RunStarted,
@@ -99,15 +92,39 @@ export async function readBranches(
   return stored.map(decodeRecord).filter((record) => record.type === 'branch.started')
 }
 
-async function readAll(
+/** Sequence of the last checkpoint of a timeline: looked for from its end, so that the history is not read. */
+export async function lastCheckpoint(
   env: Pick<Env, 'store'>,
-  tenant: string,
-  runId: string,
-  after: number,
-  through: number | undefined,
+  { tenant, runId }: RunRow,
+  timeline: readonly Range[],
+): Promise<number> {
+  for (const { from, through } of timeline.toReversed()) {
+    let last = through
+    while (last >= from) {
+      const filter = { types: CHECKPOINT_TYPES, after: from - 1, through: last, descending: true, limit: 1 }
+      const [found] = await env.store.records(tenant, runId, filter)
+      if (!found) break
+      if (isCheckpoint(decodeRecord(found))) return found.seq
+      last = found.seq - 1
+    }
+  }
+  return 1
+}
+
+/** The records of a timeline from one sequence on, oldest first; what lies between its ranges is not read. */
+async function readTimeline(
+  env: Pick<Env, 'store'>,
+  { tenant, runId }: RunRow,
+  timeline: readonly Range[],
+  first: number,
 ): Promise<readonly RunRecord[]> {
-  const filter = through === undefined ? { after } : { after, through }
-  return (await env.store.records(tenant, runId, filter)).map(decodeRecord)
+  const records: RunRecord[] = []
+  for (const { from, through } of timeline) {
+    if (through < first) continue
+    const filter = { after: Math.max(from, first) - 1, through }
+    for (const stored of await env.store.records(tenant, runId, filter)) records.push(decodeRecord(stored))
+  }
+  return records
 }
 
 /** The runs that a run was forked from, nearest first, each with the records that are shared. None for a run of its own. */

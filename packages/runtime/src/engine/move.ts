@@ -6,12 +6,12 @@ import type { EffectRow, RunRow } from '../contracts/store.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { type Ancestor, type Stretch, wayTo } from '../reliability/family.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
-import { CHECKPOINT_TYPES, isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
+import { timelineRanges } from '../reliability/timeline.ts'
 import { Contents } from './contents.ts'
 import { standingOf, whyNot } from './definitions.ts'
 import type { Env } from './env.ts'
+import { lastCheckpoint, type Loaded, loadFold, readAncestors, readBranches } from './load.ts'
 import { refusePruned } from './pruned.ts'
-import { type Loaded, loadFold, readAncestors, readBranches } from './load.ts'
 
 /** A recorded event to which a run can be restored, or from which it can be forked: the run as it was there. */
 export interface Point {
@@ -37,13 +37,8 @@ export async function findPoint(env: Pick<Env, 'store'>, row: RunRow, seq: numbe
       `run \`${runId}\` has no record ${seq}; its last one is ${row.seq}`,
     )
   const ranges = timelineRanges(seq, await readBranches(env, tenant, runId))
-  const checkpoints = await env.store.records(tenant, runId, {
-    types: CHECKPOINT_TYPES,
-    through: seq,
-  })
-  const checkpointSeq =
-    checkpoints.filter((one) => onTimeline(ranges, one.seq) && isCheckpoint(decodeRecord(one))).at(-1)?.seq ?? 1
-  const was = await loadFold(env, row, checkpointSeq, seq, seq)
+  const checkpointSeq = await lastCheckpoint(env, row, ranges)
+  const was = await loadFold(env, row, checkpointSeq, seq)
   const ancestors = await readAncestors(env, tenant, was.started)
   return { seq, record: decodeRecord(stored), head: stored.hash, checkpointSeq, was, ancestors }
 }

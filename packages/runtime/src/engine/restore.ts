@@ -116,11 +116,14 @@ export async function askedAnew(
   point: Point,
   requests: readonly PersonRequestRow[],
 ): Promise<readonly string[]> {
+  const approvals = approvalsAt(point)
+  // The intents of all that came later are read only where one of them may have used an approval.
+  if (approvals.length === 0) return []
   const later = await env.store.records(row.tenant, row.runId, { after: point.seq, types: ['activity.intent'] })
   const used = new Set(later.map(decodeRecord).map((one) => (one.type === 'activity.intent' ? one.approval_id : null)))
   const now = env.host.now()
   const open = new Set(requests.filter((one) => one.state === 'open' && one.deadline > now).map((one) => one.id))
-  return approvalsAt(point)
+  return approvals
     .filter(({ requested, decided }) => {
       const { approval_id: id } = requested
       return used.has(id) || (decided === null && !open.has(id))

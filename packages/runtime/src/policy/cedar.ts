@@ -49,12 +49,38 @@ function prepared(slice: CedarSlice): string {
   return id
 }
 
+/** How many answers are remembered before all are forgotten: about 3 MB of queries. */
+const REMEMBERED = 2_000
+const answers = new Map<string, CedarAnswer>()
+const numbers = new WeakMap<CedarSlice, number>()
+let numbered = 0
+
 /**
- * Evaluates the slice. A forbid whose condition errors would be skipped by Cedar, so any reported error is a malfunction,
- * never an answer (invariant 2).
+ * Evaluates the slice. An answer depends on slice and query alone (no clock, no state), so that an equal query gets the
+ * remembered one: the calls of one model by one run are equal for policy. Malfunctions are not remembered.
  * @throws SignalboxError POLICY_MALFUNCTION
  */
 export function evaluate(slice: CedarSlice, query: CedarQuery): CedarAnswer {
+  let number = numbers.get(slice)
+  if (number === undefined) {
+    number = numbered++
+    numbers.set(slice, number)
+  }
+  const key = `${number} ${JSON.stringify(query)}`
+  const known = answers.get(key)
+  if (known) return known
+  const answer = evaluateNow(slice, query)
+  if (answers.size >= REMEMBERED) answers.clear()
+  answers.set(key, answer)
+  return answer
+}
+
+/**
+ * A forbid whose condition errors would be skipped by Cedar, so any reported error is a malfunction,
+ * never an answer (invariant 2).
+ * @throws SignalboxError POLICY_MALFUNCTION
+ */
+function evaluateNow(slice: CedarSlice, query: CedarQuery): CedarAnswer {
   const answer = call(slice, query)
   if (answer.type !== 'success') throw malfunction(messages(answer.errors))
   const { decision, diagnostics } = answer.response

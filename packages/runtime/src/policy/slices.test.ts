@@ -69,6 +69,32 @@ describe('policies prepared for one action', () => {
     fc.assert(property, { numRuns: 60 })
     expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan(0)
   })
+
+  it('POL-020: a remembered answer is given to an equal question about the same policies, and to no other', () => {
+    const [tool] = TOOLS
+    if (!tool) throw new Error('there is no tool')
+    const bundle = (role: string) =>
+      loadBundle({
+        'bundle.json': JSON.stringify({
+          name: 't',
+          version: '1.0.0',
+          owner: 'o',
+          roles: ['clerk', 'lead'],
+          reasons: {},
+        }),
+        'catalogue.json': JSON.stringify({ tools: TOOLS, models: [], workflows: [] }),
+        'p.cedar': `@id("p") @owner("o") permit (principal, action, resource) when {
+          principal.user in Signalbox::Role::"${role}" && context.labels.integrity > 1 };`,
+      })
+    const [clerks, leads] = [bundle('clerk'), bundle('lead')]
+    const verdicts = [1, 2].map(() => [
+      clerks.decide(request(tool, 3, ['clerk'])).verdict,
+      leads.decide(request(tool, 3, ['clerk'])).verdict,
+      clerks.decide(request(tool, 0, ['clerk'])).verdict,
+      clerks.decide(request(tool, 3, [])).verdict,
+    ])
+    expect(verdicts).toEqual([1, 2].map(() => ['allow', 'deny', 'deny', 'deny']))
+  })
 })
 
 function request(tool: (typeof TOOLS)[number], integrity: 0 | 3, roles: readonly string[]): PolicyRequest {

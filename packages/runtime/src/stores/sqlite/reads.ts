@@ -29,6 +29,7 @@ class Where {
   }
 }
 
+const BRANCH = 'branch.started'
 const IN_LIST = 'IN (SELECT value FROM json_each(?))'
 
 /** Runs of a tenant, newest first. */
@@ -51,13 +52,20 @@ export function readRecords(connection: Connection, rid: number, filter: RecordF
   const where = new Where().add('rid = ?', rid)
   if (filter.after !== undefined) where.add('seq > ?', filter.after)
   if (filter.through !== undefined) where.add('seq <= ?', filter.through)
-  if (filter.types) where.add(`type ${IN_LIST}`, JSON.stringify(filter.types))
+  if (filter.types) addTypes(where, filter.types)
   const order = filter.descending ? 'DESC' : 'ASC'
   const text = `SELECT seq, type, body, hash, sealed FROM records ${where} ORDER BY seq ${order} LIMIT ?`
   return connection
     .sql(text)
     .all(...where.values, filter.limit ?? -1)
     .map(storedRecord)
+}
+
+/** Branches have an index of their own, which SQLite takes when the type is in the text. */
+function addTypes(where: Where, types: readonly string[]): void {
+  const [only] = types
+  if (types.length === 1 && only === BRANCH) where.add(`type = '${BRANCH}'`)
+  else where.add(`type ${IN_LIST}`, JSON.stringify(types))
 }
 
 /** The records of a run with these sequences. */

@@ -201,5 +201,10 @@ CREATE INDEX runs_by_subject ON runs (tenant, subject);
 CREATE INDEX effects_by_run ON effects (tenant, run_id);
 `
 
+/** The branches of a run are found without walking its records. */
+const VERSION_5 = `
+CREATE INDEX records_branches ON records (rid, seq) WHERE type = 'branch.started';
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4]
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5]
