@@ -96,17 +96,19 @@ export async function whyNot(
     )
   }
   const changes = await changesOf(env, fold.definition, spec)
+  const then = `workflow \`${row.workflow}\` changed since the run was started (${version} then, ${spec.version} now)`
+  const back = ` and go back to the last barrier (record ${fold.checkpointSeq}): the run is inside superstep ${fold.checkpoint.superstep}`
+  const inside = standsAt(fold) === 'barrier' ? '' : back
   return new SignalboxError(
     'WORKFLOW_CHANGED',
-    `workflow \`${row.workflow}\` changed since the run was started (${version} then, ${spec.version} now): ${changes.join('; ')}. ${fixOf(version, spec, old)}`,
+    `${then}: ${changes.join('; ')}; to go on, ${old}, or ${fixOf(version, spec)}${inside}`,
     { details: { changes } },
   )
 }
 
-function fixOf(version: string, spec: WorkflowSpec, old: string): string {
-  if (version === spec.version)
-    return `give the changed workflow another version and declare \`.upgrade({ from: '${version}' })\` in it, or ${old} as it was`
-  return `declare \`.upgrade({ from: '${version}' })\` in ${spec.version}, or ${old}`
+function fixOf(version: string, spec: WorkflowSpec): string {
+  if (version !== spec.version) return `declare \`.upgrade({ from: '${version}' })\` in ${spec.version}`
+  return `give the changed workflow another version and declare \`.upgrade({ from: '${version}' })\` in it`
 }
 
 /** What people are told of a run's version and of what this process has. Changes nothing. */

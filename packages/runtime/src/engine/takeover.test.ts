@@ -236,7 +236,9 @@ describe('a change without a declared step', () => {
     expect(await parked(next, runId)).toMatchObject({ code: 'WORKFLOW_CHANGED' })
     const detail = await detailOf(next, runId)
     expect(detail).toContain('node `ask` was removed')
-    expect(detail).toContain("declare `.upgrade({ from: '1.0.0' })` in 2.0.0, or start a worker that has `desk` 1.0.0")
+    expect(detail).toContain(
+      "to go on, start a worker that has `desk` 1.0.0, or declare `.upgrade({ from: '1.0.0' })` in 2.0.0",
+    )
     await worker.stop()
     old.work()
     await old.sb.runs.resume({ runId, by: PAUL, reason: 'on the old version' })

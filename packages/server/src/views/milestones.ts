@@ -17,6 +17,8 @@ function textOf(record: RunRecord): string | null {
       return `worker ${record.worker} took it up (${record.why})`
     case 'branch.started':
       return `${record.by.id} restored it to record ${record.from}, as branch ${record.branch}`
+    case 'run.upgraded':
+      return `worker ${record.by} took it over from version ${record.from.version} with ${record.to.version}`
     case 'run.waiting':
       return `waits for ${record.on.map((each) => each.kind).join(', ')}`
     case 'run.parked':

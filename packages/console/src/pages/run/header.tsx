@@ -69,7 +69,7 @@ function DefinitionNote({ definition }: { definition: RunDetail['definition'] })
       <p className="font-semibold">
         The version that is here cannot go on with this run ({version} then, {here ?? 'none'} now)
       </p>
-      {changes.length > 0 && stands === 'barrier' ? (
+      {changes.length > 0 ? (
         <ul className="mt-1 list-disc pl-5">
           {changes.map((change) => (
             <li key={change} className="untrusted breakable">
@@ -82,9 +82,12 @@ function DefinitionNote({ definition }: { definition: RunDetail['definition'] })
           <Prose text={reason ?? ''} />
         </p>
       )}
-      <p className="mt-1">
-        Start a worker that has version {version}, declare an upgrade from it, or go back to a checkpoint.
-      </p>
+      {changes.length > 0 ? (
+        <p className="mt-1">
+          To go on, start a worker that has version {version}, or declare an upgrade from it
+          {stands === 'barrier' ? '' : ' and go back to the last checkpoint: the run is inside a superstep'}.
+        </p>
+      ) : null}
     </div>
   )
 }
