@@ -4,6 +4,7 @@ import { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from '@signa
 import { Argument, type Command, Option } from 'commander'
 import { ERROR_TABLE } from 'signalbox/errors'
 import { intOption } from './ask.ts'
+import { addProveCommand, verifyProof } from './commands-proof.ts'
 import { type Shell, withClient, withShared } from './context.ts'
 import { who } from './format.ts'
 import { type Output, printable, table } from './output.ts'
@@ -16,13 +17,19 @@ export function addSystemCommands(program: Command, shell: Shell): void {
 
 function addAudit(program: Command, shell: Shell): void {
   const audit = program.command('audit').description('verify histories')
+  addProveCommand(audit, shell)
   withShared(audit.command('verify [run]'))
     .description(
       'verify one history, or all: chain, sequence, end, meaning, signed tree heads; exit code 6 when something is wrong',
     )
     .option('--heads <folder>', 'signed tree heads; also SIGNALBOX_TREE_HEADS_DIR; default: heads in the data folder')
     .option('--public-key <file>', 'public key of the tree heads; default: audit.pub in the data folder')
+    .option('--proof <file>', 'check a proof of `audit prove` with the public key alone, and nothing else')
     .action(async (id: string | undefined, options: AuditOptions, command: Command) => {
+      if (options.proof !== undefined) {
+        verifyProof(options.proof, options, shell)
+        return
+      }
       await withClient(command, shell, async ({ client, out }) => {
         const heads = await headsOf(options, shell, id)
         if (heads?.findings.some((each) => each.kind === 'removed_run' && each.run_id === id)) {
@@ -45,6 +52,8 @@ function addAudit(program: Command, shell: Shell): void {
 interface AuditOptions {
   readonly heads?: string
   readonly publicKey?: string
+  readonly proof?: string
+  readonly json?: boolean
   readonly url?: string
   readonly data: string
 }

@@ -6,7 +6,7 @@ import { CONFIG, dataFolder, run, startDev } from './harness.ts'
 
 const firstHead = join('heads', '00000001.note')
 
-it('AUD-017: dev signs tree heads, and audit verify checks them with and without a server', async () => {
+it('AUD-017, AUD-033: dev signs tree heads, and audit verify checks them with and without a server', async () => {
   const folder = dataFolder()
   const data = folder.path
   const verify = async (...args: string[]) =>
@@ -33,8 +33,20 @@ it('AUD-017: dev signs tree heads, and audit verify checks them with and without
     })
     expect((await verify(id)).code).toBe(0)
 
-    // Kept elsewhere, heads and key are named.
+    // A proof needs the public key and nothing else to be checked.
     const kept = dataFolder()
+    const proof = join(kept.path, 'proof.json')
+    expect((await run(['audit', 'prove', id, '--out', proof, '--data', data])).code).toBe(0)
+    const check = (file: string) =>
+      run(['audit', 'verify', '--proof', file, '--public-key', join(data, 'audit.pub'), '--data', kept.path])
+    expect((await check(proof)).stdout).toContain(`${id}  verified  of tenant dev`)
+    const forged = join(kept.path, 'forged.json')
+    writeFileSync(forged, readFileSync(proof, 'utf8').replace(/"seq": \d+/, '"seq": 1'))
+    expect(await check(forged)).toMatchObject({ code: 6, stdout: expect.stringContaining('does not verify') })
+    expect((await run(['audit', 'prove', 'run_none', '--data', data])).code).toBe(3)
+    expect((await run(['audit', 'prove', id, '--out', proof, '--data', data])).code).toBe(4)
+
+    // Kept elsewhere, heads and key are named.
     renameSync(join(data, 'heads'), join(kept.path, 'heads'))
     renameSync(join(data, 'audit.pub'), join(kept.path, 'audit.pub'))
     const named = ['--heads', join(kept.path, 'heads'), '--public-key', join(kept.path, 'audit.pub')]

@@ -86,6 +86,15 @@ export {
   unexplainedPruning,
 } from './reliability/retention.ts'
 export { LeafSet, leavesText, type RunLeaf } from './reliability/run-leaves.ts'
+export { checkRunProof, type Proven, proveRun, type RunProof } from './reliability/run-proof.ts'
+export {
+  consistencyProof,
+  inclusionProof,
+  type LeafClaim,
+  type TreesClaim,
+  verifyConsistency,
+  verifyInclusion,
+} from './reliability/tree-proof.ts'
 export {
   noteHash,
   readVerifierKey,

@@ -31,6 +31,8 @@ export { openStand, type Stand } from './drill/stand.ts'
 export { type Story, storyOf } from './drill/story.ts'
 export { playTrace, straceArguments, type Traced } from './drill/trace.ts'
 export { erasedByLog } from './erasure/service.ts'
+export { headsDirOf, publicKeyPath, readPublicKey } from './heads/files.ts'
+export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export {
   defaultConfigPath,
