@@ -40,9 +40,9 @@ it('AUD-017, AUD-033: dev signs tree heads, and audit verify checks them with an
     const check = (file: string) =>
       run(['audit', 'verify', '--proof', file, '--public-key', join(data, 'audit.pub'), '--data', kept.path])
     expect((await check(proof)).stdout).toContain(`${id}  verified  of tenant dev`)
-    const forged = join(kept.path, 'forged.json')
-    writeFileSync(forged, readFileSync(proof, 'utf8').replace(/"seq": \d+/, '"seq": 1'))
-    expect(await check(forged)).toMatchObject({ code: 6, stdout: expect.stringContaining('does not verify') })
+    const changed = join(kept.path, 'changed.json')
+    writeFileSync(changed, readFileSync(proof, 'utf8').replace(/"seq": \d+/, '"seq": 1'))
+    expect(await check(changed)).toMatchObject({ code: 6, stdout: expect.stringContaining('does not verify') })
     expect((await run(['audit', 'prove', 'run_none', '--data', data])).code).toBe(3)
     expect((await run(['audit', 'prove', id, '--out', proof, '--data', data])).code).toBe(4)
 
