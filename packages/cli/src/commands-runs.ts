@@ -5,7 +5,7 @@ import { intOption, jsonOption } from './ask.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { statusText } from './format.ts'
 import { folded, printable, table } from './output.ts'
-import { recordText, restorePointsText, runsText, runText } from './run-views.ts'
+import { recordText, runsText, runText } from './run-views.ts'
 
 /** Adds the commands that start, show and steer runs. */
 export function addRunCommands(program: Command, shell: Shell): void {
@@ -236,13 +236,6 @@ function addSteering(program: Command, shell: Shell): void {
         out.text(`${id} will be tried again`)
       })
     })
-  withShared(program.command('restore <run>'))
-    .description('move a run to an earlier point, as a new branch; without --to the points are listed')
-    .option('--to <seq>', 'sequence of the restore point', intOption('--to', 1, Number.MAX_SAFE_INTEGER))
-    .option('--reason <text>', 'why; stored with your name')
-    .action(async (id: string, options: { to?: number; reason?: string }, command: Command) => {
-      await withClient(command, shell, async (context) => await restore(id, options, context))
-    })
   withShared(program.command('cancel <run>'))
     .description('cancel a run after the calls under way; with --terminate without waiting for its node')
     .requiredOption('--reason <text>', 'why; stored with your name')
@@ -254,28 +247,4 @@ function addSteering(program: Command, shell: Shell): void {
         out.text(`${id} will be ${terminate ? 'terminated' : 'cancelled'}`)
       })
     })
-}
-
-async function restore(
-  id: string,
-  { to, reason }: { to?: number; reason?: string },
-  { client, out }: CommandContext,
-): Promise<void> {
-  const { checkpoints } = await client.checkpoints({ params: { id } })
-  if (to === undefined) {
-    out.data({ checkpoints })
-    out.text(restorePointsText(checkpoints, out))
-    out.text(out.color.dim(`restore with: signalbox restore ${id} --to <seq> --reason "…" --as olga`))
-    return
-  }
-  if (reason === undefined)
-    throw new SignalboxError('USAGE', '`--reason` is missing: say why, it is stored with your name')
-  const answer = await client.restore({ params: { id }, body: { seq: to, reason } })
-  out.data(answer)
-  const later = checkpoints.find((each) => each.seq === to)?.later_effects ?? []
-  out.text(`${id} will go on from record ${to}`)
-  for (const effect of later)
-    out.text(
-      `  ${effect.tool} (record ${effect.seq}, ${effect.status}) is not sent again: it is answered from the ledger, or a person is asked`,
-    )
 }

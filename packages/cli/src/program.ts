@@ -5,6 +5,7 @@ import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
+import { addMoveCommands } from './commands-moves.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
@@ -24,11 +25,18 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   let exitCode = 0
   const shell: Shell = { terminal, setExitCode: (code) => (exitCode = code) }
   try {
-    await program(shell).parseAsync([...args], { from: 'user' })
+    await program(shell).parseAsync([...lineOf(args)], { from: 'user' })
     return exitCode
   } catch (thrown) {
     return report(thrown, args, terminal)
   }
+}
+
+/** `run fork <run>` and `run restore <run>` are the same as without `run`; no workflow is started by two words. */
+function lineOf(args: readonly string[]): readonly string[] {
+  const [first, second = '', third = '-'] = args
+  const moves = first === 'run' && (second === 'fork' || second === 'restore') && !third.startsWith('-')
+  return moves ? args.slice(1) : args
 }
 
 function program(shell: Shell): Command {
@@ -40,6 +48,7 @@ function program(shell: Shell): Command {
     .configureHelp({ showGlobalOptions: false })
   addDevCommand(root, shell)
   addRunCommands(root, shell)
+  addMoveCommands(root, shell)
   addCompensateCommand(root, shell)
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)

@@ -226,6 +226,26 @@ describe('runs and people', () => {
     }, 30_000)
   })
 
+  it('FRK-061: a fork and a restore show what will happen, take any record, and change nothing with --dry-run', async () => {
+    const { run_id: id } = await waitingTransfer('fiona')
+    const before = (await json('runs')).runs.length
+    const shown = await cli('fork', id, '--at', '2', '--dry-run')
+    expect(shown.stdout).toContain(`fork of ${id} at record 2 (segment.started`)
+    expect(shown.stdout).toContain('no effect came later')
+    expect((await json('run', 'restore', id, '--at', '3', '--dry-run')).kind).toBe('restore')
+    expect((await cli('fork', id, '--at', '2', '--plan', '12=ask', ...REASON, ...as('olga'))).stderr).toMatch(
+      /^error USAGE/,
+    )
+    expect((await cli('fork', id, '--at', '2', ...REASON, ...as('paul'))).code).toBe(7)
+    expect((await json('runs')).runs).toHaveLength(before)
+    const made = await json('run', 'fork', id, '--at', '2', ...REASON, '--request-id', 'fork-of-fiona', ...as('olga'))
+    expect(made).toMatchObject({ existed: false })
+    await untilStatus(made.run_id, 'waiting')
+    expect((await cli('explain', made.run_id)).stdout).toContain('It is a fork of run')
+    expect((await json('audit', 'verify', made.run_id)).ok ?? true).toBe(true)
+    expect((await json('show', id)).run.status).toBe('waiting')
+  })
+
   it('CLI-018: cancel ends a waiting run with who and why on record', async () => {
     const { run_id: id } = await waitingTransfer('fred')
     expect((await cli('cancel', id, '--reason', 'not needed', '--terminate', ...as('rita'))).code).toBe(7)

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
+import { forkSchema, movePlanQuerySchema, movePlanSchema, restoreSchema } from './moves.ts'
 import {
   answeredSchema,
   answerRequestSchema,
@@ -20,7 +21,6 @@ import {
   eventListSchema,
   eventsQuerySchema,
   listRunsQuerySchema,
-  restoreSchema,
   feedbackSchema,
   resumeSchema,
   runDetailSchema,
@@ -169,15 +169,35 @@ export const ENDPOINTS = {
     body: resumeSchema,
     response: acceptedSchema,
   },
+  movePlan: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/move',
+    summary: 'What a restore to a record, or a fork from it, would do',
+    permission: 'read',
+    status: 200,
+    query: movePlanQuerySchema,
+    response: movePlanSchema,
+  },
   restore: {
     ...one,
     method: 'post',
     path: '/runs/{id}/restore',
-    summary: 'Restore a run to an earlier point',
+    summary: 'Restore a run to any of its records',
     permission: 'runs.operate',
     status: 202,
     body: restoreSchema,
     response: acceptedSchema,
+  },
+  fork: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/fork',
+    summary: 'Make a new run from any record of a run',
+    permission: 'runs.operate',
+    status: 201,
+    body: forkSchema,
+    response: startedSchema,
   },
   compensationPlan: {
     ...one,

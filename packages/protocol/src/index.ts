@@ -2,6 +2,7 @@ export { ERROR_TABLE, type ErrorCode, isErrorCode, SignalboxError } from 'signal
 export * from './client.ts'
 export * from './common.ts'
 export * from './compensation.ts'
+export * from './moves.ts'
 export * from './endpoints.ts'
 export * from './people.ts'
 export * from './runs.ts'

@@ -271,5 +271,3 @@ export const feedbackSchema = z.strictObject({
   verdict: z.enum(['accepted', 'edited', 'rejected', 'reopened']),
   reason: reasonSchema,
 })
-/** Moves the head to a restore point, as a new branch. */
-export const restoreSchema = z.strictObject({ seq: z.int().min(1), reason: reasonSchema })

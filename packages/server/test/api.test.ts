@@ -23,7 +23,9 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
   cancel: { path: '/runs/run_w/cancel', body: { reason: REASON } },
   resume: { path: '/runs/run_w/resume', body: { reason: REASON } },
   release: { path: '/runs/run_w/release', body: { reason: REASON } },
+  movePlan: { path: '/runs/run_w/move?kind=fork&seq=1' },
   restore: { path: '/runs/run_w/restore', body: { seq: 1, reason: REASON } },
+  fork: { path: '/runs/run_w/fork', body: { seq: 1, reason: REASON } },
   compensationPlan: { path: '/runs/run_w/compensation' },
   compensate: { path: '/runs/run_w/compensation', body: { reason: REASON } },
   feedback: { path: '/runs/run_w/feedback', body: { verdict: 'accepted', reason: REASON } },
@@ -65,6 +67,7 @@ const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   resume: ['olga'],
   release: ['olga'],
   restore: ['olga'],
+  fork: ['olga'],
   compensate: ['olga'],
   feedback: ['rita'],
   decide: ['paul'],
@@ -252,12 +255,39 @@ describe('errors', () => {
     })
   })
 
+  it('FRK-060: what a move would do can be read, and a fork is made in the name of the credential with its plan', async () => {
+    const plan = await (await send('movePlan', 'vera')).json()
+    expect(plan).toMatchObject({ kind: 'fork', run_id: 'run_w', seq: 1, effects: [{ seq: 9, handling: 'ledger' }] })
+    const body = {
+      seq: 1,
+      reason: REASON,
+      plan: [
+        { seq: 9, action: 'repeat' },
+        { run_id: 'run_b', seq: 3, action: 'ask' },
+      ],
+    }
+    expect(await (await send('fork', 'olga', body)).json()).toEqual({ run_id: 'run_fork', existed: false })
+    expect(h.fake.noted.at(-1)).toMatchObject({
+      what: 'fork',
+      by: { id: 'user:olga' },
+      request: {
+        runId: 'run_w',
+        seq: 1,
+        plan: [
+          { seq: 9, action: 'repeat' },
+          { runId: 'run_b', seq: 3, action: 'ask' },
+        ],
+      },
+    })
+  })
+
   it('API-010: a reason of at least three characters is required wherever a person decides', async () => {
     for (const name of [
       'cancel',
       'resume',
       'release',
       'restore',
+      'fork',
       'compensate',
       'feedback',
       'decide',

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { costOf, explain, forkFindings, forkSources, projectRecords } from '../observability/index.ts'
 import { port, workflow } from '../orchestration/index.ts'
 import { clerkModel } from '../testing/agent-kit.ts'
 import { benchSet, PAUL, WIDE_BUDGET } from '../testing/bench-box.ts'
@@ -266,5 +267,50 @@ describe('a fork', () => {
     expect((await one.row(runId)).status).toBe('waiting')
     await one.sb.runs.respond({ requestId: id, value: { ok: false }, by: PAUL })
     expect((await one.ended(runId)).output).toBe(false)
+  })
+
+  it('FRK-050, FRK-051, FRK-052: is told with where it comes from, measured once, and audited against it', async () => {
+    const outside = await bank()
+    const one = box({ workflows: [steps(payTool(outside))], models: [clerkModel(turns).model] })
+    one.work()
+    const { runId } = await one.run('steps', 3)
+    const saved = await recordOf(one, runId, (record) => record.type === 'position.saved')
+    const made = await fork(one, runId, saved)
+    await one.ended(made)
+    const records = await one.records(made)
+    const { story, effects } = explain(records, { now: one.host.now() })
+    expect(story[0]?.text).toContain(`It is a fork of run \`${runId}\` at record ${saved}, made by \`${PAUL.id}\``)
+    expect(story.filter(({ text }) => text.startsWith('Taken over from record')).length).toBeGreaterThan(1)
+    expect(effects.map(({ text }) => text.includes('before this run was forked from it'))).toEqual([true, false, false])
+    const cost = costOf(records)
+    expect(cost.byModel.map((line) => line.calls)).toEqual([2])
+    expect(cost.spent.turns).toBe(3)
+    const { spans } = projectRecords(null, records)
+    const copies = records.filter((record) => record.origin)
+    const copied = new Set(copies.map((record) => record.seq))
+    expect(copies.length).toBeGreaterThan(3)
+    expect(spans.some((span) => copied.has(Number(span.attributes['signalbox.record.seq'])))).toBe(false)
+    const stored = await one.store.records('acme', runId)
+    const source = (change: (body: string, seq: number) => string) => (place: { run: string; seq: number }) => {
+      const found = place.run === runId ? stored.find((each) => each.seq === place.seq) : undefined
+      return found ? { hash: found.hash, body: change(found.body, found.seq) } : null
+    }
+    expect(forkSources(records)).toHaveLength(copies.length + 1)
+    expect(
+      forkFindings(
+        records,
+        source((body) => body),
+      ),
+    ).toEqual([])
+    // Planted: the record of the point is another one, an original says something else, an original is not there.
+    const point = forkFindings(
+      records,
+      source((body, seq) => (seq === saved ? `${body} ` : body)),
+    )
+    expect(point).toMatchObject([{ seq: 1 }])
+    const paid = copies.find((record) => record.type === 'activity.outcome' && record.effect !== 'none')
+    const changed = source((body, seq) => (seq === paid?.origin?.seq ? body.replace('succeeded', 'failed') : body))
+    expect(forkFindings(records, changed)).toMatchObject([{ seq: paid?.seq }])
+    expect(forkFindings(records, () => null)).toHaveLength(copies.length + 1)
   })
 })

@@ -22,6 +22,8 @@ export type AuditKind =
   | 'mismatch'
   | 'tail'
   | 'order'
+  /** A fork and the run that it comes from do not agree. */
+  | 'fork'
   /** A body is gone and no marker vouches for it. */
   | 'removed_body'
   /** A marker of a pruned history does not fit what is left. */

@@ -143,7 +143,10 @@ function effectSentence(effect: EffectLineage, records: readonly RunRecord[]): S
     ? `was answered from the ledger (record ${effect.ledger.seq} of run ${name(effect.ledger.run)}) and not sent again`
     : status
   const hash = effect.effectHash ? ` with effect hash ${name(effect.effectHash)}` : ''
-  const text = `${what} ${ended}${hash}: ${effectCause(effect)}.`
+  const there = effect.origin
+    ? ` in run ${name(effect.origin.run)} (record ${effect.origin.seq}), before this run was forked from it`
+    : ''
+  const text = `${what} ${ended}${there}${hash}: ${effectCause(effect)}.`
   return at(records, effect.outcomeSeq ?? effect.intentSeq, text)
 }
 
@@ -202,7 +205,9 @@ const POINTS = 3
 function restoreSentences(records: readonly RunRecord[]): readonly Sentence[] {
   const path = presentBranch(records)
   const points = path.filter(isPoint)
-  const done = lineageOf(records).filter((effect) => effect.status === 'succeeded' && effect.ledger === null)
+  const done = lineageOf(records).filter(
+    (effect) => effect.status === 'succeeded' && effect.ledger === null && effect.origin === null,
+  )
   return points
     .slice(-POINTS)
     .reverse()

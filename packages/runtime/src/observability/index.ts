@@ -1,6 +1,7 @@
 export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, auditRun } from './audit.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
 export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
+export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './fork-audit.ts'
 export { lineageGaps } from './gaps.ts'
 export { type EffectApproval, type EffectLineage, type Gap, type GapKind, lineageOf } from './lineage.ts'
 export { type Branches, branchesOf, presentBranch } from './view.ts'

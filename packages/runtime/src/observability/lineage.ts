@@ -51,6 +51,8 @@ export interface EffectLineage {
   readonly idempotencyKey: string | null
   readonly ledger: ActivityOutcome['ledger']
   readonly resolvedBy: ActivityOutcome['resolved_by']
+  /** Set when a fork took the call over: the run and record in which it was made. */
+  readonly origin: { readonly run: string; readonly seq: number } | null
   /** For a call of a compensation: the effect that it undoes, or null. */
   readonly undoes: UndoneEffect | null
 }
@@ -121,6 +123,7 @@ function effectLineage(
     idempotencyKey: activity.intent?.idempotency_key ?? last?.idempotency_key ?? null,
     ledger: last?.ledger ?? null,
     resolvedBy: last?.resolved_by ?? null,
+    origin: first.origin ? { run: first.origin.run, seq: first.origin.seq } : null,
     undoes: proposal?.undoes ?? null,
   }
 }

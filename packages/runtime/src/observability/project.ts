@@ -31,7 +31,8 @@ export function projectRecords(before: ProjectionState | null, records: readonly
   for (const record of records) {
     if (record.seq <= to.state.seq) continue
     to.record = record
-    projectOne(to, record)
+    // What a fork took over was measured where it happened.
+    if (!record.origin) projectOne(to, record)
     to.state.spend = spendAfter(to.state.spend, record)
     to.state.seq = record.seq
     to.state.lastMs = to.now

@@ -2,6 +2,7 @@ import type {
   ActivityIntent,
   ActivityOutcome,
   ApprovalRequested,
+  ForkParent,
   RunParked,
   RunRecord,
   RunStarted,
@@ -50,7 +51,11 @@ export function storyOf(records: readonly RunRecord[], contents?: ContentLookup)
   const teller: Teller = { records, contents, answered }
   return records.flatMap((record) => {
     const text = tell(record, teller)
-    return text === null ? [] : [{ seq: record.seq, at: record.at, text }]
+    if (text === null) return []
+    const { seq, at, origin } = record
+    return [
+      { seq, at, text: origin ? `Taken over from record ${origin.seq} of run ${name(origin.run)}: ${text}` : text },
+    ]
   })
 }
 
@@ -124,10 +129,18 @@ function quarantineText({ because, attempts }: RunParked): string {
 function startText(record: RunStarted, contents: ContentLookup | undefined): string {
   const { workflow, budget } = record
   const limits = `${budget.max_turns} turns, ${budget.max_tool_calls} tool calls, ${budget.max_runtime_seconds} s active, ${budget.max_tokens} tokens, ${dollars(budget.max_cost_nano_usd)}`
-  const fork = record.parent ? ` It is a fork of run ${name(record.parent.run)} at record ${record.parent.seq}.` : ''
+  const fork = record.parent ? ` ${forkText(record.parent, contents)}` : ''
   const undoes = record.compensates ? ` It undoes effects of run ${name(record.compensates.run)}.` : ''
   return `${name(record.principal.id)} asked for ${name(workflow.name)} ${workflow.version} (request ${name(record.request_id)}, ${record.mode}); input: ${quoted(record.input, contents)}; budget: ${limits}.${fork}${undoes}`
 }
+
+function forkText(parent: ForkParent, contents: ContentLookup | undefined): string {
+  const planned = parent.plan.map((entry) => `${name(entry.tool)} (record ${entry.seq}): ${PLANNED[entry.action]}`)
+  const plan = planned.length > 0 ? `; of later effects: ${listed(planned)}` : ''
+  return `It is a fork of run ${name(parent.run)} at record ${parent.seq}, made by ${name(parent.by.id)} (reason: ${quoted(parent.reason, contents)})${plan}.`
+}
+
+const PLANNED = { ask: 'a person is asked', repeat: 'done again after a new approval' } as const
 
 function segmentText(record: SegmentStarted, teller: Teller): string {
   const worker = `Worker ${name(record.worker)}`

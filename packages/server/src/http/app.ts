@@ -11,6 +11,7 @@ import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
 import { peopleHandlers } from './people-handlers.ts'
 import { type FaultLog, problemFor } from './problems.ts'
+import { moveHandlers } from './move-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
 import { scheduleHandlers } from './schedule-handlers.ts'
 import { subjectHandlers } from './subject-handlers.ts'
@@ -37,6 +38,7 @@ export function createApp(options: AppOptions): Hono {
   app.onError((error, c) => problem(error, c, options.log))
   const handlers: Handlers = {
     ...runHandlers(options),
+    ...moveHandlers(options),
     ...peopleHandlers(options),
     ...scheduleHandlers(options),
     ...subjectHandlers(options),

@@ -19,7 +19,6 @@ type Names =
   | 'cancel'
   | 'resume'
   | 'release'
-  | 'restore'
   | 'compensationPlan'
   | 'compensate'
   | 'feedback'
@@ -87,10 +86,6 @@ export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
         ...(requestId === undefined ? {} : { requestId }),
       })
       return { run_id: started.runId, existed: started.existed }
-    },
-    restore: async ({ params, body }, who) => {
-      await runs.restore({ runId: params.id, seq: body.seq, by: who, reason: body.reason })
-      return { accepted: true, run_id: params.id }
     },
   }
 }

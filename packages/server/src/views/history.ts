@@ -8,6 +8,8 @@ import {
   type CompensationItem,
   type Explanation,
   explain,
+  forkFindings,
+  forkSources,
   type HistoryPruned,
   type Host,
   lineageGaps,
@@ -152,7 +154,7 @@ function undoneBy(
 export async function auditOne(store: Pick<Store, 'records' | 'definition'>, row: RunRow): Promise<Audit> {
   const stored = await store.records(row.tenant, row.runId, { through: row.seq })
   const report = auditRun(stored, { seq: row.seq, head: row.head })
-  const unexplained = await unexplainedMarkers(store, row, stored)
+  const unexplained = [...(await unexplainedMarkers(store, row, stored)), ...(await forkFaults(store, row, stored))]
   return {
     run_id: row.runId,
     ok: report.verified && unexplained.length === 0,
@@ -160,6 +162,35 @@ export async function auditOne(store: Pick<Store, 'records' | 'definition'>, row
     head: report.head,
     findings: [...report.findings.map(({ kind, seq, detail }) => ({ seq, code: kind, text: detail })), ...unexplained],
   }
+}
+
+/** What is wrong between a fork and the runs that it comes from. */
+async function forkFaults(
+  store: Pick<Store, 'records'>,
+  row: RunRow,
+  stored: readonly StoredRecord[],
+): Promise<readonly Finding[]> {
+  const records = readable(stored)
+  const sources = forkSources(records)
+  const found = new Map<string, StoredRecord>()
+  for (const run of new Set(sources.map((source) => source.run))) {
+    const last = Math.max(...sources.filter((source) => source.run === run).map((source) => source.seq))
+    for (const each of await store.records(row.tenant, run, { through: last })) found.set(`${run}#${each.seq}`, each)
+  }
+  const faults = forkFindings(records, ({ run, seq }) => found.get(`${run}#${seq}`) ?? null)
+  return faults.map(({ seq, detail }) => ({ seq, code: 'fork', text: detail }))
+}
+
+/** Records that can be read; what cannot is told by the audit of the chain. */
+function readable(stored: readonly StoredRecord[]): readonly RunRecord[] {
+  return stored.flatMap(({ body }) => {
+    try {
+      // These bytes were written as a record; what else they may be is told by the audit.
+      return [JSON.parse(body) as RunRecord]
+    } catch {
+      return []
+    }
+  })
 }
 
 /** Markers of pruning that no policy on record asked for. */

@@ -12,7 +12,9 @@ export function milestonesOf(records: readonly RunRecord[]): RunDetail['mileston
 function textOf(record: RunRecord): string | null {
   switch (record.type) {
     case 'run.started':
-      return `${record.principal.id} started ${record.workflow.name} ${record.workflow.version}`
+      return record.parent
+        ? `${record.parent.by.id} forked it from record ${record.parent.seq} of \`${record.parent.run}\``
+        : `${record.principal.id} started ${record.workflow.name} ${record.workflow.version}`
     case 'segment.started':
       return `worker ${record.worker} took it up (${record.why})`
     case 'branch.started':
