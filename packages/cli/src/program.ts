@@ -4,6 +4,7 @@ import { SignalboxError, toSignalboxError } from 'signalbox/errors'
 import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
+import { addBudgetCommands } from './commands-budget.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
 import { addMoveCommands } from './commands-moves.ts'
 import { addRunCommands } from './commands-runs.ts'
@@ -50,6 +51,7 @@ function program(shell: Shell): Command {
   addRunCommands(root, shell)
   addMoveCommands(root, shell)
   addCompensateCommand(root, shell)
+  addBudgetCommands(root, shell)
   addPeopleCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
+import { outerBudgetListSchema } from './budgets.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
 import { forkSchema, movePlanQuerySchema, movePlanSchema, restoreSchema } from './moves.ts'
 import {
@@ -91,6 +92,14 @@ export const ENDPOINTS = {
     permission: 'read',
     status: 200,
     response: workflowListSchema,
+  },
+  budgets: {
+    method: 'get',
+    path: '/budgets',
+    summary: 'Budgets over many runs, and what is left of them',
+    permission: 'read',
+    status: 200,
+    response: outerBudgetListSchema,
   },
 
   startRun: {

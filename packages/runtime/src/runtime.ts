@@ -17,6 +17,7 @@ import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
 import { createRuns } from './engine/runs.ts'
 import { Worker, type WorkerOptions } from './engine/worker.ts'
+import { type OuterBudget, OuterBudgets } from './policy/index.ts'
 import { reviewWorkflow } from './orchestration/index.ts'
 import { type GuardedFetchOptions, guardedFetch, mediatedModels, outsideWatch, runIn } from './tools/index.ts'
 
@@ -39,6 +40,8 @@ export interface SignalboxOptions {
   readonly fetch?: typeof fetch
   /** Default: the one of this process. Another one only makes workers elsewhere look sooner. */
   readonly scheduler?: Scheduler
+  /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. */
+  readonly budgets?: readonly OuterBudget[]
   /** Named fault points, for drills and simulations. */
   readonly fault?: FaultHook
 }
@@ -96,6 +99,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
     committer: new Committer(options.store, host),
     hub,
     scheduler: options.scheduler ?? new LocalScheduler(host),
+    outer: options.budgets && options.budgets.length > 0 ? new OuterBudgets(options.budgets) : null,
     fault: options.fault ?? null,
     runtimeVersion: RUNTIME_VERSION,
   }

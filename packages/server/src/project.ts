@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import {
   type Mode,
   type ModelPort,
+  type OuterBudget,
   type Principal,
   type RetentionRule,
   readRetention,
@@ -41,6 +42,8 @@ export interface ProjectDef {
   readonly bundleDir: string
   /** Makes the models of one process from its environment. */
   readonly models: (env: EnvValues) => ModelPort
+  /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. Default: none. */
+  readonly budgets?: readonly OuterBudget[]
   /** Default `development`. */
   readonly mode?: Mode
   /** How long histories are kept; without rules all of them are. `signalbox store prune` applies the rules. */

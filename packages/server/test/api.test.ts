@@ -50,6 +50,7 @@ const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> 
     body: { scope: 'tool', target: 'payments.pay', mode: 'stop_now', reason: REASON },
   },
   liftKillSwitch: { path: '/kill-switches/kill_0/lift', body: { reason: REASON } },
+  budgets: { path: '/budgets' },
   status: { path: '/status' },
   schedules: { path: '/schedules' },
   schedule: { path: '/schedules/nightly' },
@@ -241,6 +242,22 @@ describe('errors', () => {
     })
     expect(problemSchema.parse(await response.json()).code).toBe('INPUT_INVALID')
     expect(h.fake.noted).toEqual([])
+  })
+
+  it('BUD-030: the API tells of each budget over many runs what is limited, given out and left', async () => {
+    const { budgets } = (await (await send('budgets', 'vera')).json()) as { budgets: unknown[] }
+    expect(budgets).toEqual([
+      {
+        scope: 'tenant:dev/2026-01-01',
+        current: true,
+        lines: [
+          { count: 'cost', limit: '5000000000', given: '1250000000', left: '3750000000' },
+          { count: 'tokens', limit: '1000', given: '250', left: '750' },
+          { count: 'effects', limit: null, given: '3', left: null },
+          { count: 'runs', limit: null, given: '2', left: null },
+        ],
+      },
+    ])
   })
 
   it('CMP-015: the plan of a compensation can be read, and a compensation is asked for in the name of the credential', async () => {

@@ -279,8 +279,16 @@ const UNDOABLE: CompensationItem = {
 function killSwitches({
   switches,
   note,
-}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch'> {
+}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets'> {
   return {
+    outerBudgets: async (tenant) => [
+      {
+        scope: `tenant:${tenant}/2026-01-01`,
+        limits: { cost_nano_usd: '5000000000', tokens: 1_000 },
+        granted: { cost_nano_usd: '1250000000', tokens: 250, effects: 3, runs: 2 },
+        current: true,
+      },
+    ],
     killSwitches: async (tenant) => switches.filter((each) => each.tenant === tenant),
     engageKillSwitch: async (request) => {
       note('engage', request.by, request)

@@ -17,6 +17,7 @@ import type { AskingPolicy, Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
 import type { AskRef, Proposal, RecordBase } from './record-base.ts'
+import type { ScopeAmounts } from './scopes.ts'
 
 export type { CheckpointBody, DefinitionRef, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
 export type { ForkParent, ForkPlanEntry, LedgerRef } from './fork.ts'
@@ -289,6 +290,15 @@ export interface BranchStarted extends RecordBase {
   readonly asked_anew?: readonly string[]
 }
 
+/** A budget over many runs gave this run a slice, or the run passed one: a debt (ENGINE R12). */
+export interface BudgetSlice extends RecordBase {
+  readonly type: 'budget.slice'
+  readonly what: 'granted' | 'debt'
+  readonly scope: string
+  /** The whole slice after it. */
+  readonly granted: ScopeAmounts
+}
+
 /** Nothing can go on until one of these comes. */
 export interface RunWaiting extends RecordBase {
   readonly type: 'run.waiting'
@@ -406,6 +416,7 @@ export type RunRecord =
   | ResponseReceived
   | RunUpgraded
   | BranchStarted
+  | BudgetSlice
   | RunWaiting
   | RunParked
   | OverrideRecorded

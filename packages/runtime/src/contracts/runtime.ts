@@ -13,6 +13,7 @@ import type {
   RunWaiting,
   StopReason,
 } from './records.ts'
+import type { ScopeState } from './scopes.ts'
 import type {
   EffectState,
   KillSwitch,
@@ -237,6 +238,9 @@ export interface RunsApi {
 
   /** Records what a person says of an ended run's result. Throws RUN_STATE while it has not ended. */
   feedback(request: { runId: string; verdict: FeedbackVerdict; by: Principal; reason: string }): Promise<void>
+
+  /** Budgets over many runs of the tenant: those in force, and periods that are over; by name. */
+  outerBudgets(tenant: string): Promise<readonly ScopeState[]>
 
   killSwitches(tenant: string): Promise<readonly KillSwitch[]>
   engageKillSwitch(request: {

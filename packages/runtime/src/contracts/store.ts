@@ -2,6 +2,7 @@ import type { Principal } from './common.ts'
 import type { Kept } from './pruning.ts'
 import type { RecordType, RunStatus } from './records.ts'
 import type { ScheduleStore } from './schedule.ts'
+import type { ScopeStore, SliceChange, StartCharge } from './scopes.ts'
 
 /** A record as it is stored: exact bytes, which the chain covers, and its sealed contents beside it. */
 export interface StoredRecord {
@@ -75,7 +76,15 @@ export interface NewRun {
   readonly superstep?: number
   /** What counts as spent at the start. Default `0`. */
   readonly costNanoUsd?: string
+  /** Scopes in which the start counts; refused as a whole when one has no room. */
+  readonly charges?: readonly StartCharge[]
 }
+
+/** What became of a new run. */
+export type CreateResult =
+  | { readonly status: 'created' }
+  | { readonly status: 'exists'; readonly runId: string }
+  | { readonly status: 'refused'; readonly scope: string }
 
 /** State of an effect in the ledger (invariants 4 and 5). */
 export type EffectState = 'open' | 'unknown' | 'succeeded' | 'failed' | 'not_sent' | 'released'
@@ -191,6 +200,8 @@ export interface RunCommit {
   readonly closed: readonly RequestClosing[]
   /** Destroys what the run holds up to a record, with these records as the proof of it, in the same transaction. */
   readonly prune?: Prune
+  /** Slices of outer budgets that the run gives back, or makes debts of, in the same transaction. */
+  readonly slices?: readonly SliceChange[]
 }
 
 /** What a commit destroys: all sealed contents up to `through`, also those of read inbox rows; for `nothing` bodies too. */
@@ -337,14 +348,14 @@ export interface StoreStats {
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store extends ScheduleStore {
+export interface Store extends ScheduleStore, ScopeStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */
   readonly capabilities: { readonly durable: boolean; readonly sharedBetweenProcesses: boolean }
 
   /** Stores a run and its genesis; `exists` with the run id when the tenant has the request id or run id already. */
-  create(run: NewRun): Promise<{ readonly status: 'created' } | { readonly status: 'exists'; readonly runId: string }>
+  create(run: NewRun): Promise<CreateResult>
   /** Takes over a run of another store whole, under a higher epoch and without a lease, in one transaction. */
   adopt(run: AdoptedRun): Promise<AdoptResult>
   /** Commits several runs in one durable transaction; each run succeeds or is refused alone. */

@@ -7,6 +7,7 @@ import type { Scheduler } from '../contracts/scheduler.ts'
 import type { Store } from '../contracts/store.ts'
 import type { Vault } from '../contracts/vault.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
+import type { OuterBudgets } from '../policy/index.ts'
 import type { Committer } from './committer.ts'
 import type { Hub } from './hub.ts'
 
@@ -65,6 +66,8 @@ export interface Env {
   readonly committer: Committer
   readonly hub: Hub
   readonly scheduler: Scheduler
+  /** Budgets over many runs; null when none is declared. */
+  readonly outer: OuterBudgets | null
   readonly fault: FaultHook | null
   readonly runtimeVersion: string
 }

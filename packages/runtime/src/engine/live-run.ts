@@ -12,6 +12,7 @@ import type {
   RunRow,
   StoredRecord,
 } from '../contracts/store.ts'
+import type { SliceChange } from '../contracts/scopes.ts'
 import type { Sealer } from '../contracts/vault.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
 import type { BudgetLedger } from '../policy/index.ts'
@@ -25,6 +26,7 @@ import type { Contents } from './contents.ts'
 import type { Standing } from './definitions.ts'
 import type { Env } from './env.ts'
 import type { Deadline } from './lease.ts'
+import type { Slices } from './slices.ts'
 import { Waits } from './waits.ts'
 
 /** Puts a value into the record that is being made and gives its reference. */
@@ -98,6 +100,10 @@ export class LiveRun implements Committing {
   halt: Halt | null = null
   /** Answers of ports that wait for the next point between supersteps. */
   readonly responses: PendingResponse[] = []
+  /** What it holds of budgets over many runs; null when there are none. */
+  slices: Slices | null = null
+  /** Idempotency keys of effects that were claimed; kept only where there are such budgets. */
+  readonly sentKeys = new Set<string>()
   /** Inbox rows already turned into records. */
   readonly seenInbox = new Set<number>()
 
@@ -109,6 +115,7 @@ export class LiveRun implements Committing {
   private effects: EffectChange[] = []
   private requests: PersonRequestRow[] = []
   private closed: RequestClosing[] = []
+  private debts: SliceChange[] = []
   private consumed: number[] = []
   private releasing = false
   private wakeAt: number | null = null
@@ -246,6 +253,7 @@ export class LiveRun implements Committing {
         by: null,
       })
     if (isCheckpoint(record)) this.effectKeys = []
+    if (this.slices && record.type === 'activity.outcome') this.debts.push(...this.slices.debts())
     return record
   }
 
@@ -327,13 +335,21 @@ export class LiveRun implements Committing {
       effects: this.effects,
       requests: this.requests,
       closed: this.closed,
+      ...this.sliceChanges(),
     }
     this.definition = null
     this.consumed = []
     this.effects = []
     this.requests = []
     this.closed = []
+    this.debts = []
     return commit
+  }
+
+  /** A run that gives up its lease gives back what it did not use (ENGINE R12). */
+  private sliceChanges(): { readonly slices?: readonly SliceChange[] } {
+    const changes = [...this.debts, ...(this.releasing && this.slices ? this.slices.giveBack() : [])]
+    return changes.length > 0 ? { slices: changes } : {}
   }
 
   onCommitted(commit: RunCommit): void {
@@ -360,6 +376,7 @@ export class LiveRun implements Committing {
     this.effects = [...commit.effects, ...this.effects]
     this.requests = [...commit.requests, ...this.requests]
     this.closed = [...commit.closed, ...this.closed]
+    this.debts = [...(commit.slices ?? []).filter((change) => change.kind === 'raise'), ...this.debts]
     this.releasing = false
     this.releaseWaiter?.resolve(false)
     this.releaseWaiter = null

@@ -1,7 +1,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { BranchStarted, DefinitionRef, RunRecord, RunStarted } from '../contracts/records.ts'
 import type { RunRow } from '../contracts/store.ts'
-import { BudgetLedger } from '../policy/index.ts'
+import { BudgetLedger, type OuterBudgets } from '../policy/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { type Ancestor, ancestorOf } from '../reliability/family.ts'
 import { foldRecord, foldStart, type RunFold } from '../reliability/fold.ts'
@@ -11,6 +11,7 @@ import { standingOf } from './definitions.ts'
 import type { Env } from './env.ts'
 import { type Deadline, deadlineIn } from './lease.ts'
 import { LiveRun } from './live-run.ts'
+import { Slices } from './slices.ts'
 
 /** A run as its records tell it, not yet live. */
 export interface Loaded {
@@ -157,7 +158,24 @@ export async function loadRun(env: Env, row: RunRow, lease: Deadline): Promise<L
   const ancestors = await readAncestors(env, row.tenant, started)
   const ranges = openEnded(timeline)
   const parts = { env, row, fold, spec, standing, sealer, contents, budget, lease, timeline: ranges, ancestors }
-  return new LiveRun(parts)
+  const run = new LiveRun(parts)
+  if (env.outer) await openSlices(run, env.outer)
+  return run
+}
+
+/** What the run holds of budgets over many runs; what a worker before it held is still its own (ENGINE R12). */
+async function openSlices(run: LiveRun, outer: OuterBudgets): Promise<void> {
+  const { env, tenant, runId, epoch, spec } = run
+  const owner = { tenant, workflow: spec.name, principal: run.principal.id }
+  for (const row of await env.store.runEffects(tenant, runId)) run.sentKeys.add(row.idempotencyKey)
+  run.slices = new Slices({
+    store: env.store,
+    at: { tenant, runId, epoch },
+    rows: await env.store.slices(tenant, runId),
+    scopes: () => outer.scopesOf(owner, env.host.now()),
+    totals: () => ({ spent: run.budget.spent, held: run.budget.held, effects: run.sentKeys.size }),
+    onNews: ({ what, scope, granted }) => run.append({ type: 'budget.slice' as const, what, scope, granted }),
+  })
 }
 
 /** The last range grows with every record that is appended. */

@@ -94,6 +94,7 @@ export function createRuns(env: Env): RunsApi {
       return forkRun(env, await runOf(env, request.by.tenant, request.runId), request)
     },
     feedback: (request) => recordFeedback(env, request),
+    outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
     killSwitches: (tenant) => env.store.killSwitches(tenant),
     engageKillSwitch: (request) => engage(env, request),
     liftKillSwitch: (request) => lift(env, request),

@@ -7,6 +7,7 @@ import { type ContentRef, NO_AMOUNTS, type Principal, UNLABELLED } from '../cont
 import { RECORD_VERSION, type RunStarted } from '../contracts/records.ts'
 import { COMPENSATION_WORKFLOW } from '../contracts/compensation.ts'
 import type { StartRequest } from '../contracts/runtime.ts'
+import type { StartCharge } from '../contracts/scopes.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
 import { routeStart } from '../orchestration/index.ts'
 import { engaged } from '../policy/index.ts'
@@ -60,10 +61,26 @@ export async function createRun(
     subject,
     createdAt: env.host.now(),
     genesis: { seq: 1, type: record.type, body, hash, sealed: sealed.bytes },
+    ...startCharges(env, spec, request.principal),
   })
   if (result.status === 'exists') return { runId: result.runId, existed: true }
+  if (result.status === 'refused')
+    throw new SignalboxError(
+      'BUDGET_EXHAUSTED',
+      `\`${spec.name}\` was not started: no run is left of \`${result.scope}\``,
+    )
   env.scheduler.start({ tenant, runId })
   return { runId, existed: false }
+}
+
+/** Where the start of a run counts in budgets over many runs. A fork is a start too. */
+export function startCharges(
+  env: Pick<Env, 'outer' | 'host'>,
+  spec: Pick<WorkflowSpec, 'name'>,
+  { tenant, id }: Principal,
+): { readonly charges?: readonly StartCharge[] } {
+  const scopes = env.outer?.scopesOf({ tenant, workflow: spec.name, principal: id }, env.host.now()) ?? []
+  return scopes.length > 0 ? { charges: scopes.map(({ scope, limits }) => ({ scope, limits })) } : {}
 }
 
 /** The newest registered version of a name, or `name@version`. Throws WORKFLOW_UNKNOWN with what there is. */

@@ -74,6 +74,10 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
       return `${name(record.by.id)} moved the run back to record ${record.from} (reason: ${quoted(record.reason, contents)}); what came after it is kept and no longer counts for the state.`
     case 'run.upgraded':
       return upgradeText(record)
+    case 'budget.slice':
+      return record.what === 'debt'
+        ? `A call cost more than was reserved: budget ${name(record.scope)} has that much less for everyone.`
+        : null
     case 'run.waiting':
       return `The run waits for ${listed(record.on.map((each) => `${each.kind} ${name(each.id)}`))}${record.wake_at ? `, at the latest until ${record.wake_at}` : ''}.`
     case 'run.parked':

@@ -39,3 +39,15 @@ export {
   nextApproval,
 } from './approvals.ts'
 export { sameLabels } from './labels.ts'
+export {
+  addScope,
+  isSome,
+  limitedOnly,
+  lineOf,
+  minusScope,
+  type OuterBudget,
+  OuterBudgets,
+  type OuterScope,
+  type RunOwner,
+  timesScope,
+} from './outer-budgets.ts'

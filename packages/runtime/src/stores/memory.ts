@@ -9,6 +9,7 @@ import type {
   AdoptResult,
   ClaimRequest,
   CommitResult,
+  CreateResult,
   EffectRow,
   ExportedRecord,
   InboxItem,
@@ -45,7 +46,8 @@ import {
   wakes,
 } from './rules.ts'
 import { MemoryLedger } from './memory-ledger.ts'
-import { MemoryKept, pair } from './memory-kept.ts'
+import { pair } from './memory-kept.ts'
+import { MemoryScopes } from './memory-scopes.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -68,7 +70,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemoryKept implements Store {
+class MemoryStore extends MemoryScopes implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 
@@ -83,11 +85,13 @@ class MemoryStore extends MemoryKept implements Store {
   #commits = 0
   #closed = false
 
-  async create(run: NewRun): Promise<{ status: 'created' } | { status: 'exists'; runId: string }> {
+  async create(run: NewRun): Promise<CreateResult> {
     this.check()
     checkNewRun(run)
     const known = this.#find(run.tenant, run.runId) ?? this.#byRequest.get(pair(run.tenant, run.requestId))
     if (known) return { status: 'exists', runId: known.row.runId }
+    const refused = this.chargeStart(run)
+    if (refused) return { status: 'refused', scope: refused.scope }
     const made: MemoryRun = { row: firstRow(run), runnable: true, records: [], inbox: [] }
     this.#runs.set(pair(run.tenant, run.runId), made)
     this.#byRequest.set(pair(run.tenant, run.requestId), made)
@@ -303,6 +307,11 @@ class MemoryStore extends MemoryKept implements Store {
     return this.#runs.get(pair(tenant, runId))
   }
 
+  protected override leasedAt(tenant: string, runId: string): number | null {
+    const row = this.#find(tenant, runId)?.row
+    return row && row.leaseOwner !== null ? row.epoch : null
+  }
+
   #commitOne(commit: RunCommit): CommitResult {
     const run = this.#find(commit.tenant, commit.runId)
     if (!run || run.row.leaseOwner === null || run.row.seq !== commit.expectSeq || run.row.epoch !== commit.epoch)
@@ -313,6 +322,7 @@ class MemoryStore extends MemoryKept implements Store {
     if (commit.release && unread.length > 0) return { status: 'inbox_not_empty' }
     const holder = this.#ledger.apply(commit)
     if (holder !== null) return { status: 'effect_claimed', effectId: holder }
+    this.setSlices(commit)
     for (const entry of run.inbox) if (consumed.has(entry.item.row)) entry.consumed = true
     for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
     for (const closing of commit.closed) this.#closeRequest(commit, closing)

@@ -43,6 +43,7 @@ export interface BoxOptions {
   readonly fault?: FaultHook
   readonly limits?: SignalboxOptions['limits']
   readonly mode?: SignalboxOptions['mode']
+  readonly budgets?: SignalboxOptions['budgets']
 }
 
 /** Real time after which a test that waits has failed. */
@@ -79,6 +80,7 @@ export class BenchBox {
       ...(options.fault ? { fault: options.fault } : {}),
       ...(options.limits ? { limits: options.limits } : {}),
       ...(options.mode ? { mode: options.mode } : {}),
+      ...(options.budgets ? { budgets: options.budgets } : {}),
     })
   }
 

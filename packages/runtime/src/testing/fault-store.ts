@@ -92,6 +92,9 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     schedules: (tenant) => at('schedules', () => inner.schedules(tenant)),
     firings: (filter) => at('firings', () => inner.firings(filter)),
     commitSchedule: (change) => at('commitSchedule', () => inner.commitSchedule(change)),
+    grant: (request) => at('grant', () => inner.grant(request), [request]),
+    slices: (tenant, runId) => at('slices', () => inner.slices(tenant, runId)),
+    scopes: (tenant) => at('scopes', () => inner.scopes(tenant)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
   }

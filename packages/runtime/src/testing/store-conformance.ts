@@ -10,6 +10,7 @@ import { projectionTests } from './conformance/projections.ts'
 import { readTests } from './conformance/reads.ts'
 import { durableTests, sharedTests } from './conformance/shared.ts'
 import { scheduleTests } from './conformance/schedules.ts'
+import { scopeTests } from './conformance/scopes.ts'
 import { type ConformanceOptions, suiteOf } from './conformance/suite.ts'
 import { tenantTests } from './conformance/tenants.ts'
 
@@ -44,6 +45,7 @@ export function storeConformance(options: ConformanceOptions): void {
     readTests(suite)
     pruneTests(suite)
     scheduleTests(suite)
+    scopeTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

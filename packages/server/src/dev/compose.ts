@@ -68,7 +68,8 @@ export async function compose(
   try {
     const vault = keyVault({ store, host, masterKey })
     const workflows = project.workflows.map((each) => each.spec)
-    const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode, ...more })
+    const budgets = project.budgets ?? []
+    const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode, budgets, ...more })
     // Closing the runtime closes its store.
     return { signalbox, store, models, vault, close: () => signalbox.close() }
   } catch (error) {

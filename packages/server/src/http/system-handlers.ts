@@ -1,5 +1,6 @@
 import { isoTime, SignalboxError, toMermaid } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
+import { outerBudgetView } from '../views/budgets.ts'
 import { undosOf } from '../views/compensation.ts'
 import { auditEvery, auditOne, explanationOf, lineageView } from '../views/history.ts'
 import { killSwitchView, workflowView } from '../views/system.ts'
@@ -12,6 +13,7 @@ type Names =
   | 'workflows'
   | 'explain'
   | 'lineage'
+  | 'budgets'
   | 'audit'
   | 'auditAll'
   | 'killSwitches'
@@ -40,6 +42,7 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
         .map((spec) => workflowView(spec, toMermaid(spec), deps.models))
         .sort((a, b) => a.name.localeCompare(b.name)),
     }),
+    budgets: async (_input, who) => ({ budgets: (await runs.outerBudgets(who.tenant)).map(outerBudgetView) }),
     explain: async ({ params }, who) => await explanationOf(deps, who.tenant, params.id),
     lineage: async ({ params }, who) => {
       await runs.get(who.tenant, params.id)

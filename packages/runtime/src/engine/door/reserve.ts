@@ -1,9 +1,13 @@
+import { SignalboxError } from '../../base/errors.ts'
 import { isoTime } from '../../base/time.ts'
 import type { Amounts } from '../../contracts/common.ts'
 import type { ActivityIntent } from '../../contracts/records.ts'
+import type { ScopeAmounts } from '../../contracts/scopes.ts'
 import { affordableOutputTokens } from '../../policy/index.ts'
 import { deadlineIn } from '../lease.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
+import { Unloaded } from '../live-run.ts'
+import type { Slices } from '../slices.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { isClaimedSince, lookUpLedger } from './ledger.ts'
@@ -27,18 +31,24 @@ export async function waitForTurn(ask: Ask): Promise<Ended | null> {
  */
 export async function recordIntent(ask: Ask): Promise<Ended | null> {
   const { run, decision } = ask
-  while (isClaimedSince(ask)) {
-    const answered = await lookUpLedger(ask)
-    if (answered) return answered
-  }
-  if (run.halt) return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
-  const tooDear = ask.model ? reserveModel(ask) : null
-  if (tooDear) return tooDear
-  const limits = limitsPassed(run.budget.remaining(), ask.worst)
-  if (run.budget.runtime(run.activeMs()).passed) return refused(ask, ['runtime'])
-  if (limits.length > 0) return refused(ask, limits)
-  if (!decision) throw new Error('an intent needs a decision')
   keyOfRepeat(ask)
+  for (;;) {
+    while (isClaimedSince(ask)) {
+      const answered = await lookUpLedger(ask)
+      if (answered) return answered
+    }
+    if (run.halt) return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
+    const tooDear = ask.model ? reserveModel(ask) : null
+    if (tooDear) return tooDear
+    const limits = limitsPassed(run.budget.remaining(), ask.worst)
+    if (run.budget.runtime(run.activeMs()).passed) return refused(ask, ['runtime'])
+    if (limits.length > 0) return refused(ask, limits)
+    // Nothing may be awaited between what is found here and the intent.
+    if (!run.slices || run.slices.covers(outerWorst(ask))) break
+    const short = await grantOrLeave(ask, run.slices)
+    if (short !== null) return refused(ask, [short])
+  }
+  if (!decision) throw new Error('an intent needs a decision')
   const seconds = ask.tool?.timeoutSeconds ?? run.env.limits.modelTimeoutSeconds
   const leftMs = run.lease.wallMs - run.env.host.now()
   const notAfter = deadlineIn(run.env.host, Math.min(seconds * 1_000, Math.max(leftMs, 1_000)))
@@ -73,10 +83,29 @@ function keyOfRepeat(ask: Ask): void {
   ask.identity = { ...ask.identity, idempotencyKey: key }
 }
 
+/** What a call may cost of budgets over many runs. An effect that was claimed before is the same one. */
+function outerWorst({ run, worst, identity }: Ask): ScopeAmounts {
+  const effects = identity && !run.sentKeys.has(identity.idempotencyKey) ? 1 : 0
+  return { cost_nano_usd: worst.cost_nano_usd, tokens: worst.tokens, effects, runs: 0 }
+}
+
+/** Asks for a larger slice; a worker that lost the run leaves it. */
+async function grantOrLeave(ask: Ask, slices: Slices): Promise<string | null> {
+  const { run } = ask
+  try {
+    return await slices.grant(outerWorst(ask))
+  } catch (thrown) {
+    if (!(thrown instanceof SignalboxError) || thrown.code !== 'FENCED') throw thrown
+    run.unload()
+    throw new Unloaded()
+  }
+}
+
 /** The identity is claimed in the intent's own transaction, under the store's unique index (ENGINE R5). */
 function claim(ask: Ask, intentSeq: number): void {
   const { run, identity } = ask
   if (!identity) return
+  if (run.slices) run.sentKeys.add(identity.idempotencyKey)
   run.claims.set(identity.effectId, (run.claims.get(identity.effectId) ?? 0) + 1)
   for (const effect of claimsOf(ask, identity, intentSeq)) run.with({ effect })
 }

@@ -16,6 +16,8 @@ import { PRUNING_TYPES } from '../../contracts/pruning.ts'
 import type { RunStatus } from '../../contracts/records.ts'
 import { firstRow, isSettled, mayClaimAgain, movesOn, runnableAfterRelease, settledItem, wakes } from '../rules.ts'
 import type { Connection } from './connection.ts'
+import { applySlice, applyStart, type Refused } from '../scope-rules.ts'
+import { scopeRows } from './scopes.ts'
 import { effectRow, inboxPrincipal } from './rows.ts'
 
 const SET_ROW = `seq = ?, head = ?, status = ?, code = ?, branch = ?, checkpoint_seq = ?, superstep = ?, updated_at = ?,
@@ -60,14 +62,16 @@ export class Appender {
     return found
   }
 
-  /** Stores a run and its genesis; gives the id of the run that has the run id or request id already, or null. */
-  create(run: NewRun): string | null {
+  /** Stores a run and its genesis: null; or the id of the run that has its id or request id, or the scope without room. */
+  create(run: NewRun): string | Refused | null {
     const same = 'SELECT run_id FROM runs WHERE tenant = ? AND run_id = ?'
     const asked = 'SELECT run_id FROM runs WHERE tenant = ? AND request_id = ?'
     const known =
       this.#connection.sql(same).get(run.tenant, run.runId) ??
       this.#connection.sql(asked).get(run.tenant, run.requestId)
     if (known) return String(known.run_id)
+    const refused = applyStart(scopeRows(this.#connection, run.tenant, run.runId), run.charges ?? [])
+    if (refused) return refused
     const row = firstRow(run)
     const added = this.#connection
       .sql(`INSERT INTO runs (tenant, run_id, workflow, version, signature, request_id, principal, subject, created_at,
@@ -108,7 +112,8 @@ export class Appender {
       commit.effects.length === 0 &&
       commit.row.wakeAt === null &&
       !commit.definition &&
-      !commit.prune
+      !commit.prune &&
+      !commit.slices
     if (plain && this.#advance.run(...setRow(commit), rid, commit.expectSeq, commit.epoch).changes === 1) {
       this.#appendAll(rid, commit)
       return { status: 'committed' }
@@ -153,6 +158,8 @@ export class Appender {
       return { status: 'inbox_not_empty' }
     const holder = this.#applyEffects(commit)
     if (holder !== null) return { status: 'effect_claimed', effectId: holder }
+    const rows = scopeRows(this.#connection, commit.tenant, commit.runId)
+    for (const change of commit.slices ?? []) applySlice(rows, change)
     const wakeAt = commit.row.wakeAt
     if (commit.release) {
       const runnable = runnableAfterRelease(commit.row.status) ? 1 : 0

@@ -206,5 +206,19 @@ const VERSION_5 = `
 CREATE INDEX records_branches ON records (rid, seq) WHERE type = 'branch.started';
 `
 
+/** Budgets over many runs, and what each run under way holds of them. */
+const VERSION_6 = `
+CREATE TABLE budget_scopes (tenant TEXT NOT NULL, scope TEXT NOT NULL, granted TEXT NOT NULL, PRIMARY KEY (tenant, scope));
+
+CREATE TABLE run_slices (
+  tenant TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  granted TEXT NOT NULL,
+  base TEXT NOT NULL,
+  PRIMARY KEY (tenant, run_id, scope)
+);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5]
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6]

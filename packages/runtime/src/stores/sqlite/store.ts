@@ -3,6 +3,7 @@ import type {
   AdoptResult,
   ClaimRequest,
   CommitResult,
+  CreateResult,
   EffectRow,
   ExportedRecord,
   InboxItem,
@@ -29,6 +30,7 @@ import type {
   ScheduleRow,
   ScheduleStore,
 } from '../../contracts/schedule.ts'
+import type { GrantRequest, GrantResult, ScopeRow, SliceRow } from '../../contracts/scopes.ts'
 import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
 import { adoptRun, readInboxKept } from './adopt.ts'
 import { claimRuns, extendLeases } from './claims.ts'
@@ -48,6 +50,7 @@ import {
   readTenants,
 } from './reads.ts'
 import { putLease, readFirings, readLease, readSchedules, writeSchedule } from './schedules.ts'
+import { grantSlices, readScopes, readSlices } from './scopes.ts'
 import { effectRow, inboxItem, requestRow, runRow, subjectKey } from './rows.ts'
 
 /** The `Store` over one SQLite file, shared by any number of processes on this machine. */
@@ -62,10 +65,11 @@ export class SqliteStore implements Store {
     this.#appender = new Appender(connection)
   }
 
-  async create(run: NewRun): Promise<{ status: 'created' } | { status: 'exists'; runId: string }> {
+  async create(run: NewRun): Promise<CreateResult> {
     checkNewRun(run)
     const known = await this.#connection.write(() => this.#appender.create(run))
-    return known === null ? { status: 'created' } : { status: 'exists', runId: known }
+    if (known === null) return { status: 'created' }
+    return typeof known === 'string' ? { status: 'exists', runId: known } : { status: 'refused', scope: known.scope }
   }
 
   async commit(commits: readonly RunCommit[]): Promise<readonly CommitResult[]> {
@@ -266,6 +270,18 @@ export class SqliteStore implements Store {
 
   commitSchedule(commit: ScheduleCommit): Promise<ScheduleCommitResult> {
     return writeSchedule(this.#connection, commit)
+  }
+
+  grant(request: GrantRequest): Promise<GrantResult> {
+    return grantSlices(this.#connection, request)
+  }
+
+  slices(tenant: string, runId: string): Promise<readonly SliceRow[]> {
+    return this.#connection.read(() => readSlices(this.#connection, tenant, runId))
+  }
+
+  scopes(tenant: string): Promise<readonly ScopeRow[]> {
+    return this.#connection.read(() => readScopes(this.#connection, tenant))
   }
 
   /** Counts come from the ends of the key ranges, which have no gaps, so that asking does not read the tables. */

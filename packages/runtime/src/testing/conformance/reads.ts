@@ -165,6 +165,9 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     schedules: () => store.schedules(tenant),
     firings: () => store.firings({ tenant, schedule: 'nightly', limit: 10 }),
     commitSchedule: () => store.commitSchedule(sampleChange()),
+    grant: () => store.grant({ tenant, runId: 'r1', epoch: 1, lines: [], changes: [] }),
+    slices: () => store.slices(tenant, 'r1'),
+    scopes: () => store.scopes(tenant),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
 }

@@ -43,7 +43,16 @@ export interface SampleCommit
   extends Partial<
     Pick<
       RunCommit,
-      'release' | 'consumed' | 'left' | 'definition' | 'effects' | 'requests' | 'closed' | 'epoch' | 'expectSeq'
+      | 'release'
+      | 'consumed'
+      | 'left'
+      | 'definition'
+      | 'effects'
+      | 'requests'
+      | 'closed'
+      | 'epoch'
+      | 'expectSeq'
+      | 'slices'
     >
   > {
   /** How many records. Default 1. */
