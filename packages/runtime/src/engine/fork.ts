@@ -30,7 +30,7 @@ import { standingOf } from './definitions.ts'
 import type { Env } from './env.ts'
 import { findPoint, openAtPoint, type Point, refuseChanged, refuseErased, rootOf, rowOf, wayToPoint } from './move.ts'
 import { DEFAULT_DEADLINE_SECONDS } from './ports.ts'
-import { refuseUnlessPermitted, refuseWhenSwitchedOff } from './start.ts'
+import { noRunLeft, refuseUnlessPermitted, refuseWhenSwitchedOff, startCharges } from './start.ts'
 
 /**
  * Makes a new run from any recorded event of another (invariant 11, ENGINE fork). The original is only read. The new run
@@ -70,7 +70,9 @@ export async function forkRun(
     requests,
     superstep: point.was.fold.checkpoint.superstep,
     costNanoUsd: made.costNanoUsd,
+    ...startCharges(env, spec, started.principal),
   })
+  if (result.status === 'refused') throw noRunLeft(spec, result.scope)
   if (result.status === 'exists') return { runId: result.runId, existed: true }
   env.scheduler.start({ tenant: row.tenant, runId })
   return { runId, existed: false }

@@ -148,6 +148,21 @@ describe('a budget over many runs', () => {
     expect(await given(one)).toMatchObject({ effects: 1, runs: 2 })
   })
 
+  it('BUD-026: a fork is a start, and what it does anew is charged', async () => {
+    const outside = await bank()
+    const budgets = [{ scope: 'tenant', per: 'day', maxEffects: 1, maxRuns: 2 } as const]
+    const one = box({ workflows: [payments(payTool(outside))], budgets })
+    one.work()
+    const runId = await one.start('one', [bob])
+    await one.ended(runId)
+    const fork = { runId, seq: 1, by: PAUL, reason: 'try another way' }
+    const { runId: forked } = await one.sb.runs.fork(fork)
+    expect((await one.ended(forked)).output).toEqual(['succeeded', 'succeeded'])
+    expect(await given(one)).toMatchObject({ effects: 1, runs: 2 })
+    await expect(one.sb.runs.fork(fork)).rejects.toMatchObject({ code: 'BUDGET_EXHAUSTED' })
+    expect(outside.booked).toHaveLength(1)
+  })
+
   it('BUD-027: the next day has a budget of its own', async () => {
     const outside = await bank()
     const one = box({ workflows: [payments(payTool(outside))], budgets: effectsADay(1) })

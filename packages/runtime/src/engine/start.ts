@@ -64,13 +64,14 @@ export async function createRun(
     ...startCharges(env, spec, request.principal),
   })
   if (result.status === 'exists') return { runId: result.runId, existed: true }
-  if (result.status === 'refused')
-    throw new SignalboxError(
-      'BUDGET_EXHAUSTED',
-      `\`${spec.name}\` was not started: no run is left of \`${result.scope}\``,
-    )
+  if (result.status === 'refused') throw noRunLeft(spec, result.scope)
   env.scheduler.start({ tenant, runId })
   return { runId, existed: false }
+}
+
+/** The refusal of a start that a budget over many runs does not cover. */
+export function noRunLeft({ name }: Pick<WorkflowSpec, 'name'>, scope: string): SignalboxError {
+  return new SignalboxError('BUDGET_EXHAUSTED', `\`${name}\` was not started: no run is left of \`${scope}\``)
 }
 
 /** Where the start of a run counts in budgets over many runs. A fork is a start too. */
