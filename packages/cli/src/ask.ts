@@ -30,3 +30,12 @@ export function intOption(option: string, least: number, most: number): (text: s
     throw new SignalboxError('USAGE', `\`${option}\` must be a whole number from ${least} to ${most}, not \`${text}\``)
   }
 }
+
+/** A number option, such as `0.5`. Throws USAGE naming the option and its range. */
+export function numberOption(option: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+(\.\d+)?$/.test(text) && value >= least && value <= most) return value
+    throw new SignalboxError('USAGE', `\`${option}\` must be a number from ${least} to ${most}, not \`${text}\``)
+  }
+}

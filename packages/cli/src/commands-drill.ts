@@ -1,6 +1,7 @@
 import {
   DRILL_FAULTS,
   type DrillFault,
+  type DrillPlace,
   defaultConfigPath,
   drillProject,
   type GateResult,
@@ -11,6 +12,7 @@ import {
 import { type Command, Option } from 'commander'
 import { keepAlive, SignalboxError, systemHost } from 'signalbox'
 import { intOption } from './ask.ts'
+import { addExercises } from './commands-exercises.ts'
 import type { Shell } from './context.ts'
 import { time } from './format.ts'
 import { type Output, outputOf, printable } from './output.ts'
@@ -69,10 +71,11 @@ export function addDrillCommands(program: Command, shell: Shell): void {
       if (options.gate) await showGate(options, shell)
       else await restore(options, shell)
     })
+  addExercises(group, shell, drillCommand, place)
 }
 
 /** A command of the group, with the options that all of them have. */
-export function drillCommand(group: Command, name: string, description: string): Command {
+function drillCommand(group: Command, name: string, description: string): Command {
   return withDrillOptions(group.command(name).description(description))
 }
 
@@ -146,7 +149,7 @@ async function restore(options: RestoreFlags, shell: Shell): Promise<void> {
   }
 }
 
-function place(options: DrillShared, shell: Shell) {
+function place(options: DrillShared, shell: Shell): DrillPlace {
   return { configPath: drilledConfig(options), dataDir: options.data, env: shell.terminal.env, host: systemHost }
 }
 

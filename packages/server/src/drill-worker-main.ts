@@ -110,8 +110,7 @@ process.on('message', (told: DrillWorkerTold) => {
     worker: start.worker,
     leaseMs: LEASE_MS,
     pollMs: 30,
-    // Few at a time, so that the times above hold on a busy machine.
-    concurrency: 6,
+    concurrency: start.concurrency ?? 6,
     onTrouble: (error) => process.stderr.write(`${start.worker}: ${error.message}\n`),
   })
   process.once('SIGTERM', async () => {

@@ -15,7 +15,9 @@ export { checkEvidence } from './drill/check.ts'
 export type { Evidence } from './drill/evidence.ts'
 export type { Finding, FindingKind } from './drill/findings.ts'
 export { canTrace, committingThread } from './drill/flush.ts'
+export { BACKUP_FAULTS, type BackupDrillResult, type BackupFault } from './drill/backup.ts'
 export type { GateResult } from './drill/gate.ts'
+export { LOAD_FAULTS, type LoadDrillResult, type LoadFault, type LoadPhase } from './drill/load.ts'
 export { DRILL_FAULTS, type DrillFault, STAGE_NAMES } from './drill/orders.ts'
 export {
   type DrillPlace,
@@ -25,6 +27,7 @@ export {
   type ProjectDrillResult,
 } from './drill/project-drill.ts'
 export type { Killable } from './drill/process.ts'
+export { backupProject, type ExerciseResult, loadOnProject } from './drill/project-exercises.ts'
 export type { RestoreReport } from './drill/report.ts'
 export { type RestoreDrillOptions, type RestoreDrillResult, restoreDrill } from './drill/restore.ts'
 export { openStand, type Stand } from './drill/stand.ts'

@@ -17,12 +17,32 @@ export interface Evidence {
   readonly recorded: readonly RecordedEffect[]
 }
 
-/** Most runs that one stand has. */
-const MOST_RUNS = 500
+const PAGE = 200
+
+/** Rows of all runs of a tenant, newest first, page by page. */
+export async function* runPages(signalbox: Signalbox, tenant: string): AsyncGenerator<readonly RunRow[]> {
+  let before: RunRow | undefined
+  for (;;) {
+    const rows = await signalbox.runs.list({ tenant, limit: PAGE, ...(before ? { before } : {}) })
+    if (rows.length > 0) yield rows
+    before = rows.at(-1)
+    if (rows.length < PAGE) return
+  }
+}
 
 /** Reads the histories of a tenant. */
 export async function runsOf(signalbox: Signalbox, tenant: string): Promise<DrilledRun[]> {
-  const rows = await signalbox.runs.list({ tenant, limit: MOST_RUNS })
+  const runs: DrilledRun[] = []
+  for await (const rows of runPages(signalbox, tenant)) runs.push(...(await historiesOf(signalbox, tenant, rows)))
+  return runs
+}
+
+/** Reads the histories of these runs. */
+export async function historiesOf(
+  signalbox: Signalbox,
+  tenant: string,
+  rows: readonly RunRow[],
+): Promise<DrilledRun[]> {
   const runs: DrilledRun[] = []
   for (const row of rows) {
     const { runId } = row

@@ -66,6 +66,8 @@ export interface DrillWorkerStart {
   readonly dataDir: string
   readonly worker: string
   readonly planted?: DrillFault | null
+  /** Runs that it advances at a time. Default 6, so that leases hold on a busy machine. */
+  readonly concurrency?: number
   /** Prints a line `point <run> <point> <name>` for each point that a run reaches. */
   readonly observe?: boolean
   /** Prints a line `ack …` for each batch of commits that the store acknowledged. */

@@ -25,6 +25,8 @@ export interface Asked {
   readonly person: DrillPerson
   readonly world: DrillWorld
   readonly answers: Answers
+  /** Leaves what it gives false for unanswered. Default: answers everything. */
+  readonly mayAnswer?: (row: PersonRequestRow) => boolean
 }
 
 const LOOK_MS = 50
@@ -36,7 +38,7 @@ export async function playPerson(asked: Asked, signal: AbortSignal): Promise<voi
   while (!signal.aborted) {
     const open = await signalbox.runs.requests({ tenant, state: 'open', limit: 100 })
     for (const row of open) {
-      if (seen.has(row.id)) continue
+      if (seen.has(row.id) || asked.mayAnswer?.(row) === false) continue
       try {
         await answerRow(asked, row)
         seen.add(row.id)

@@ -92,7 +92,11 @@ export async function gateProject(
   })
 }
 
-function auditKey({ dataDir, env, host }: DrillPlace, mode: 'development' | 'production' = 'development'): SigningKey {
+/** The key that reports are signed with. Throws KEY_MISSING. */
+export function auditKey(
+  { dataDir, env, host }: DrillPlace,
+  mode: 'development' | 'production' = 'development',
+): SigningKey {
   return signingKey(loadAuditKey({ dir: resolve(dataDir), env, mode, host }))
 }
 

@@ -2,7 +2,15 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ModelPort, type RunRow, type Signalbox, SignalboxError, sleep, systemHost } from 'signalbox'
+import {
+  type ModelPort,
+  type PersonRequestRow,
+  type RunRow,
+  type Signalbox,
+  SignalboxError,
+  sleep,
+  systemHost,
+} from 'signalbox'
 import { dropEvents } from 'signalbox/testing'
 import { compose, DATABASE } from '../dev/compose.ts'
 import { type EnvValues, loadProject } from '../project.ts'
@@ -20,10 +28,14 @@ export interface StandOptions {
   /** Workflow of the drill. */
   readonly workflow: string
   readonly planted?: DrillFault | null
+  /** Requests that the person leaves alone are those for which it gives false. Default: none. */
+  readonly mayAnswer?: (row: PersonRequestRow) => boolean
+  /** Another data folder on the outside systems and keys of a stand that is open, such as a copy of its store. */
+  readonly on?: { readonly folder: string; readonly world: DrillWorld; readonly env: EnvValues }
 }
 
 /** What a worker of a stand may have beside its name. */
-export type WorkerExtras = Partial<Pick<DrillWorkerStart, 'observe' | 'tellCommits'>> & {
+export type WorkerExtras = Partial<Pick<DrillWorkerStart, 'observe' | 'tellCommits' | 'concurrency'>> & {
   readonly under?: readonly string[]
 }
 
@@ -36,6 +48,8 @@ export interface Stand {
   readonly drill: WorkflowDrill
   readonly signalbox: Signalbox
   readonly world: DrillWorld
+  /** The environment of its processes. */
+  readonly env: EnvValues
   /** What the person was asked so far. */
   readonly answers: Answers
   /** Starts the run of an input; gives its id. */
@@ -54,19 +68,19 @@ export interface Stand {
 const QUIET_MS = 60_000
 
 /** Sets a stand up in a new temporary folder. Throws the project's own errors. */
-export async function openStand({ configPath, workflow, planted = null }: StandOptions): Promise<Stand> {
+export async function openStand({ configPath, workflow, planted = null, ...more }: StandOptions): Promise<Stand> {
   const project = await loadProject(configPath)
   const [drill] = chosenDrills(project, workflow)
   if (!drill) throw new Error(`no drill of ${workflow}`)
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-drill-')))
+  const folder = more.on?.folder ?? realpathSync(mkdtempSync(join(tmpdir(), 'signalbox-drill-')))
   const ends: (() => Promise<void> | void)[] = []
   const unwind = async (): Promise<void> => {
     for (const end of ends.splice(0).reverse()) await end()
   }
   try {
-    const world = await drill.world({ folder: join(folder, 'world') })
-    ends.push(() => world.stop())
-    const env = drillEnv(world)
+    const world = more.on?.world ?? (await drill.world({ folder: join(folder, 'world') }))
+    if (!more.on) ends.push(() => world.stop())
+    const env = more.on?.env ?? drillEnv(world)
     const { signalbox, models } = await compose(
       project,
       folder,
@@ -84,7 +98,7 @@ export async function openStand({ configPath, workflow, planted = null }: StandO
     requireScripted(signalbox, models, workflow)
     if (planted === 'event_dropped') dropEvents(join(folder, DATABASE), 'activity.outcome')
     const answers = noAnswers()
-    leavePerson = startPerson(signalbox, drill, world, answers)
+    leavePerson = startPerson(signalbox, drill, world, answers, more.mayAnswer)
     const workers: Killable[] = []
     ends.push(async () => {
       await Promise.all(workers.map((each) => each.kill()))
@@ -121,6 +135,7 @@ function standOf({ unwind, workers, env, start, ...parts }: StandParts): Stand {
   const { tenant } = principal
   return {
     ...parts,
+    env,
     database: join(folder, DATABASE),
     start: async ({ name, input }) =>
       (await signalbox.runs.start({ workflow, input, principal, requestId: `drill:${name}` })).runId,
@@ -168,11 +183,13 @@ function startPerson(
   drill: WorkflowDrill,
   world: DrillWorld,
   answers: Answers,
+  mayAnswer: StandOptions['mayAnswer'],
 ): () => Promise<void> {
   const { person, principal } = drill
   if (!person) return () => Promise.resolve()
   const leaving = new AbortController()
-  const playing = playPerson({ signalbox, tenant: principal.tenant, person, world, answers }, leaving.signal)
+  const asked = { signalbox, tenant: principal.tenant, person, world, answers, ...(mayAnswer ? { mayAnswer } : {}) }
+  const playing = playPerson(asked, leaving.signal)
   // An error of the person is told when the stand is closed, not as an unhandled one before.
   playing.catch(() => undefined)
   return async () => {
@@ -181,14 +198,13 @@ function startPerson(
   }
 }
 
-const GOING = ['queued', 'running', 'waiting', 'stopping']
+const GOING = ['queued', 'running', 'waiting', 'stopping'] as const
 
 async function untilAllEnded(signalbox: Signalbox, tenant: string, quietMs: number): Promise<readonly string[]> {
   let until = systemHost.monotonicMs() + quietMs
   let before = ''
   for (;;) {
-    const rows = await signalbox.runs.list({ tenant, limit: 500 })
-    const left = rows.filter((row) => GOING.includes(row.status))
+    const left = await signalbox.runs.list({ tenant, status: GOING, limit: 500 })
     if (left.length === 0) return []
     const now = left.map(({ runId, seq }) => `${runId}:${seq}`).join()
     if (now !== before) until = systemHost.monotonicMs() + quietMs

@@ -7,10 +7,12 @@ import { z } from 'zod'
 import { defineProject } from '@signalbox/server'
 import { moreSchedules, schedules } from './schedules.ts'
 
-const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
+/** What is transferred. */
+export const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
 const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 20_000, maxCostUsd: '0.10' }
 
-const send = tool({
+/** Writes a line into the book. */
+export const send = tool({
   name: 'transfer.send',
   class: 'payments.write',
   effect: 'irreversible',
