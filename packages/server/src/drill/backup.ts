@@ -7,9 +7,9 @@ import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { backupSqlite, checkBackup, type EffectRow, sleep, systemHost } from 'signalbox'
 import { DATABASE } from '../dev/compose.ts'
-import { checkEvidence, keysOf } from './check.ts'
+import { checkEvidence } from './check.ts'
 import type { RecordedEffect } from './define.ts'
-import { isRecordOf } from './evidence.ts'
+import { isRecordOf, keysOf } from './evidence.ts'
 import type { Finding } from './findings.ts'
 import type { KillOrder } from './orders.ts'
 import type { Killable } from './process.ts'
@@ -226,7 +226,7 @@ async function goOnFromCopy(copy: Stand, made: Copied, options: BackupDrillOptio
     known,
     sent,
     recorded,
-    final: runs.flatMap((run) => run.effects.map((row) => ({ row, keys: keysOf(row, run.records) }))),
+    final: runs.flatMap((run) => run.effects.map((row) => ({ row, keys: keysOf(run, row) }))),
     tools: drill.recorded,
   })
   const findings: Finding[] = [
@@ -270,7 +270,7 @@ export interface OutsideOfCopy {
   readonly sent: readonly RecordedEffect[]
   readonly recorded: readonly RecordedEffect[]
   /** The ledger of the copy at the end, with every key that each effect was sent under. */
-  readonly final: readonly { readonly row: EffectRow; readonly keys: readonly string[] }[]
+  readonly final: readonly { readonly row: EffectRow; readonly keys: ReadonlySet<string> }[]
   /** Tools whose effects the outside systems record. */
   readonly tools: readonly string[]
 }
@@ -289,28 +289,23 @@ export function judgeOutside({ known, sent, recorded, final, tools }: OutsideOfC
   let [repeated, repeatedTwice] = [0, 0]
   for (const name of names) {
     const records = recorded.filter((each) => nameOf(each) === name)
-    const isKnown = known.some((row) => records.some((each) => isRecordOf(each, row)))
+    const isKnown = known.some((row) => records.some((each) => isRecordOf(each, row, new Set([row.idempotencyKey]))))
     if (isKnown && records.length > 1)
       findings.push({
         kind: 'doubled',
         detail: `outside recorded ${name} ${records.length} times, and the copy knew of it`,
       })
     const wasSent = sent.some((each) => nameOf(each) === name)
-    const isAgain = !isKnown && wasSent && final.some((effect) => records.some((each) => isSentAs(each, effect)))
+    const isAgain =
+      !isKnown && wasSent && final.some(({ row, keys }) => records.some((each) => isRecordOf(each, row, keys)))
     if (isAgain) repeated += 1
     if (!isKnown && records.length > 1) repeatedTwice += 1
   }
-  for (const effect of final) {
-    const { row } = effect
-    if (row.state === 'succeeded' && tools.includes(row.tool) && !recorded.some((each) => isSentAs(each, effect)))
+  for (const { row, keys } of final) {
+    if (row.state === 'succeeded' && tools.includes(row.tool) && !recorded.some((each) => isRecordOf(each, row, keys)))
       findings.push({ kind: 'lost', detail: `effect ${row.tool} of ${row.runId} has no record outside` })
   }
   return { findings, repeated, repeatedTwice }
-}
-
-/** True for the record of an effect under any of its keys: a person may have ordered a repeat, which has a key of its own. */
-function isSentAs(recorded: RecordedEffect, { row, keys }: OutsideOfCopy['final'][number]): boolean {
-  return keys.some((idempotencyKey) => isRecordOf(recorded, { ...row, idempotencyKey }))
 }
 
 function nameOf({ tool, subject }: RecordedEffect): string {

@@ -2,7 +2,7 @@
  * What histories, ledger of effects and outside records must say together, however often workers were killed. Uses the
  * history as it is stored, and nothing of what wrote it.
  */
-import { auditRun, type EffectRow, type RunRecord, sha256Hex } from 'signalbox'
+import { auditRun, type RunRecord, sha256Hex } from 'signalbox'
 import { budgetFindings } from './check-budget.ts'
 import { type DrilledRun, type Evidence, isRecordOf, keysOf } from './evidence.ts'
 import type { Finding } from './findings.ts'
@@ -70,12 +70,15 @@ function ledgerFindings({ records, effects, row }: DrilledRun): Finding[] {
   const findings: Finding[] = []
   const add = (detail: string): number => findings.push({ kind: 'ledger', detail })
   const ends = new Map(records.map((record) => [record.seq, record]))
+  const questions = records.flatMap((record) => (record.type === 'question.answered' ? [record.question_id] : []))
   for (const effect of effects) {
     const end = effect.outcomeSeq === null ? undefined : ends.get(effect.outcomeSeq)
     if (end?.type !== 'activity.outcome' || end.effect_id !== effect.effectId)
       add(`effect ${effect.tool} of ${row.runId} has no outcome on record`)
-    if (!keysOf(effect, records).includes(effect.idempotencyKey))
-      add(`effect ${effect.tool} of ${row.runId} has a key of another origin`)
+    const keys = ['', ...questions].map(
+      (by) => `sb-${sha256Hex(`${effect.rootRunId}\n${effect.askKey}\n${by}`).slice(0, 40)}`,
+    )
+    if (!keys.includes(effect.idempotencyKey)) add(`effect ${effect.tool} of ${row.runId} has a key of another origin`)
   }
   for (const record of records) {
     if (record.type !== 'activity.outcome' || record.effect === 'none' || record.status !== 'succeeded') continue
@@ -83,12 +86,6 @@ function ledgerFindings({ records, effects, row }: DrilledRun): Finding[] {
     if (at !== 1 && record.ledger === null) add(`record ${record.seq} of ${row.runId} has ${at} effects in the ledger`)
   }
   return findings
-}
-
-/** Every key that an effect can have been sent under: its own, and one for each question by which a person ordered a repeat. */
-export function keysOf(effect: EffectRow, records: readonly RunRecord[]): string[] {
-  const questions = records.flatMap((record) => (record.type === 'question.answered' ? [record.question_id] : []))
-  return ['', ...questions].map((by) => `sb-${sha256Hex(`${effect.rootRunId}\n${effect.askKey}\n${by}`).slice(0, 40)}`)
 }
 
 /**

@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { type EffectRow, type RunRow, sleep, systemHost, toSignalboxError } from 'signalbox'
-import { checkEvidence, keysOf } from './check.ts'
+import { checkEvidence } from './check.ts'
 import type { DrillInput, RecordedEffect } from './define.ts'
-import { historiesOf, isRecordOf, runPages } from './evidence.ts'
+import { historiesOf, isRecordOf, keysOf, runPages } from './evidence.ts'
 import type { Finding } from './findings.ts'
 import type { Killable } from './process.ts'
 import { openStand, type Stand } from './stand.ts'
@@ -191,26 +191,25 @@ async function judge(
     for (const run of runs) {
       timed.set(run.row.runId, timesOf(run.row, run.records))
       for (const row of run.effects)
-        if (drill.recorded.includes(row.tool)) effects.push({ ...row, sentAs: keysOf(row, run.records) })
+        if (drill.recorded.includes(row.tool)) effects.push({ row, keys: keysOf(run, row) })
     }
   }
   for (const { runId } of starts)
     if (runId !== null && !timed.has(runId))
       findings.push({ kind: 'lost', detail: `run ${runId} was started and is gone` })
   const recorded = await world.effects()
-  for (const row of effects) {
+  for (const { row, keys } of effects) {
     if (row.state !== 'succeeded') continue
-    if (!recorded.some((each) => isSent(each, row)))
+    if (!recorded.some((each) => isRecordOf(each, row, keys)))
       findings.push({ kind: 'lost', detail: `effect ${row.tool} of ${row.runId} has no record outside` })
   }
   return { findings: [...findings, ...doubledOutside(recorded, effects)], timed }
 }
 
-/** An effect of the ledger with every key that it can have been sent under. */
-export type SentEffect = EffectRow & { readonly sentAs: readonly string[] }
-
-function isSent(recorded: RecordedEffect, row: SentEffect): boolean {
-  return row.sentAs.some((idempotencyKey) => isRecordOf(recorded, { ...row, idempotencyKey }))
+/** An effect of the ledger with every key that it was sent under. */
+export interface SentEffect {
+  readonly row: EffectRow
+  readonly keys: ReadonlySet<string>
 }
 
 /** One record outside for one effect of the ledger: as many records of a subject as there are effects that they belong to. */
@@ -226,7 +225,7 @@ export function doubledOutside(recorded: readonly RecordedEffect[], effects: rea
   for (const { first, count } of counts.values()) {
     const named = `\`${first.tool}\` of \`${first.subject}\``
     if (count > 1) findings.push({ kind: 'doubled', detail: `outside recorded ${named} ${count} times` })
-    if (!effects.some((row) => row.state === 'succeeded' && isSent(first, row)))
+    if (!effects.some(({ row, keys }) => row.state === 'succeeded' && isRecordOf(first, row, keys)))
       findings.push({ kind: 'lost', detail: `outside recorded ${named}, and no history has it` })
   }
   return findings
