@@ -19,7 +19,7 @@ export interface SimulateOptions {
   /** Stops after so many failures. Default 1. */
   readonly mostFailures?: number
   /** An empty store for each world. Default: one in memory. */
-  readonly store?: () => Store
+  readonly store?: () => Store | Promise<Store>
   /** Told after every seed. */
   readonly onSeed?: (seed: number) => void
   /** A planted fault, for tests of the simulator itself. */

@@ -44,7 +44,7 @@ export interface WorldOptions {
   readonly faults: readonly SimFault[]
   readonly plant?: SimPlant
   /** An empty store to use instead of one in memory. */
-  readonly store?: () => Store
+  readonly store?: () => Store | Promise<Store>
   /** Keeps what happened, line by line. */
   readonly trace?: boolean
 }
@@ -63,7 +63,7 @@ export interface WorldEnd {
 
 /** Simulates one world to its end. The same options give the same end, to the byte. */
 export async function simulateWorld(options: WorldOptions): Promise<WorldEnd> {
-  return new World(options).run()
+  return new World(options, await (options.store?.() ?? memoryStore())).run()
 }
 
 class World implements SimContext {
@@ -86,7 +86,7 @@ class World implements SimContext {
   private office: Office | null = null
   private made = 0
 
-  constructor(options: WorldOptions) {
+  constructor(options: WorldOptions, store: Store) {
     this.options = options
     this.random = new SimRandom(options.seed)
     this.machine = new Machine(this.random.stream('order'))
@@ -108,7 +108,7 @@ class World implements SimContext {
       onRequest: (row) => this.office?.asked(row),
       onCommit: () => this.onCommit(),
     })
-    this.truth = this.watch.truth(this.plant.disk(options.store?.() ?? memoryStore()))
+    this.truth = this.watch.truth(this.plant.disk(store))
   }
 
   async run(): Promise<WorldEnd> {
