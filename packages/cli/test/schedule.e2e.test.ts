@@ -80,6 +80,23 @@ describe('with a server', () => {
   })
 })
 
+describe('drills', () => {
+  it('SCH-032: a drill on a schedule leaves its report, and the server goes on', async () => {
+    const config = join(data.path, 'signalbox.config.ts')
+    writeFileSync(
+      config,
+      `export { default } from ${JSON.stringify(CONFIG.replace('signalbox.config', 'drilled.config'))}\n`,
+    )
+    dev = await startDev(data.path, { args: ['--config', config] })
+    await run(['schedule', 'run', 'weekly-drill', '--data', data.path, '--as', 'olga'])
+    await vi.waitFor(async () => {
+      expect(await ended('weekly-drill')).toMatchObject({ state: 'succeeded', detail: '1 workflows, 0 findings' })
+    }, 200_000)
+    const report = JSON.parse(readFileSync(join(data.path, 'reports', 'backup-drill.json'), 'utf8'))
+    expect(report).toMatchObject({ report: { result: 'passed' }, signature: { ed25519: expect.any(String) } })
+  })
+})
+
 describe('without a server', () => {
   it('SCH-030: what is asked for waits for the next server', async () => {
     dev = await startDev(data.path, { env })

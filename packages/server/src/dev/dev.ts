@@ -127,7 +127,7 @@ async function start(
     onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
   })
   ends.push(() => pool.stop())
-  const runJob = processJobs({ dataDir, configPath, env: { ...env, SIGNALBOX_AUDIT_KEY: undefined } })
+  const runJob = processJobs({ dataDir, configPath, env })
   const { runs } = composed.signalbox
   const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
   ends.push(() => scheduler.stop())

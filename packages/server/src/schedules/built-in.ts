@@ -12,6 +12,9 @@ import {
 } from 'signalbox'
 import { DATABASE } from '../dev/compose.ts'
 import { ioError } from '../dev/io.ts'
+import { STAGE_NAMES } from '../drill/orders.ts'
+import { drillProject } from '../drill/project-drill.ts'
+import { backupProject } from '../drill/project-exercises.ts'
 import { checkTreeHeads } from '../heads/verify.ts'
 import { type EnvValues, loadProject } from '../project.ts'
 import type { JobName } from './definition.ts'
@@ -22,6 +25,8 @@ type Job = (start: JobStart, env: EnvValues) => Promise<JobEnd>
 
 const JOB_TABLE: Readonly<Record<JobName, Job>> = {
   'audit.heads': verifyHeads,
+  'drill.backup': drillBackup,
+  'drill.restore': drillRestore,
   report: writeReport,
   retention: applyRules,
   'store.vacuum': giveSpaceBack,
@@ -102,4 +107,29 @@ async function applyRules({ dataDir, configPath }: JobStart): Promise<JobEnd> {
   } finally {
     await store.close()
   }
+}
+
+/** Kills in each stage of the door, as `signalbox drill restore` does without a number. */
+const KILLS_PER_STAGE = 3
+const MAX_SEED = 2_000_000_000
+
+function drillPlace({ dataDir, configPath }: JobStart, env: EnvValues) {
+  return { dataDir, configPath, env, host: systemHost, workflow: null, planted: null, log: () => undefined }
+}
+
+/** Kills workers in every stage on a copy of the project; the due time is the seed, so that each time is another plan. */
+async function drillRestore(start: JobStart, env: EnvValues): Promise<JobEnd> {
+  const seed = Math.floor(start.dueAt / 1_000) % MAX_SEED
+  const kills = KILLS_PER_STAGE * STAGE_NAMES.length
+  const { report } = await drillProject({ ...drillPlace(start, env), kills, seed })
+  const { lost, doubled, budgets_refilled: refilled } = report
+  const detail = `${report.kills} kills: ${lost} lost, ${doubled} doubled, ${refilled} budgets refilled`
+  return report.result === 'passed' ? { ok: true, code: null, detail } : { ok: false, code: 'AUDIT_FAILED', detail }
+}
+
+/** Copies the store of working processes in a temporary folder, and goes on from the copy. */
+async function drillBackup(start: JobStart, env: EnvValues): Promise<JobEnd> {
+  const { passed, drills, findings } = await backupProject(drillPlace(start, env))
+  const detail = `${drills.length} workflows, ${findings.length} findings`
+  return passed ? { ok: true, code: null, detail } : { ok: false, code: 'AUDIT_FAILED', detail }
 }

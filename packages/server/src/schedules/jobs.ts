@@ -21,6 +21,11 @@ const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../job-main.ts' : '../job-main.js', import.meta.url),
 )
 
+/** Whoever holds the audit key can sign another history: only drills, which sign their reports, get it. */
+function envOf(job: JobName, env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  return job.startsWith('drill.') ? { ...env } : { ...env, SIGNALBOX_AUDIT_KEY: undefined }
+}
+
 /**
  * Does each job in a process of its own, so that a long one holds nobody up and one that takes too long can be ended. The
  * process ends by itself when its parent is gone.
@@ -34,7 +39,7 @@ export function processJobs(options: {
     new Promise((resolve) => {
       const start: JobStart = { job, dueAt, dataDir: options.dataDir, configPath: options.configPath }
       const child = fork(ENTRY, [JSON.stringify(start)], {
-        env: { ...options.env },
+        env: envOf(job, options.env),
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
       let end: JobEnd | null = null

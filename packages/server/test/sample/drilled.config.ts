@@ -50,4 +50,9 @@ const drill: WorkflowDrill = {
   },
 }
 
-export default defineProject({ ...sample, workflows: [...sample.workflows, twice], drills: [drill] })
+export default defineProject({
+  ...sample,
+  workflows: [...sample.workflows, twice],
+  drills: [drill],
+  schedules: [{ name: 'weekly-drill', every: { days: 7 }, do: { job: 'drill.backup' } }],
+})
