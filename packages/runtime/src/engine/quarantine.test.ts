@@ -145,6 +145,37 @@ describe('quarantine', () => {
     await expect(again).rejects.toMatchObject({ code: 'RUN_STATE' })
   })
 
+  it('DEP-022: an order to go on that came before the quarantine does not release the run', async () => {
+    let broken = true
+    const one = box({ workflows: [portBeside(() => broken)] })
+    const worker = one.work()
+    const runId = await one.start('beside', 'hi')
+    await parked(one, runId)
+    await worker.stop()
+    await one.sb.runs.resume({ runId, by: PAUL, reason: 'mended, I think' })
+    const damaged = overrideStore(one.store, {
+      recordsAt: async (...at) => (await one.store.recordsAt(...at)).map((stored) => ({ ...stored, body: '{}' })),
+    })
+    const other = one.another({ store: damaged })
+    const failing = other.work()
+    const set = async () => ((await one.row(runId)).code === 'RUN_QUARANTINED' ? true : null)
+    await one.settle(set, 'the quarantine')
+    await failing.stop()
+    expect(await one.store.inbox(tenant, runId)).toEqual([])
+    broken = false
+    const before = await one.row(runId)
+    one.work()
+    const { id } = await one.asked('request')
+    await one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL })
+    const left = async () => {
+      const row = await one.row(runId)
+      return row.leaseOwner === null && row.seq > before.seq ? row : null
+    }
+    expect(await one.until(left, 'the answer to be looked at')).toMatchObject({ code: 'RUN_QUARANTINED' })
+    await one.sb.runs.release({ runId, by: PAUL, reason: 'the disk was exchanged' })
+    expect((await one.ended(runId)).status).toBe('completed')
+  })
+
   it('DEP-023: trouble of the store is held against no run, however long it lasts', async () => {
     const one = box({ workflows: [asks] })
     let full = true

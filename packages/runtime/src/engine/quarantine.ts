@@ -54,8 +54,11 @@ export async function quarantine(env: Env, row: RunRow, worker: string): Promise
     closed: [],
   }
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const left = (await env.store.inbox(row.tenant, row.runId)).map((item) => item.row)
-    const [result] = await env.store.commit([{ ...commit, left }])
+    const unread = await env.store.inbox(row.tenant, row.runId)
+    // An order to go on was given before this: it must not release the run when another row wakes it.
+    const consumed = unread.filter((item) => item.kind === 'resume').map((item) => item.row)
+    const left = unread.filter((item) => item.kind !== 'resume').map((item) => item.row)
+    const [result] = await env.store.commit([{ ...commit, consumed, left }])
     if (result?.status === 'inbox_not_empty') continue
     if (result?.status === 'committed')
       for (const { record } of made) env.hub.publish({ kind: 'record', runId: row.runId, record })
