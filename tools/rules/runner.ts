@@ -112,7 +112,17 @@ export function misplaced(root: string, mutations: readonly Mutation[]): readonl
 /** The rules that the heading over a behaviour's line, or the line itself, names. */
 function citedBy(root: string, behaviour: string): ReadonlySet<string> {
   const rules = new Set<string>()
-  for (const page of ['engine', 'store', 'observability', 'agents', 'budgets', 'fork', 'deploy', 'compensation']) {
+  for (const page of [
+    'engine',
+    'store',
+    'observability',
+    'agents',
+    'budgets',
+    'fork',
+    'deploy',
+    'compensation',
+    'simulation',
+  ]) {
     let heading = ''
     for (const line of linesOf(join(root, 'docs/spec', `${page}.md`))) {
       if (line.startsWith('## ')) heading = line
