@@ -200,9 +200,9 @@ export const EFFECTS: readonly Mutation[] = [
     rule: 'R19',
     breaks: 'a run that is stopping completes',
     file: 'runtime/src/reliability/run-machine.ts',
-    find: "    stop_asked: 'stopping',\n    complete: 'refused',\n    stop: 'stopped',\n    cancel: 'cancelled',\n    terminate: 'terminated',\n    resume: 'refused',\n    branch: 'queued',\n  },\n  completed",
+    find: "  stopping: {\n    segment: 'stopping',\n    wait: 'stopping',\n    park: 'parked',\n    stop_asked: 'stopping',\n    complete: 'refused'",
     replace:
-      "    stop_asked: 'stopping',\n    complete: 'completed',\n    stop: 'stopped',\n    cancel: 'cancelled',\n    terminate: 'terminated',\n    resume: 'refused',\n    branch: 'queued',\n  },\n  completed",
+      "  stopping: {\n    segment: 'stopping',\n    wait: 'stopping',\n    park: 'parked',\n    stop_asked: 'stopping',\n    complete: 'completed'",
     noticed: 'ENG-162',
     test: 'runtime/src/reliability/run-machine.test.ts',
   },
