@@ -173,34 +173,6 @@ describe('errors', () => {
     expect(h.fake.noted).toEqual([])
   })
 
-  it('BUD-030: the API tells of each budget over many runs what is limited, given out and left', async () => {
-    const { budgets } = (await (await send('budgets', 'vera')).json()) as { budgets: unknown[] }
-    expect(budgets).toEqual([
-      {
-        scope: 'tenant:dev/2026-01-01',
-        current: true,
-        lines: [
-          { count: 'cost', limit: '5000000000', given: '1250000000', left: '3750000000' },
-          { count: 'tokens', limit: '1000', given: '250', left: '750' },
-          { count: 'effects', limit: null, given: '3', left: null },
-          { count: 'runs', limit: null, given: '2', left: null },
-        ],
-      },
-    ])
-  })
-
-  it('CMP-015: the plan of a compensation can be read, and a compensation is asked for in the name of the credential', async () => {
-    const plan = await (await send('compensationPlan', 'vera')).json()
-    expect(plan).toMatchObject({ run_id: 'run_w', items: [{ seq: 10, state: 'undoable', undo: 'payments.recall' }] })
-    const body = { reason: REASON, effects: [10], on_failure: 'continue' }
-    expect(await (await send('compensate', 'olga', body)).json()).toEqual({ run_id: 'run_undo', existed: false })
-    expect(h.fake.noted.at(-1)).toMatchObject({
-      what: 'compensate',
-      by: { id: 'user:olga' },
-      request: { runId: 'run_w', effects: [10], onFailure: 'continue' },
-    })
-  })
-
   it('FRK-060: what a move would do can be read, and a fork is made in the name of the credential with its plan', async () => {
     const plan = await (await send('movePlan', 'vera')).json()
     expect(plan).toMatchObject({ kind: 'fork', run_id: 'run_w', seq: 1, effects: [{ seq: 9, handling: 'ledger' }] })
