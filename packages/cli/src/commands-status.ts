@@ -8,13 +8,13 @@ import { folded, type Output, printable } from './output.ts'
 /** Adds `status`: what is wrong now, since when, and what to do. */
 export function addStatusCommand(program: Command, shell: Shell): void {
   withShared(program.command('status'))
-    .description('what is wrong now, since when, and what to do; exit code 5 when something is')
+    .description('what is wrong now, since when, and what to do; exit code 5 when something is, or no server runs')
     .action(async (_options: unknown, command: Command) => {
       await withClient(command, shell, async ({ client, out, direct }) => {
         const status = await client.status()
         out.data({ ...status, server: !direct })
         out.text(direct ? 'no server runs on this data folder: nothing goes on' : statusText(status, out))
-        if (!status.ok) shell.setExitCode(ERROR_TABLE.STORE_UNAVAILABLE.exit)
+        if (direct || !status.ok) shell.setExitCode(ERROR_TABLE.STORE_UNAVAILABLE.exit)
       })
     })
 }

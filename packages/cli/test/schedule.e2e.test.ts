@@ -98,10 +98,12 @@ describe('drills', () => {
 })
 
 describe('without a server', () => {
-  it('SCH-030: what is asked for waits for the next server', async () => {
+  it('SCH-030, TRB-008: what is asked for waits for the next server', async () => {
     dev = await startDev(data.path, { env })
     await dev.end('SIGTERM')
     dev = null
+    const status = await run(['status', '--data', data.path, '--config', CONFIG])
+    expect([status.code, status.stdout]).toEqual([5, 'no server runs on this data folder: nothing goes on\n'])
     const asked = await asOlga('run', 'pay-rent')
     expect(asked.stdout).toContain('No server runs here')
     expect((await cli('show', 'pay-rent')).stdout).toMatch(/by hand +queued/)
