@@ -32,7 +32,7 @@ export async function finalState(
   for (const run of runs) ends.push(await endOf(store, vault, run))
   return {
     runs: ends,
-    effects: runs.flatMap(effectsOf).sort(),
+    effects: effectsOf(runs),
     outside: outside
       .effects()
       .map((effect) => effect.identity)
@@ -54,14 +54,18 @@ async function endOf(store: Store, vault: Vault, run: RunWatch): Promise<FinalSt
   return { status, output: ref ? await contents.read(ref) : null, state: values }
 }
 
-function effectsOf(run: RunWatch): readonly string[] {
-  return run.records
-    .flatMap((record) =>
-      record.type === 'activity.outcome' && record.effect !== 'none' && record.status === 'succeeded' && !record.ledger
-        ? [record.name]
-        : [],
+/** Tools of the effects that happened: a fork has copies of records, and an effect counts once by its key. */
+function effectsOf(runs: readonly RunWatch[]): readonly string[] {
+  const byKey = new Map<string, string>()
+  for (const record of runs.flatMap((run) => run.records))
+    if (
+      record.type === 'activity.outcome' &&
+      record.effect !== 'none' &&
+      record.status === 'succeeded' &&
+      !record.ledger
     )
-    .sort()
+      byKey.set(record.idempotency_key ?? '', record.name)
+  return [...byKey.values()].sort()
 }
 
 /** What is different between two ends, in words; null when nothing is. */

@@ -16,6 +16,9 @@ const MOST_TRIES = 400
 /** Refusals after which trying again has no sense. */
 const FINAL = new Set(['APPROVAL_DECIDED', 'APPROVAL_EXPIRED', 'APPROVAL_VOID', 'RUN_ENDED', 'RUN_NOT_FOUND'])
 
+/** Refusals of one point of a run. */
+const NO_POINT = new Set(['CHECKPOINT_NOT_FOUND', 'FORK_EFFECT_OPEN'])
+
 /** What becomes of a try: over, or to be done again. */
 type Try = 'over' | 'again'
 
@@ -114,6 +117,9 @@ export class Office {
       }
       case 'restore':
         return this.restore(runId, act.where)
+      case 'restore_at':
+      case 'fork_at':
+        return this.move(runId, act.act, act.where)
       default:
         return act satisfies never
     }
@@ -127,6 +133,24 @@ export class Office {
     const point = points[Math.round(where * (points.length - 1))]
     if (!point) return 'over'
     await this.sb.runs.restore({ runId, seq: point.seq, by: REVIEWER, reason: REASON })
+    return 'over'
+  }
+
+  /** A restore or a fork at any record; a point that cannot be taken gives way to the one before it. */
+  private async move(runId: string, act: 'restore_at' | 'fork_at', where: number): Promise<Try> {
+    const row = await this.sb.runs.get(REVIEWER.tenant, runId)
+    if (act === 'restore_at' && row.branch > 0) return 'over'
+    if (!isEnded(row.status) && row.status !== 'waiting') return 'again'
+    const requestId = `fork of ${runId}`
+    for (let seq = 1 + Math.round(where * (row.seq - 1)); seq > 0; seq--)
+      try {
+        const request = { runId, seq, by: REVIEWER, reason: REASON }
+        if (act === 'restore_at') await this.sb.runs.restore(request)
+        else await this.sb.runs.fork({ ...request, requestId })
+        return 'over'
+      } catch (thrown) {
+        if (!(thrown instanceof SignalboxError) || !NO_POINT.has(thrown.code)) throw thrown
+      }
     return 'over'
   }
 

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../base/hash.ts'
 import type { ActivityIntent, RunRecord } from '../../contracts/records.ts'
-import type { RunCommit, RunRow, StoredRecord } from '../../contracts/store.ts'
+import type { NewRun, RunCommit, RunRow, StoredRecord } from '../../contracts/store.ts'
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
 import { CHAIN_START, decodeRecord } from '../../reliability/chain.ts'
 import { foldRecord, foldStart, isTerminalOutcome, type RunFold } from '../../reliability/fold.ts'
@@ -33,15 +33,17 @@ export class RunWatch implements RunFacts {
   private readonly tally: BudgetTally
   private readonly clocksJump: boolean
 
-  constructor(spec: WorkflowSpec, genesis: StoredRecord, clocksJump: boolean) {
+  constructor(spec: WorkflowSpec, run: NewRun, clocksJump: boolean) {
+    const { genesis, copied = [] } = run
     const started = decodeRecord(genesis)
     if (started.type !== 'run.started') throw new SimViolation('history', 'the first record is not run.started')
     this.spec = spec
     this.clocksJump = clocksJump
-    this.tally = new BudgetTally(started.budget)
+    this.tally = new BudgetTally(started.budget, started.checkpoint.spent)
     this.fold = foldStart(started)
     this.chain(genesis, started)
     this.records.push(started)
+    for (const stored of copied) this.copy(stored)
   }
 
   get seq(): number {
@@ -103,6 +105,19 @@ export class RunWatch implements RunFacts {
         if (intent?.proposal.kind === 'model' && (outcome === null || outcome.seq < intent.seq)) return true
       }
     return false
+  }
+
+  /** A record that a fork took over: it was judged where it was made, and what it used is in the genesis. */
+  private copy(stored: StoredRecord): void {
+    const record = decodeRecord(stored)
+    this.chain(stored, record)
+    this.records.push(record)
+    foldRecord(this.fold, record)
+    if (record.type === 'activity.intent' && record.effect_id) this.intents.set(record.idempotency_key, record)
+    if (record.type === 'approval.requested')
+      this.approvals.set(record.approval_id, { requested: record, decided: null, usedBy: null })
+    const approval = record.type === 'approval.decided' ? this.approvals.get(record.approval_id) : null
+    if (approval && record.type === 'approval.decided') approval.decided = record
   }
 
   private take(stored: StoredRecord): void {

@@ -65,6 +65,8 @@ export type OperatorAct = {
   | { readonly act: 'kill'; readonly toolClass: string; readonly forMs: number }
   /** Restores the run, once it waits or has ended, to one of its checkpoints and save points: 0 the first, 1 the last. */
   | { readonly act: 'restore'; readonly where: number }
+  /** Restores the run, or forks it, at any of its records: 0 the first, 1 the last. */
+  | { readonly act: 'restore_at' | 'fork_at'; readonly where: number }
 )
 
 /** One run that a scenario starts. */

@@ -1,4 +1,4 @@
-import { type Amounts, type BudgetLimits, NO_AMOUNTS } from '../../contracts/common.ts'
+import type { Amounts, BudgetLimits } from '../../contracts/common.ts'
 import type { RunRecord } from '../../contracts/records.ts'
 import { isCheckpoint } from '../../reliability/timeline.ts'
 import { mustHold } from './checks.ts'
@@ -15,11 +15,13 @@ interface Count {
  * keeps (Invariant 6): reservations count until they are settled, one that was lost counts for good.
  */
 export class BudgetTally {
-  private total: Count = countOf(NO_AMOUNTS)
+  private total: Count
   private readonly held = new Map<string, Count>()
   private readonly most: Count
 
-  constructor(limits: BudgetLimits) {
+  /** `spent` is what the run starts with: a fork has the totals of its point. */
+  constructor(limits: BudgetLimits, spent: Amounts) {
+    this.total = countOf(spent)
     this.most = {
       turns: BigInt(limits.max_turns),
       calls: BigInt(limits.max_tool_calls),

@@ -175,7 +175,11 @@ export class Watch {
     const last = new Map<string, ActivityOutcome>()
     for (const run of this.runs.values())
       for (const record of run.records)
-        if (record.type === 'activity.outcome' && isEnd(record)) last.set(record.idempotency_key ?? '', record)
+        if (record.type === 'activity.outcome' && isEnd(record)) {
+          const key = record.idempotency_key ?? ''
+          // A fork has a copy of what was known at its point.
+          if (last.get(key)?.status !== 'succeeded') last.set(key, record)
+        }
     for (const [key, { status, resolved_by: by }] of last)
       this.judge(() => {
         const lied = status === 'succeeded' && !done.has(key) && by === null
@@ -204,7 +208,8 @@ export class Watch {
     const spec = this.options.specs.get(`${run.workflow}@${run.version}`)
     if (!spec) throw new Error(`there is no workflow for run ${run.runId}`)
     this.options.note(`create ${run.runId} ${run.genesis.hash}`)
-    this.runs.set(run.runId, new RunWatch(spec, run.genesis, this.options.clocksJump))
+    for (const row of run.requests ?? []) if (row.state === 'open') this.options.onRequest(row)
+    this.runs.set(run.runId, new RunWatch(spec, run, this.options.clocksJump))
   }
 
   private committed(commit: RunCommit): void {

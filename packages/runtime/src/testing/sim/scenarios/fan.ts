@@ -86,6 +86,28 @@ export const restored: SimScenario = {
   ],
 }
 
+/** The same, restored to any of its records. */
+export const branched: SimScenario = {
+  ...restored,
+  name: 'branched',
+  operator: (random) => [
+    {
+      act: 'restore_at',
+      atMs: random.pick([200, 1_500, 4_000]),
+      where: random.pick([0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9]),
+    },
+  ],
+}
+
+/** The same, forked at any of its records once it waits or has ended: the fork does nothing twice, and ends alike. */
+export const forked: SimScenario = {
+  ...restored,
+  name: 'forked',
+  operator: (random) => [
+    { act: 'fork_at', atMs: random.pick([200, 1_500, 4_000]), where: random.pick([0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9]) },
+  ],
+}
+
 /** The same under a kill switch that is lifted again. */
 export const switchedOff: SimScenario = {
   name: 'switched-off',

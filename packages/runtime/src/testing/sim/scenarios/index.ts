@@ -1,6 +1,6 @@
 import type { SimScenario } from '../scenario.ts'
 import { clerk, tight } from './clerk.ts'
-import { cancelled, fan, restored, switchedOff } from './fan.ts'
+import { branched, cancelled, fan, forked, restored, switchedOff } from './fan.ts'
 import { loop, once, race } from './order.ts'
 import { approvals, ports, unanswered } from './people.ts'
 
@@ -18,4 +18,6 @@ export const SIM_SCENARIOS: readonly SimScenario[] = [
   cancelled,
   switchedOff,
   unanswered,
+  branched,
+  forked,
 ]
