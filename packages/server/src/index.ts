@@ -11,13 +11,21 @@ export {
   seedDevPeople,
 } from './dev/tokens.ts'
 export type { DrillInput, DrillPerson, DrillWorld, RecordedEffect, WorkflowDrill } from './drill/define.ts'
+export {
+  type BuildIdentity,
+  buildIdentity,
+  type ProjectIdentity,
+  projectIdentity,
+  type SourceIdentity,
+} from './drill/build.ts'
 export { checkEvidence } from './drill/check.ts'
 export type { Evidence } from './drill/evidence.ts'
 export type { Finding, FindingKind } from './drill/findings.ts'
 export { canTrace, committingThread } from './drill/flush.ts'
 export { BACKUP_FAULTS, type BackupDrillResult, type BackupFault } from './drill/backup.ts'
-export type { GateResult } from './drill/gate.ts'
 export { LOAD_FAULTS, type LoadDrillResult, type LoadFault, type LoadPhase } from './drill/load.ts'
+export { type GateOptions, type GateResult, restoreGate } from './drill/gate.ts'
+export { chosenDrills } from './drill/choose.ts'
 export { DRILL_FAULTS, type DrillFault, STAGE_NAMES } from './drill/orders.ts'
 export {
   type DrillPlace,
@@ -28,7 +36,16 @@ export {
 } from './drill/project-drill.ts'
 export type { Killable } from './drill/process.ts'
 export { backupProject, type ExerciseResult, loadOnProject } from './drill/project-exercises.ts'
-export type { RestoreReport } from './drill/report.ts'
+export {
+  type DrillOfProject,
+  type OpenedReport,
+  openReport,
+  readReport,
+  type RestoreReport,
+  restoreReport,
+  signedReport,
+  writeReport,
+} from './drill/report.ts'
 export { type RestoreDrillOptions, type RestoreDrillResult, restoreDrill } from './drill/restore.ts'
 export { openStand, type Stand } from './drill/stand.ts'
 export { type Story, storyOf } from './drill/story.ts'

@@ -1,0 +1,97 @@
+/** The work of `npm run test:full` in slices, and the file that remembers which are done. */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { RestoreDrillResult } from '../../packages/server/src/index.ts'
+
+/** A range of simulation seeds, both ends included. */
+export interface SeedSlice {
+  readonly kind: 'seeds'
+  readonly id: string
+  readonly from: number
+  readonly to: number
+}
+
+/** Some kills of one example. */
+export interface KillSlice {
+  readonly kind: 'kills'
+  readonly id: string
+  /** Project file, from the root. */
+  readonly config: string
+  readonly workflow: string
+  readonly kills: number
+  readonly seed: number
+}
+
+/** What the simulator reports of a range of seeds: histograms by name. */
+export interface SeedResult {
+  readonly seeds: { readonly from: number; readonly to: number }
+  readonly scenarios: Readonly<Record<string, number>>
+  readonly faults: Readonly<Record<string, number>>
+  readonly points: Readonly<Record<string, number>>
+  readonly failures: readonly unknown[]
+  readonly duration_ms: number
+}
+
+/** Everything that is done so far, of one source tree. */
+export interface WorkDone {
+  readonly tree: string
+  readonly seeds: Readonly<Record<string, SeedResult>>
+  readonly kills: Readonly<Record<string, RestoreDrillResult>>
+}
+
+/** How much is to be done. */
+export interface Extent {
+  readonly seeds: { readonly from: number; readonly to: number }
+  readonly kills: number
+}
+
+/** The examples, each with its project file and workflow. */
+export const EXAMPLES = [
+  { config: 'signalbox.config.ts', workflow: 'payables-desk' },
+  { config: 'examples/quickstart/signalbox.config.ts', workflow: 'refunds' },
+] as const
+
+const SEEDS_A_SLICE = 1_000
+const KILLS_A_SLICE = 20
+
+/** Ranges of seeds that cover the extent. */
+export function seedSlices({ seeds }: Extent): SeedSlice[] {
+  const slices: SeedSlice[] = []
+  for (let from = seeds.from; from <= seeds.to; from += SEEDS_A_SLICE) {
+    const to = Math.min(seeds.to, from + SEEDS_A_SLICE - 1)
+    slices.push({ kind: 'seeds', id: `${from}..${to}`, from, to })
+  }
+  return slices
+}
+
+/** Kills over all examples by turns, each slice with a seed of its own. */
+export function killSlices({ kills }: Extent): KillSlice[] {
+  const slices: KillSlice[] = []
+  for (let planned = 0; planned < kills; planned += KILLS_A_SLICE) {
+    const seed = slices.length + 1
+    const example = EXAMPLES[slices.length % EXAMPLES.length]
+    if (!example) break
+    const some = Math.min(KILLS_A_SLICE, kills - planned)
+    slices.push({ kind: 'kills', id: `${example.workflow} ${seed}/${some}`, ...example, kills: some, seed })
+  }
+  return slices
+}
+
+/** What the file remembers of this source tree; nothing when it is of another one, or cannot be read. */
+export function readWork(path: string, tree: string): WorkDone {
+  const nothing: WorkDone = { tree, seeds: {}, kills: {} }
+  try {
+    // Written by `writeWork` in this form.
+    const work = JSON.parse(readFileSync(path, 'utf8')) as WorkDone
+    return work.tree === tree ? work : nothing
+  } catch {
+    return nothing
+  }
+}
+
+/** Remembers, in one step: a stop in the middle leaves what was there before. */
+export function writeWork(path: string, work: WorkDone): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(`${path}.draft`, JSON.stringify(work))
+  renameSync(`${path}.draft`, path)
+}

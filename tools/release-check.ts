@@ -1,0 +1,47 @@
+/**
+ * `npm run release:check [-- --max-age-days 7]`: what must hold before anything is published. The drill's gate of every
+ * example, with the key of `reports/audit.pub`, and the simulation's report of this very source. Exits 1 when closed.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { readVerifierKey } from '../packages/runtime/src/index.ts'
+import { buildIdentity, chosenDrills, loadProject, readReport, restoreGate } from '../packages/server/src/index.ts'
+import { simulationGate } from './full/simulation-gate.ts'
+import { EXAMPLES } from './full/work.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { values } = parseArgs({ options: { 'max-age-days': { type: 'string', default: '7' } } })
+const maxAgeDays = Number(values['max-age-days'])
+const nowMs = Date.now()
+const trusted = readVerifierKey(readFileSync(join(root, 'reports', 'audit.pub'), 'utf8'))
+
+const failures: string[] = []
+for (const { config } of EXAMPLES) {
+  const project = await loadProject(join(root, config))
+  const path = join(root, 'reports', 'restore-drill.json')
+  const build = buildIdentity(project, join(root, dirname(config), 'signalbox.config.ts'))
+  const drilled = chosenDrills(project, null).map((drill) => drill.workflow)
+  const { failures: found } = restoreGate({
+    text: readReport(path),
+    path: 'reports/restore-drill.json',
+    build,
+    drilled,
+    trusted,
+    nowMs,
+    maxAgeDays,
+  })
+  failures.push(...found.map((each) => `${project.name}: ${each}`))
+  if (config === EXAMPLES[0].config) {
+    const text = readReport(join(root, 'reports', 'simulation.json'))
+    failures.push(...simulationGate({ text, build, trusted, nowMs, maxAgeDays }))
+  }
+}
+for (const each of failures) console.log(each)
+console.log(
+  failures.length === 0
+    ? 'the release gate is open'
+    : `the release gate is closed: ${failures.length} reasons; \`npm run test:full\` writes the reports`,
+)
+process.exitCode = failures.length > 0 ? 1 : 0

@@ -1,0 +1,160 @@
+/**
+ * `npm run test:full [-- --seeds 0..19999 --kills 320 --minutes 75]`: the long test, over all examples. Simulation seeds
+ * and kills of real workers run side by side, in slices that a file remembers: a second call goes on where the first one
+ * ended, as long as the source is the same. Writes `reports/restore-drill.json` and `reports/simulation.json`, signed.
+ * Exits 1 when anything was found, 3 when the time was over before everything was done.
+ */
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import {
+  buildIdentity,
+  type DrillOfProject,
+  loadProject,
+  type Project,
+  projectIdentity,
+  type RestoreDrillResult,
+  restoreDrill,
+  restoreReport,
+  STAGE_NAMES,
+  signedReport,
+  writeReport,
+} from '../packages/server/src/index.ts'
+import {
+  isoTime,
+  loadAuditKey,
+  signingKey,
+  systemHost,
+  verifierKeyOf,
+  verifierKeyText,
+} from '../packages/runtime/src/index.ts'
+import { mergedDrill, missingKills, simulationReport } from './full/reports.ts'
+import {
+  EXAMPLES,
+  type Extent,
+  type KillSlice,
+  killSlices,
+  readWork,
+  type SeedResult,
+  type SeedSlice,
+  seedSlices,
+  type WorkDone,
+  writeWork,
+} from './full/work.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const WORK = join(root, 'test-results', 'full.json')
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '0..19999' },
+    kills: { type: 'string', default: '320' },
+    minutes: { type: 'string', default: '75' },
+  },
+})
+const [, from = '0', to = '19999'] = /^(\d+)\.\.(\d+)$/.exec(values.seeds) ?? []
+const extent: Extent = { seeds: { from: Number(from), to: Number(to) }, kills: Number(values.kills) }
+const until = Date.now() + Number(values.minutes) * 60_000
+
+const projects = new Map<string, Project>()
+for (const { config } of EXAMPLES) projects.set(config, await loadProject(join(root, config)))
+const [main] = projects.values()
+if (!main) throw new Error('there are no examples')
+const build = buildIdentity(main, join(root, 'signalbox.config.ts'))
+let work: WorkDone = readWork(WORK, build.treeHash)
+
+function remember(change: Partial<WorkDone>): void {
+  work = { ...work, ...change }
+  writeWork(WORK, work)
+}
+
+/** Runs the simulator over a range of seeds in a process of its own. */
+async function simulated({ from, to }: SeedSlice): Promise<SeedResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-full-'))
+  const file = join(folder, 'seeds.json')
+  const args = ['tools/simulate.ts', '--seeds', `${from}..${to}`, '--json', file]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  await new Promise((resolve) => child.once('close', resolve))
+  try {
+    // The simulator's own report.
+    return JSON.parse(readFileSync(file, 'utf8')) as SeedResult
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function drilled({ config, workflow, kills, seed }: KillSlice): Promise<RestoreDrillResult> {
+  return restoreDrill({ configPath: join(root, config), workflow, kills, seed })
+}
+
+const told = (what: string): void => console.log(`${new Date().toISOString().slice(11, 19)}  ${what}`)
+
+async function allSeeds(slices: readonly SeedSlice[]): Promise<void> {
+  for (const [i, slice] of slices.entries()) {
+    if (work.seeds[slice.id] || Date.now() > until) continue
+    const result = await simulated(slice)
+    remember({ seeds: { ...work.seeds, [slice.id]: result } })
+    told(`seeds ${slice.id}: ${result.failures.length} failures (${i + 1} of ${slices.length})`)
+  }
+}
+
+async function allKills(slices: readonly KillSlice[]): Promise<void> {
+  for (const [i, slice] of slices.entries()) {
+    if (work.kills[slice.id] || Date.now() > until) continue
+    const result = await drilled(slice)
+    remember({ kills: { ...work.kills, [slice.id]: result } })
+    const found = `${result.kills.length} killed, ${result.findings.length} findings`
+    told(`kills ${slice.workflow}, seed ${slice.seed}: ${found} (${i + 1} of ${slices.length})`)
+    for (const { kind, detail } of result.findings) told(`  ${kind}  ${detail}`)
+  }
+}
+
+/** Writes both reports, and gives everything that is wrong. */
+function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string[] {
+  const drills = EXAMPLES.flatMap(({ config, workflow }): DrillOfProject[] => {
+    const results = kills.flatMap((slice) => (slice.workflow === workflow ? (work.kills[slice.id] ?? []) : []))
+    const [result, project] = [mergedDrill(results), projects.get(config)]
+    return result && project ? [{ identity: projectIdentity(project), result }] : []
+  })
+  const simulation = simulationReport(
+    seeds.flatMap((slice) => work.seeds[slice.id] ?? []),
+    build,
+    isoTime(systemHost.now()),
+  )
+  const restore = restoreReport(build, drills, { seed: 1, atMs: systemHost.now() })
+  const key = signingKey(
+    loadAuditKey({ dir: join(root, '.signalbox'), env: process.env, mode: 'development', host: systemHost }),
+  )
+  mkdirSync(join(root, 'reports'), { recursive: true })
+  writeFileSync(join(root, 'reports', 'audit.pub'), `${verifierKeyText(verifierKeyOf(key.publicKey))}\n`)
+  writeReport(join(root, 'reports', 'restore-drill.json'), signedReport(restore, key))
+  writeReport(join(root, 'reports', 'simulation.json'), signedReport(simulation, key))
+  const { p50, p95 } = restore.mttr_ms
+  told(
+    `${restore.kills} kills: ${restore.lost} lost, ${restore.doubled} doubled, ${restore.budgets_refilled} budgets refilled; recovered in ${p50} ms (half of them), ${p95} ms (95 of 100)`,
+  )
+  told(`${simulation.seeds.count} seeds: ${simulation.failures.length} failures`)
+  return [
+    ...missingKills(drills, extent.kills, STAGE_NAMES),
+    ...(restore.result === 'failed' ? ['a restore drill failed: see reports/restore-drill.json'] : []),
+    ...(simulation.result === 'failed' ? ['the simulation failed: see reports/simulation.json'] : []),
+  ]
+}
+
+const [seeds, kills] = [seedSlices(extent), killSlices(extent)]
+const before = Object.keys(work.seeds).length + Object.keys(work.kills).length
+if (before > 0) told(`going on: ${before} slices of this source are done already`)
+await Promise.all([allSeeds(seeds), allKills(kills)])
+const left =
+  seeds.filter((slice) => !work.seeds[slice.id]).length + kills.filter((slice) => !work.kills[slice.id]).length
+if (left > 0) {
+  told(`the time is over, ${left} slices are left: call again to go on`)
+  process.exitCode = 3
+} else {
+  const wrong = write(seeds, kills)
+  for (const each of wrong) told(each)
+  process.exitCode = wrong.length > 0 ? 1 : 0
+}
