@@ -101,15 +101,23 @@ async function allSeeds(slices: readonly SeedSlice[]): Promise<void> {
   }
 }
 
+/** Several drills at a time: each mostly waits for leases to run out. */
+const DRILLS_AT_ONCE = 4
+
 async function allKills(slices: readonly KillSlice[]): Promise<void> {
-  for (const [i, slice] of slices.entries()) {
-    if (work.kills[slice.id] || Date.now() > until) continue
-    const result = await drilled(slice)
-    remember({ kills: { ...work.kills, [slice.id]: result } })
-    const found = `${result.kills.length} killed, ${result.findings.length} findings`
-    told(`kills ${slice.workflow}, seed ${slice.seed}: ${found} (${i + 1} of ${slices.length})`)
-    for (const { kind, detail } of result.findings) told(`  ${kind}  ${detail}`)
+  const left = slices.filter((slice) => !work.kills[slice.id])
+  const take = async (): Promise<void> => {
+    for (let slice = left.shift(); slice && Date.now() < until; slice = left.shift()) {
+      const result = await drilled(slice)
+      remember({ kills: { ...work.kills, [slice.id]: result } })
+      const found = `${result.kills.length} killed, ${result.findings.length} findings`
+      told(
+        `kills ${slice.workflow}, seed ${slice.seed}: ${found} (${Object.keys(work.kills).length} of ${slices.length})`,
+      )
+      for (const { kind, detail } of result.findings) told(`  ${kind}  ${detail}`)
+    }
   }
+  await Promise.all(Array.from({ length: DRILLS_AT_ONCE }, take))
 }
 
 /** Writes both reports, and gives everything that is wrong. */

@@ -30,7 +30,8 @@ function say(line: string): void {
 function reach(point: KillPoint, runId: string, name: string): Promise<void> | undefined {
   if (start.observe) say(`point ${runId} ${point} ${name}`)
   for (const order of orders) {
-    if (order.point !== point || order.runId !== runId || !isNamed(order, name)) continue
+    if (order.point !== point || !isNamed(order, name)) continue
+    if (order.runId !== null && order.runId !== runId) continue
     const hit = (hits.get(order.id) ?? 0) + 1
     hits.set(order.id, hit)
     if (hit !== order.nth) continue
@@ -62,11 +63,11 @@ const fault: FaultHook = (point, { runId, name }) => {
 
 /** The platform's fetch, with a place to die once the outside system has answered. */
 const answeringFetch: typeof fetch = async (input, init) => {
-  const answer = await fetch(input, init)
-  const runId = new Headers(init?.headers).get('x-signalbox-run-id') ?? ''
+  const request = new Request(input, init)
+  const answer = await fetch(request)
+  const runId = request.headers.get('x-signalbox-run-id') ?? ''
   const tool = sending.get(runId)
-  const isUnsafe = !['GET', 'HEAD'].includes((init?.method ?? 'GET').toUpperCase())
-  if (tool !== undefined && isUnsafe) await reach('answer_lost', runId, tool)
+  if (tool !== undefined && !['GET', 'HEAD'].includes(request.method)) await reach('answer_lost', runId, tool)
   return answer
 }
 
@@ -104,8 +105,7 @@ const { signalbox } = await compose(project, start.dataDir, systemHost, process.
 })
 const release = keepAlive()
 process.on('disconnect', () => process.exit(1))
-process.on('message', (told: DrillWorkerTold) => {
-  orders = told.orders
+function work(): void {
   const handle = signalbox.work({
     worker: start.worker,
     leaseMs: LEASE_MS,
@@ -119,5 +119,13 @@ process.on('message', (told: DrillWorkerTold) => {
     release()
     process.exit(0)
   })
+}
+
+let isWorking = false
+process.on('message', (told: DrillWorkerTold) => {
+  orders = told.orders
+  if (!isWorking) work()
+  isWorking = true
+  say('told')
 })
 say('ready')

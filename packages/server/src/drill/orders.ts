@@ -45,10 +45,10 @@ export const DRILL_FAULTS = [
 /** One of the faults that a drill can plant. */
 export type DrillFault = (typeof DRILL_FAULTS)[number]
 
-/** End the process at the `nth` time that this run reaches the point with that name. */
+/** End the process at the `nth` time that this run, or with null any run, reaches the point with that name. */
 export interface KillOrder {
   readonly id: string
-  readonly runId: string
+  readonly runId: string | null
   readonly point: KillPoint
   /** Beginning of a tool's name, a model's id, or a superstep's number; empty for all. The whole of it with `exact`. */
   readonly name: string

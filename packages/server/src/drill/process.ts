@@ -22,8 +22,8 @@ export interface Killed {
 export interface Killable {
   readonly child: ChildProcess
   readonly lines: readonly string[]
-  /** Sets it going. */
-  go(orders: readonly KillOrder[]): void
+  /** Sets it going, or gives it other orders. Resolves when it has them. */
+  go(orders: readonly KillOrder[]): Promise<void>
   /** Resolves when an order ended it, with null when `isOver` aborts before. Throws when it ends otherwise or does not end. */
   killed(isOver?: AbortSignal): Promise<Killed | null>
   /** Resolves when it has stopped at an order's point. */
@@ -70,7 +70,11 @@ export async function startKillable(
   return {
     child,
     lines,
-    go: (orders) => child.send({ orders }),
+    go: async (orders) => {
+      const before = count(lines, 'told')
+      child.send({ orders })
+      while (count(lines, 'told') <= before && isRunning()) await Promise.race([once(reader, 'line'), exited])
+    },
     killed: async (isOver) => {
       const ended = Promise.all([exited, closed]).then(() => true)
       const over = isOver ? aborted(isOver).then(() => false) : new Promise<boolean>(() => undefined)
@@ -92,6 +96,10 @@ export async function startKillable(
       await Promise.all([exited, closed])
     },
   }
+}
+
+function count(lines: readonly string[], line: string): number {
+  return lines.filter((each) => each === line).length
 }
 
 function fault(message: string): SignalboxError {

@@ -10,7 +10,7 @@ import type { DrilledRun, Evidence } from './evidence.ts'
 import { type FlushCheck, flushCheck } from './flush.ts'
 import { type DrillFault, type KillOrder, STAGE_NAMES, type Stage, stageOf } from './orders.ts'
 import { type PlannedKill, planKills, type Reached, reachedIn } from './plan.ts'
-import type { Killable } from './process.ts'
+import type { Killable, Killed } from './process.ts'
 import { openStand, type Stand } from './stand.ts'
 import { differences, type Story, storyOf } from './story.ts'
 
@@ -145,26 +145,29 @@ interface Wild {
   readonly findings: readonly Finding[]
 }
 
-/** One round: each kill by a worker process of its own; what they leave is finished by the last one. */
+/** One round: each kill by a worker process of its own; the next process first brings the run to its end. */
 async function disturbed(options: RestoreDrillOptions, round: readonly PlannedKill[], calm: Calm): Promise<Wild> {
   const stand = await openStand(options)
   try {
     const carried: { readonly kill: PlannedKill; readonly runId: string; readonly at: number }[] = []
     const names = new Map<string, string>()
-    let next = stand.worker('worker 1')
+    let worker = await stand.worker('worker 1')
+    const stuck: string[] = []
     for (const [i, kill] of round.entries()) {
-      const worker = await next
-      // The next process starts while this one works, as it would under a supervisor.
-      next = stand.worker(`worker ${i + 2}`)
-      next.catch(() => undefined)
-      const done = await carryOut(stand, worker, kill)
-      names.set(done.runId, kill.input)
-      if (done.at !== null) carried.push({ kill, runId: done.runId, at: done.at })
+      // The next process is there before this one dies, as with several workers.
+      const next = await stand.worker(`worker ${i + 2}`)
+      const { runId, killed } = await carryOut(stand, worker, kill)
+      names.set(runId, kill.input)
+      if (killed === null) await worker.stop()
+      else carried.push({ kill, runId, at: killed.at })
+      worker = next
+      await worker.go([])
+      // One failure at a time: what a lost call costs the budget is then the same for every run.
+      stuck.push(...(await stand.untilAllEnded(options.quietMs)))
+      // What does not move now would not move after the next kill either.
+      if (stuck.length > 0) break
     }
-    const last = await next
-    last.go([])
-    const stuck = await stand.untilAllEnded(options.quietMs)
-    await last.stop()
+    await worker.stop()
     const evidence = await stand.evidence()
     return {
       kills: carried.map(({ kill, runId, at }) => ({ ...kill, recoveredMs: recoveredMs(evidence, runId, at) })),
@@ -179,27 +182,23 @@ async function disturbed(options: RestoreDrillOptions, round: readonly PlannedKi
   }
 }
 
-/** Starts the run of the kill and waits until its worker is dead, or its run has ended without coming to the point again. */
+/** Starts the run of the kill and waits until its worker is dead, or the run has ended without coming to the point again. */
 async function carryOut(
   stand: Stand,
   worker: Killable,
-  kill: PlannedKill,
-): Promise<{ readonly runId: string; readonly at: number | null }> {
-  const input = stand.drill.inputs.find((each) => each.name === kill.input)
-  if (!input) throw new Error(`the drill has no input \`${kill.input}\``)
+  { stage, input: name, ...at }: PlannedKill,
+): Promise<{ readonly runId: string; readonly killed: Killed | null }> {
+  const input = stand.drill.inputs.find((each) => each.name === name)
+  if (!input) throw new Error(`the drill has no input \`${name}\``)
+  const order: KillOrder = { id: stage, runId: null, point: at.point, name: at.name, nth: at.nth, exact: true }
+  await worker.go([order])
   const runId = await stand.start(input)
-  const { point, name, nth } = kill
-  const order: KillOrder = { id: kill.stage, runId, point, name, nth, exact: true }
-  worker.go([order])
-  const over = new AbortController()
-  const { tenant } = stand.drill.principal
-  const leaving = new AbortController()
-  const ended = stand.signalbox.runs.wait(tenant, runId, { signal: leaving.signal })
+  const [over, leaving] = [new AbortController(), new AbortController()]
+  const ended = stand.signalbox.runs.wait(stand.drill.principal.tenant, runId, { signal: leaving.signal })
   ended.then(() => over.abort()).catch(() => undefined)
   const killed = await worker.killed(over.signal)
   leaving.abort()
-  if (killed === null) await worker.stop()
-  return { runId, at: killed?.at ?? null }
+  return { runId, killed }
 }
 
 function recoveredMs({ runs }: Evidence, runId: string, at: number): number | null {
