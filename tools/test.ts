@@ -5,7 +5,9 @@
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { reportAges } from './gates/reports.ts'
 import { runGates } from './lib/gate-runner.ts'
+import { loadTree } from './lib/source.ts'
 import { asCountMessage, plainLine, type TestCount } from './lib/test-count.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -45,6 +47,7 @@ function runTests(args: readonly string[]): Promise<TestCount> {
 }
 
 const gates = await runGates(root, [], console.log)
+for (const line of reportAges(loadTree(root), Date.now())) console.log(line)
 const tests = await runTests(process.argv.slice(2))
 const total = { passed: gates.passed + tests.passed, failed: gates.failed + tests.failed, skipped: tests.skipped }
 console.log(plainLine(total))

@@ -8,6 +8,7 @@ import { any } from './any.ts'
 import { docs } from './docs.ts'
 import { layers } from './layers.ts'
 import { readme } from './readme.ts'
+import { reports } from './reports.ts'
 import { sizes } from './sizes.ts'
 import { skips } from './skips.ts'
 import { spec } from './spec.ts'
@@ -36,6 +37,7 @@ export const GATES: readonly Gate[] = [
   { name: 'readme', check: readme },
   { name: 'words', check: words },
   { name: 'skips', check: skips },
+  { name: 'reports', check: reports },
 ]
 
 const CONSOLE = 'packages/console/tsconfig.json'

@@ -14,6 +14,7 @@ import type { Finding } from './findings.ts'
 export function checkEvidence(evidence: Evidence, recorded: readonly string[]): Finding[] {
   return [
     ...evidence.runs.flatMap((run) => [
+      ...parkedFindings(run),
       ...historyFindings(run),
       ...budgetFindings(run.records),
       ...approvalFindings(run.records),
@@ -21,6 +22,12 @@ export function checkEvidence(evidence: Evidence, recorded: readonly string[]): 
     ]),
     ...outsideFindings(evidence, recorded),
   ]
+}
+
+/** A parked run waits for somebody to mend something: no run of a drill may end so. */
+function parkedFindings({ row }: DrilledRun): Finding[] {
+  if (row.status !== 'parked') return []
+  return [{ kind: 'stuck', detail: `run ${row.runId} is parked at record ${row.seq} (${row.code ?? 'no code'})` }]
 }
 
 function historyFindings({ stored, row }: DrilledRun): Finding[] {
