@@ -111,7 +111,8 @@ export function isTestRun(path: string): boolean {
   return /\.test\.tsx?$/.test(path)
 }
 
-const TEXT = /\.(tsx?|m?js|cjs|json|pub|md|css|html|ya?ml|toml|txt|sql|cedar|csv|sh)$|(^|\/)(\.[a-z]+|run|LICENSE|NOTICE)$/
+const TEXT =
+  /\.(tsx?|m?js|cjs|json|pub|md|css|html|ya?ml|toml|txt|sql|cedar|csv|sh)$|(^|\/)(\.[a-z]+|run|LICENSE|NOTICE)$/
 
 /**
  * The text files of a repository: committed ones, and new ones that are not ignored.
