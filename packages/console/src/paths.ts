@@ -4,6 +4,8 @@ export const paths = {
   runs: () => '/runs',
   run: (id: string, view?: RunView) =>
     `/runs/${encodeURIComponent(id)}${view && view !== 'timeline' ? `/${view}` : ''}`,
+  /** Where a run is taken up again from one of its records. */
+  move: (id: string, seq: number) => `/runs/${encodeURIComponent(id)}/checkpoints?at=${seq}`,
   inbox: () => '/approvals',
   decided: () => '/approvals?show=decided',
   approval: (id: string, decided = false) => `/approvals/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { tokenOf } from './mock/people.ts'
 import { ASK, RUN } from './mock/runs.ts'
 import { FULL_DISK } from './mock/schedules.ts'
-import { buildConsole, openStage, SCREENS, type Stage } from './stage.ts'
+import { buildConsole, checkPage, openStage, SCREENS, type Stage } from './stage.ts'
 
 let stage: Stage
 
@@ -163,6 +163,37 @@ describe('one run', () => {
     await press(page, 'wrong vendor', 'Tab', 'restore', 'Enter')
     await dialog.waitFor({ state: 'detached' })
     expect(lastChange()).toMatchObject({ name: 'restore', id: RUN.completed, body: { seq: 8, reason: 'wrong vendor' } })
+  })
+
+  it('CON-038: any record of the timeline can be forked from, with a choice for each effect that came later', async () => {
+    const page = await stage.open('olga', `/runs/${RUN.completed}`)
+    await page
+      .getByRole('link', { name: /^#8\s?: restore/ })
+      .first()
+      .press('Enter')
+    await page.getByRole('button', { name: 'Fork from it…' }).press('Enter')
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('heading', { name: 'Fork from record #8' }).waitFor()
+    await dialog.getByText('Made again when asked for: 2 model calls, 1 read').waitFor()
+    await dialog.getByLabel(/What a fork does about payments.pay/).selectOption('repeat')
+    await checkPage(page, 'fork-dialog')
+    await dialog.getByLabel('Reason').fill('try it again')
+    await dialog.getByLabel(/Type repeat/).fill('repeat')
+    await press(page, 'Enter')
+    await page.waitForURL(`**/runs/${RUN.completed}f`)
+    expect(lastChange()).toMatchObject({
+      name: 'fork',
+      id: RUN.completed,
+      body: { seq: 8, reason: 'try it again', plan: [{ run_id: RUN.completed, action: 'repeat' }] },
+    })
+  })
+
+  it('CON-038: a record that is not there can be neither restored to nor forked from', async () => {
+    const page = await stage.open('olga', `/runs/${RUN.completed}/checkpoints?at=99999`)
+    const fork = page.getByRole('button', { name: 'Fork from it…' })
+    await fork.press('Enter')
+    expect(await fork.getAttribute('aria-disabled')).toBe('true')
+    expect(await page.getByRole('dialog').count()).toBe(0)
   })
 
   it('CON-034: a scripted model says so in the header and beside each of its calls', async () => {

@@ -9,6 +9,7 @@ export const keys = {
   runs: (statuses: readonly RunStatusView[]) => ['runs', statuses.join(',')] as const,
   run: (id: string) => ['run', id] as const,
   checkpoints: (id: string) => ['run', id, 'checkpoints'] as const,
+  move: (id: string, kind: 'restore' | 'fork', seq: number) => ['run', id, 'move', kind, seq] as const,
   explanation: (id: string) => ['run', id, 'explanation'] as const,
   approvals: ['approvals'] as const,
   approval: (id: string) => ['approvals', id] as const,
@@ -84,6 +85,15 @@ export function useCheckpoints(id: string, enabled: boolean) {
     queryKey: keys.checkpoints(id),
     queryFn: () => client.checkpoints({ params: { id } }),
     enabled,
+  })
+}
+
+/** What a restore to a record, or a fork from it, would do. */
+export function useMovePlan(id: string, kind: 'restore' | 'fork', seq: number) {
+  const { client } = useSession()
+  return useQuery({
+    queryKey: keys.move(id, kind, seq),
+    queryFn: () => client.movePlan({ params: { id }, query: { kind, seq } }),
   })
 }
 
@@ -186,7 +196,7 @@ export function useStatus() {
 }
 
 /** Something that a person changes. Whatever may show it is read again afterwards, after a refusal too. */
-export function useChange<V>(change: (client: Client, input: V) => Promise<unknown>) {
+export function useChange<V, R = unknown>(change: (client: Client, input: V) => Promise<R>) {
   const { client } = useSession()
   const queries = useQueryClient()
   return useMutation({

@@ -30,6 +30,11 @@ export function restoreBlocked(me: Me, run: RunSummary): Blocked {
   return operateBlocked(me, 'Restoring')
 }
 
+/** Whether this person may fork this run. */
+export function forkBlocked(me: Me): Blocked {
+  return operateBlocked(me, 'Forking')
+}
+
 /** Whether this person may engage or lift kill switches. */
 export function killSwitchBlocked(me: Me): Blocked {
   return me.permissions.includes('kill_switches.write') ? null : 'Kill switches need the operator role.'

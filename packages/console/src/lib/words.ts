@@ -1,4 +1,12 @@
-import type { Activity, BudgetBar, FiringView, PrincipalView, RunStatusView, RequestSummary } from '@signalbox/protocol'
+import type {
+  Activity,
+  BudgetBar,
+  FiringView,
+  LaterEffectView,
+  PrincipalView,
+  RunStatusView,
+  RequestSummary,
+} from '@signalbox/protocol'
 
 /** How strongly something asks for attention; every tone goes with a symbol and a word, never alone. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'idle'
@@ -111,6 +119,17 @@ export const RESTORE_POINT: Record<'entry' | 'superstep' | 'response' | 'upgrade
   response: 'Checkpoint after a response',
   upgrade: 'Carried over to a new version',
   save_point: 'Save point',
+}
+
+/** What happens to a later effect when a run is taken up again before it. */
+export const HANDLING: Record<LaterEffectView['handling'], string> = {
+  ledger: 'answered from the ledger; with other arguments a person is asked',
+  asked: 'a person is asked',
+  repeated: 'done again, after a new approval',
+  again: 'did not happen; done when it is asked for',
+  kept: 'was open there; takes the end that it had',
+  waits: 'open in another run; waited for',
+  blocks: 'open; its end has to be known first',
 }
 
 /** A role as the header shows it. */

@@ -6,6 +6,7 @@ import {
   type EndpointName,
   type KillSwitchView,
   type Me,
+  type MovePlanView,
   type PortRequestDetail,
   type QuestionDetail,
   type RunDetail,
@@ -115,6 +116,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   listRuns: (backend, { query }) => page(backend, query as { status?: string[]; limit: number; before?: string }), // parsed before
   run: (backend, { id }) => find(backend.runs, id),
   checkpoints: (backend, { id }) => ({ checkpoints: restorePoints(find(backend.runs, id)) }),
+  movePlan: (backend, { id, query }) => movePlan(find(backend.runs, id), query as { kind: string; seq: number }), // parsed before
   explain: (backend, { id }) => explanation(find(backend.runs, id)),
   approvals: (backend) => ({ approvals: backend.approvals }),
   approval: (backend, { id, me }) => answerable(findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND'), me),
@@ -161,6 +163,13 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
   restore: (backend, { id }) => {
     find(backend.runs, id).run.branch += 1
     return setStatus(backend, id, 'queued', 'Queued: an operator restored it to an earlier point.')
+  },
+  fork: (backend, { id, body }) => {
+    const { run } = find(backend.runs, id)
+    const made = { ...find(backend.runs, id), run: { ...run, run_id: `${run.run_id}f`, status: 'queued' as const } }
+    // Parsed before.
+    backend.runs.unshift({ ...made, why: `Queued: forked at record ${(body as { seq: number }).seq}.` })
+    return { run_id: made.run.run_id, existed: false }
   },
   engageKillSwitch: (backend, { body, me }) => {
     const row = {
@@ -311,6 +320,32 @@ function restorePoints(detail: RunDetail): unknown[] {
     later_effects: later(1),
   }
   return [entry, ...points].sort((a, b) => b.seq - a.seq)
+}
+
+function movePlan(detail: RunDetail, { kind, seq }: { kind: string; seq: number }): MovePlanView {
+  const activities = detail.timeline.flatMap((step) => step.activities)
+  const later = activities.filter((each) => each.effect !== 'none' && each.seq > seq && each.from_ledger === null)
+  return {
+    kind: kind === 'fork' ? 'fork' : 'restore',
+    run_id: detail.run.run_id,
+    seq,
+    type: 'superstep.completed',
+    at: detail.run.created_at,
+    checkpoint_seq: seq,
+    superstep: 1,
+    effects: later.map((each) => ({
+      effect_id: `effect-${each.seq}`,
+      tool: each.name,
+      run_id: detail.run.run_id,
+      seq: each.seq,
+      outcome_seq: each.outcome_seq,
+      state: 'succeeded',
+      handling: 'ledger',
+    })),
+    again: { model_calls: 2, reads: 1 },
+    asked_anew: kind === 'fork' ? ['payments.pay'] : [],
+    refused: null,
+  }
 }
 
 function explanation(detail: RunDetail): unknown {

@@ -8,6 +8,7 @@ import { ACTIVITY_STATUS, EFFECT, REQUEST_STATE, VERDICT } from '../../lib/words
 import { paths } from '../../paths.ts'
 import { CodeBlock, Facts, ScriptedTag, State, Tag } from '../../ui/basics.tsx'
 import { Icon } from '../../ui/icon.tsx'
+import { FromHere } from './from-here.tsx'
 
 /** Reads that an activity made for facts, a preview or a look-up. */
 export function childrenOf(step: Superstep, activity: Activity): readonly Activity[] {
@@ -165,7 +166,17 @@ function RecordFacts({ activity }: { activity: Activity }) {
     ['Started', clock(activity.started_at, now)],
     [
       'Records',
-      `#${activity.seq}${activity.outcome_seq === null ? ', no outcome yet' : ` to #${activity.outcome_seq}`}`,
+      <span key="r">
+        <FromHere seq={activity.seq} />
+        {activity.outcome_seq === null ? (
+          ', no outcome yet'
+        ) : (
+          <>
+            {' '}
+            to <FromHere seq={activity.outcome_seq} />
+          </>
+        )}
+      </span>,
     ],
     ['Key', mono(activity.key)],
   ]

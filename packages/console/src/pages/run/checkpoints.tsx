@@ -1,25 +1,25 @@
 import type { RestorePointView, RunDetail } from '@signalbox/protocol'
-import { useState } from 'react'
-import { useNavigate } from 'react-router'
-import { useChange, useCheckpoints, useSignedIn } from '../../api/queries.ts'
-import { restoreBlocked } from '../../lib/permissions.ts'
-import { ACTIVITY_STATUS, count, RESTORE_POINT } from '../../lib/words.ts'
-import { paths } from '../../paths.ts'
+import { useId, useState } from 'react'
+import { useSearchParams } from 'react-router'
+import { useCheckpoints, useSignedIn } from '../../api/queries.ts'
+import { forkBlocked, restoreBlocked } from '../../lib/permissions.ts'
+import { ACTIVITY_STATUS, RESTORE_POINT } from '../../lib/words.ts'
 import { GuardedButton, State, Tag } from '../../ui/basics.tsx'
-import { ConfirmDialog } from '../../ui/dialog.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { type Column, Table } from '../../ui/table.tsx'
 import { Clock } from '../../ui/time.tsx'
+import { type Move, MoveDialog } from './moves.tsx'
 
 /** Where the run can be restored to, newest first, with the effects that came after each point. */
 export function CheckpointsView({ detail }: { detail: RunDetail }) {
   const me = useSignedIn()
   const query = useCheckpoints(detail.run.run_id, true)
-  const [chosen, setChosen] = useState<RestorePointView | null>(null)
-  const blocked = restoreBlocked(me, detail.run)
+  const [chosen, setChosen] = useState<Move | null>(null)
+  const blocked = { restore: restoreBlocked(me, detail.run), fork: forkBlocked(me) }
   return (
     <div className="card">
-      {blocked ? <p className="border-b border-line px-4 py-2 text-sm text-muted">{blocked}</p> : null}
+      {blocked.restore ? <p className="border-b border-line px-4 py-2 text-sm text-muted">{blocked.restore}</p> : null}
+      <AnyRecord last={detail.run.seq} blocked={blocked} choose={setChosen} />
       <Loaded query={query} what="checkpoints">
         {({ checkpoints }) =>
           checkpoints.length === 0 ? (
@@ -36,14 +36,53 @@ export function CheckpointsView({ detail }: { detail: RunDetail }) {
           )
         }
       </Loaded>
-      {chosen ? <RestoreDialog id={detail.run.run_id} point={chosen} onClose={() => setChosen(null)} /> : null}
+      {chosen ? <MoveDialog id={detail.run.run_id} move={chosen} onClose={() => setChosen(null)} /> : null}
+    </div>
+  )
+}
+
+interface Choice {
+  readonly blocked: { readonly restore: string | null; readonly fork: string | null }
+  readonly choose: (move: Move) => void
+}
+
+/** Any record will do, not only those of the list: the timeline leads here with the record in the address. */
+function AnyRecord({ last, blocked, choose }: Choice & { readonly last: number }) {
+  const [params] = useSearchParams()
+  const [text, setText] = useState(params.get('at') ?? '')
+  const id = useId()
+  const seq = Number(text)
+  const known = Number.isInteger(seq) && seq >= 1 && seq <= last
+  const why = (wanted: string | null) => wanted ?? (known ? null : `Give a record from 1 to ${last}.`)
+  return (
+    <div className="flex flex-wrap items-end gap-2 border-b border-line px-4 py-3">
+      <div>
+        <label htmlFor={id} className="label">
+          From any record
+        </label>
+        <input
+          id={id}
+          className="field w-28 font-mono"
+          inputMode="numeric"
+          autoComplete="off"
+          placeholder={`1 to ${last}`}
+          value={text}
+          onChange={(event) => setText(event.target.value.trim())}
+        />
+      </div>
+      <GuardedButton showWhy={false} blocked={why(blocked.restore)} onClick={() => choose({ kind: 'restore', seq })}>
+        Restore to it…
+      </GuardedButton>
+      <GuardedButton showWhy={false} blocked={why(blocked.fork)} onClick={() => choose({ kind: 'fork', seq })}>
+        Fork from it…
+      </GuardedButton>
     </div>
   )
 }
 
 function columnsFor(
-  blocked: string | null,
-  choose: (point: RestorePointView) => void,
+  { restore, fork }: Choice['blocked'],
+  choose: Choice['choose'],
 ): readonly Column<RestorePointView>[] {
   return [
     { name: 'Record', cell: (point) => <span className="font-mono font-semibold">#{point.seq}</span> },
@@ -61,11 +100,16 @@ function columnsFor(
     { name: 'Time', num: true, cell: (point) => <Clock at={point.at} /> },
     { name: 'Later effects', cell: (point) => <LaterEffects point={point} /> },
     {
-      name: 'Restore',
+      name: 'From here',
       cell: (point) => (
-        <GuardedButton showWhy={false} blocked={blocked} onClick={() => choose(point)}>
-          Restore<span className="sr-only"> to record {point.seq}</span>
-        </GuardedButton>
+        <span className="flex flex-wrap gap-1.5">
+          <GuardedButton showWhy={false} blocked={restore} onClick={() => choose({ kind: 'restore', seq: point.seq })}>
+            Restore<span className="sr-only"> to record {point.seq}</span>
+          </GuardedButton>
+          <GuardedButton showWhy={false} blocked={fork} onClick={() => choose({ kind: 'fork', seq: point.seq })}>
+            Fork<span className="sr-only"> from record {point.seq}</span>
+          </GuardedButton>
+        </span>
       ),
     },
   ]
@@ -86,43 +130,5 @@ function LaterEffects({ point }: { point: RestorePointView }) {
         </li>
       ))}
     </ul>
-  )
-}
-
-function RestoreDialog({ id, point, onClose }: { id: string; point: RestorePointView; onClose: () => void }) {
-  const navigate = useNavigate()
-  const restore = useChange<string>((client, reason) =>
-    client.restore({ params: { id }, body: { seq: point.seq, reason } }),
-  )
-  const done = () => {
-    onClose()
-    navigate(paths.run(id), { replace: true })
-  }
-  const later = point.later_effects.length
-  return (
-    <ConfirmDialog
-      title={`Restore to record #${point.seq}`}
-      action="Restore"
-      kind={later > 0 ? 'danger' : 'primary'}
-      {...(later > 0 ? { word: 'restore' } : {})}
-      pending={restore.isPending}
-      error={restore.error}
-      onClose={onClose}
-      onConfirm={(reason) => restore.mutate(reason, { onSuccess: done })}
-    >
-      <p>
-        The run goes on from {RESTORE_POINT[point.kind].toLowerCase()} of superstep {point.superstep} as a new branch.
-        Later records are kept. Budgets are not refilled.
-      </p>
-      {later > 0 ? (
-        <div className="rounded-md bg-warn-soft px-3 py-2">
-          <p className="font-semibold text-warn">
-            {count(later, 'effect')} came after this point and {later === 1 ? 'stays' : 'stay'} in the outside world:
-          </p>
-          <LaterEffects point={point} />
-          <p className="mt-1 text-muted">The same request is answered from the ledger; another one asks a person.</p>
-        </div>
-      ) : null}
-    </ConfirmDialog>
   )
 }

@@ -1,12 +1,12 @@
 import type { RunDetail, Superstep } from '@signalbox/protocol'
 import type { Live } from '../../api/live.ts'
 import { capital, dollars, duration } from '../../lib/format.ts'
-import { count } from '../../lib/words.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Prose } from '../../ui/prose.tsx'
 import { Empty } from '../../ui/states.tsx'
 import { Clock } from '../../ui/time.tsx'
 import { ActivityRow, childrenOf } from './activity.tsx'
+import { FromHere } from './from-here.tsx'
 
 type Milestone = RunDetail['milestones'][number]
 type Entry = { readonly at: string; readonly milestone: Milestone } | { readonly at: string; readonly step: Superstep }
@@ -56,7 +56,7 @@ function MilestoneLine({ milestone }: { milestone: Milestone }) {
         <Prose text={capital(milestone.text)} />
       </span>
       <span className="shrink-0 text-xs">
-        #{milestone.seq} · <Clock at={milestone.at} />
+        <FromHere seq={milestone.seq} /> · <Clock at={milestone.at} />
       </span>
     </div>
   )
@@ -80,12 +80,21 @@ function StepCard({ step }: { step: Superstep }) {
         <span className="ml-auto flex flex-wrap gap-x-3 text-xs text-muted tabular-nums">
           <span>{took ? took : 'open'}</span>
           {cost > 0n ? <span>{dollars(cost.toString())}</span> : null}
-          <span>{step.checkpoint_seq === null ? 'no checkpoint yet' : `checkpoint #${step.checkpoint_seq}`}</span>
+          {step.checkpoint_seq === null ? (
+            <span>no checkpoint yet</span>
+          ) : (
+            <span>
+              checkpoint <FromHere seq={step.checkpoint_seq} />
+            </span>
+          )}
           {step.save_points.length > 0 ? (
-            <span
-              title={step.save_points.map((point) => `${point.node} turn ${point.position}: #${point.seq}`).join('\n')}
-            >
-              {count(step.save_points.length, 'save point')}
+            <span className="flex flex-wrap gap-x-1">
+              {step.save_points.length === 1 ? 'save point' : 'save points'}
+              {step.save_points.map((point) => (
+                <span key={point.seq} title={`${point.node} turn ${point.position}`}>
+                  <FromHere seq={point.seq} />
+                </span>
+              ))}
             </span>
           ) : null}
         </span>
