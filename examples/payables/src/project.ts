@@ -5,7 +5,7 @@ import { SignalboxError } from 'signalbox'
 import { deskModels, intake, modelOf, POLICY_FOLDER } from './desk.ts'
 import { deskDrill } from './drill.ts'
 import { ENVIRONMENT_ACCESS, makeTools, WORLD_URL } from './tools/index.ts'
-import { makeDesk } from './workflow.ts'
+import { DESK, makeDesk } from './workflow.ts'
 import { spawnWorld } from './world/spawn.ts'
 
 /**
@@ -50,4 +50,11 @@ export default defineProject({
   },
   seed,
   drills: [deskDrill],
+  // Invoices are kept for ten years elsewhere; what was asked and answered here is not needed that long.
+  retention: [{ workflow: DESK, olderThanDays: 90, keep: 'metadata' }],
+  schedules: [
+    { name: 'retention', cron: '30 3 * * *', timeZone: 'Europe/Berlin', do: { job: 'retention' } },
+    { name: 'check-heads', every: { hours: 6 }, do: { job: 'audit.heads' } },
+    { name: 'weekly-report', every: { days: 7 }, do: { job: 'report' } },
+  ],
 })
