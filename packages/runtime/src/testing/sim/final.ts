@@ -29,7 +29,10 @@ export async function finalState(
   outside: OutsideSystem,
 ): Promise<FinalState> {
   const ends = []
-  for (const run of runs) ends.push(await endOf(store, vault, run))
+  // By the id of the request: which run is stored first is left to chance.
+  const byRequest = (run: RunWatch): string => run.fold.started.request_id
+  const sorted = [...runs].sort((a, b) => (byRequest(a) < byRequest(b) ? -1 : 1))
+  for (const run of sorted) ends.push(await endOf(store, vault, run))
   return {
     runs: ends,
     effects: effectsOf(runs),

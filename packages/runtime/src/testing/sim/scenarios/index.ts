@@ -1,7 +1,7 @@
 import type { SimScenario } from '../scenario.ts'
 import { clerk, tight } from './clerk.ts'
 import { branched, cancelled, fan, forked, restored, switchedOff } from './fan.ts'
-import { loop, once, race } from './order.ts'
+import { gathered, loop, once, race } from './order.ts'
 import { approvals, ports, unanswered } from './people.ts'
 
 /** The scenarios that `npm test` and the full run simulate. */
@@ -20,4 +20,5 @@ export const SIM_SCENARIOS: readonly SimScenario[] = [
   unanswered,
   branched,
   forked,
+  gathered,
 ]

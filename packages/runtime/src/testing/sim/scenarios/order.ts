@@ -112,3 +112,51 @@ export const once: SimScenario = {
     { workflow: 'once', input: 'invoice-1', atMs: random.pick([0, 5, 200]) },
   ],
 }
+
+const gatherFlow = workflow({
+  name: 'gathered',
+  version: '1.0.0',
+  input: z.string(),
+  output: z.string(),
+  budget: WIDE,
+  state: { notes: appended(z.string()) },
+  tools: [payHarmless, payLookedUp],
+})
+  .node('split', { input: z.string(), output: z.string(), run: (id) => id })
+  .node('short', {
+    input: z.string(),
+    output: z.string(),
+    retry: AGAIN,
+    run: async (id, ctx) => {
+      done(await ctx.call(payHarmless, { to: `${id}-short`, amount: 1 }))
+      ctx.write({ notes: 'short' })
+      return 'short'
+    },
+  })
+  .node('long', { input: z.string(), output: z.string(), run: (id) => id })
+  .node('longer', {
+    input: z.string(),
+    output: z.string(),
+    retry: AGAIN,
+    run: async (id, ctx) => {
+      done(await ctx.call(payLookedUp, { to: `${id}-longer`, amount: 2 }))
+      ctx.write({ notes: 'longer' })
+      return 'longer'
+    },
+  })
+  .node('join', { input: z.array(z.string()), output: z.string(), run: (parts) => parts.join(' and ') })
+  .start('split')
+  .fanOut('split', ['short', 'long'])
+  .edge('long', 'longer')
+  .fanIn(['longer', 'short'], 'join')
+  .output('join')
+  .build()
+
+/** A fan-in that holds one message over a barrier, restored to any of its records. */
+export const gathered: SimScenario = {
+  name: 'gathered',
+  workflows: [gatherFlow],
+  outside: simBank,
+  runs: () => [{ workflow: 'gathered', input: 'g' }],
+  operator: (random) => [{ act: 'restore_at', atMs: 2_000, where: random.pick([0.2, 0.4, 0.6, 0.8, 0.9]) }],
+}
