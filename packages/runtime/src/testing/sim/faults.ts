@@ -69,9 +69,9 @@ const AT: Readonly<Record<string, readonly SimFaultKind[]>> = {
   'store.commit': AT_COMMIT,
   'store.claim': ['unavailable', 'slow', 'lost_acknowledgement', 'stall', 'crash'],
   'store.heartbeat': ['unavailable', 'slow', 'lost_acknowledgement', 'stall'],
-  'office.post': ['post_twice', 'lost_acknowledgement', 'unavailable', 'slow'],
+  'office.post': ['post_twice', 'post_twice', 'lost_acknowledgement', 'unavailable', 'slow'],
   'wire.request': ['request_lost', 'answer_lost', 'answer_slow', 'crash'],
-  'model.call': ['model_failure', 'crash', 'stall'],
+  'model.call': ['model_failure', 'model_failure', 'crash', 'stall'],
   wake: ['wake_lost', 'wake_twice'],
 }
 
@@ -88,9 +88,10 @@ const GROUPS: readonly { readonly weight: number; readonly has: (point: string) 
   { weight: 22, has: (point) => point === 'store.commit' },
   { weight: 16, has: (point) => point === 'wire.request' },
   { weight: 12, has: (point) => point.startsWith('store.') && point !== 'store.commit' },
-  { weight: 6, has: (point) => point === 'model.call' },
+  { weight: 12, has: (point) => point === 'model.call' },
   { weight: 5, has: (point) => point === 'clock' },
-  { weight: 5, has: (point) => point === 'wake' || point === 'office.post' },
+  { weight: 4, has: (point) => point === 'wake' },
+  { weight: 16, has: (point) => point === 'office.post' },
 ]
 
 /** How many faults a seed has: the chance of none, one, two and so on, in per cent. */
