@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { CONFIG, dataFolder, run, startDev } from './harness.ts'
 
-const PAYABLES = fileURLToPath(new URL('../../../examples/payables/src/project.ts', import.meta.url))
+const WITHOUT_RULES = fileURLToPath(new URL('../../server/test/sample/keyless.config.ts', import.meta.url))
 const data = dataFolder()
 const copy = dataFolder()
 afterAll(() => {
@@ -74,7 +74,7 @@ describe('the data file', () => {
     db.close()
     const verified = await run(['audit', 'verify', '--data', data.path, '--config', CONFIG])
     expect(verified).toMatchObject({ code: 0, stderr: '' })
-    const without = await store('prune', '--config', PAYABLES)
+    const without = await store('prune', '--config', WITHOUT_RULES)
     expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/^error CONFIG_INVALID: .*no rules/)])
   })
 
