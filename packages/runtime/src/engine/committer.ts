@@ -5,6 +5,8 @@ import type { CommitResult, RunCommit, Store } from '../contracts/store.ts'
 
 /** A run that has records to commit. The committer calls these and nothing else. */
 export interface Committing {
+  /** True when the run has left this process: nothing more is written for it (ENGINE R4). */
+  readonly dead: boolean
   /** Takes the buffered records as one commit; null when there is nothing to commit. */
   takeCommit(): RunCommit | null
   onCommitted(commit: RunCommit): void
@@ -96,6 +98,8 @@ export class Committer {
         const row = await this.store.run(commit.tenant, commit.runId)
         if (row && row.seq === commit.seq && row.head === commit.head) return run.onCommitted(commit)
         if (!row || row.seq !== commit.expectSeq || row.epoch !== commit.epoch) return run.onLost('fenced')
+        // The lease may have been lost while the store was asked.
+        if (run.dead) return
         const [result] = await this.store.commit([commit])
         return deliver(run, commit, result ?? { status: 'fenced' })
       } catch (thrown) {

@@ -146,6 +146,7 @@ describe('trouble that passes', () => {
         const committer = new Committer(store, { ...systemHost, after: (_ms, fn) => systemHost.after(0, fn) })
         let left = 2
         const run: Committing = {
+          dead: false,
           takeCommit: () => (left-- > 0 ? sampleCommit(row) : null),
           onCommitted: () => {
             let ready = Promise.resolve()
