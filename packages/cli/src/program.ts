@@ -33,11 +33,23 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   }
 }
 
-/** `run fork <run>` and `run restore <run>` are the same as without `run`; no workflow is started by two words. */
+/** What is done to a run, also under `run`. */
+const VERBS: ReadonlySet<string> = new Set([
+  'compensate',
+  'fork',
+  'release',
+  'restore',
+  'resume',
+  'show',
+  'explain',
+  'cancel',
+])
+
+/** `run compensate <run>` and the like are the same as without `run`; no workflow is started by two words. */
 function lineOf(args: readonly string[]): readonly string[] {
   const [first, second = '', third = '-'] = args
-  const moves = first === 'run' && (second === 'fork' || second === 'restore') && !third.startsWith('-')
-  return moves ? args.slice(1) : args
+  const isVerb = first === 'run' && VERBS.has(second) && !third.startsWith('-')
+  return isVerb ? args.slice(1) : args
 }
 
 function program(shell: Shell): Command {
