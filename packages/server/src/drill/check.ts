@@ -25,9 +25,14 @@ export function checkEvidence(evidence: Evidence, recorded: readonly string[]): 
 }
 
 /** A parked run waits for somebody to mend something: no run of a drill may end so. */
-function parkedFindings({ row }: DrilledRun): Finding[] {
+function parkedFindings({ row, parked }: DrilledRun): Finding[] {
   if (row.status !== 'parked') return []
-  return [{ kind: 'stuck', detail: `run ${row.runId} is parked at record ${row.seq} (${row.code ?? 'no code'})` }]
+  return [
+    {
+      kind: 'stuck',
+      detail: `run ${row.runId} is parked at record ${row.seq} (${row.code ?? 'no code'}): ${parked ?? 'no text'}`,
+    },
+  ]
 }
 
 function historyFindings({ stored, row }: DrilledRun): Finding[] {

@@ -9,6 +9,8 @@ export interface DrilledRun {
   readonly records: readonly RunRecord[]
   readonly effects: readonly EffectRow[]
   readonly contents: ContentReader
+  /** Why it is parked, in the words of the fault; null when it is not, or when they cannot be read. */
+  readonly parked: string | null
 }
 
 /** All runs of a tenant and the outside systems that they worked with. */
@@ -49,9 +51,17 @@ export async function historiesOf(
     const stored = await signalbox.store.records(tenant, runId)
     const records = await signalbox.runs.records(tenant, runId)
     const effects = await signalbox.store.effects(tenant, runId)
-    runs.push({ row, stored, records, effects, contents: await signalbox.runs.contents(tenant, runId) })
+    const contents = await signalbox.runs.contents(tenant, runId)
+    runs.push({ row, stored, records, effects, contents, parked: await whyParked(row, records, contents) })
   }
   return runs
+}
+
+/** The inputs of a drill are no secret, so that the text of a fault may be told. */
+async function whyParked(row: RunRow, records: readonly RunRecord[], contents: ContentReader): Promise<string | null> {
+  const last = records.findLast((record) => record.type === 'run.parked')
+  if (row.status !== 'parked' || last?.type !== 'run.parked' || last.detail === null) return null
+  return await contents.read(last.detail).then(String, () => null)
 }
 
 /**
