@@ -115,7 +115,7 @@ describe('usage', () => {
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
     expect(help.stdout).toContain('Exit codes')
     expect(await run(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' })
-    expect((await run(['restore', '--help'])).stdout).toContain('--to <seq>')
+    expect((await run(['restore', '--help'])).stdout).toContain('--at <record>')
   })
 
   it('DEP-016: a run is shown with what another version means for it, and a quarantined one with the way out', () => {
