@@ -39,12 +39,18 @@ const inputs: readonly DrillInput[] = Object.entries(INVOICES).flatMap(([kind, f
 
 /** What the bank's files say, as they stand. */
 export function recordedBy(folder: string): readonly RecordedEffect[] {
-  const { bookings, notifications } = readBank(folder)
+  const { bookings, recalls, notifications } = readBank(folder)
   return [
     ...bookings.map((each) => ({
       tool: each.endpoint === 'modern' ? 'payments.pay' : 'payments.pay_legacy',
       subject: each.reference,
       key: each.endpoint === 'modern' ? (each.idempotency_key ?? 'no key') : null,
+      runId: each.run_id,
+    })),
+    ...recalls.map((each) => ({
+      tool: 'payments.recall',
+      subject: each.reference,
+      key: each.idempotency_key,
       runId: each.run_id,
     })),
     ...notifications.map((each) => ({

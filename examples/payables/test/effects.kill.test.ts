@@ -51,6 +51,11 @@ const PLANTED: readonly (readonly [gap: string, change: string])[] = [
   ['outcome beside the ledger', `DELETE FROM effects WHERE tool LIKE 'payments.%'`],
   ['booked without effect', `UPDATE effects SET state = 'failed' WHERE tool LIKE 'payments.%'`],
   ['effect without booking', 'DELETE FROM bank.bookings'],
+  [
+    'recalled without effect',
+    `INSERT INTO bank.recalls SELECT 1, booking_id, amount_minor, currency, reference, 'k', run_id, booked_at
+     FROM bank.bookings LIMIT 1`,
+  ],
   ['mail without effect', `UPDATE effects SET state = 'unknown' WHERE tool = 'mail.send'`],
 ]
 

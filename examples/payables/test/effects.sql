@@ -1,7 +1,7 @@
 -- Every effect without its decision, its approval where one is needed, its intent or its outcome, and everything in the
 -- bank without its effect. The bank's file is attached as `bank`. No row: no gap.
 WITH told AS (
-  SELECT e.tool, e.run_id, e.state, e.idempotency_key, e.effect_id, e.args_digest, r.rid, i.body AS intent, o.body AS outcome
+  SELECT e.tool, e.scope, e.run_id, e.state, e.idempotency_key, e.effect_id, e.args_digest, r.rid, i.body AS intent, o.body AS outcome
   FROM effects AS e
   JOIN runs AS r ON r.tenant = e.tenant AND r.run_id = e.run_id
   LEFT JOIN records AS i ON i.rid = r.rid AND i.seq = e.intent_seq AND i.type = 'activity.intent'
@@ -51,7 +51,7 @@ UNION ALL
 SELECT 'booked without effect', 'payments', coalesce(b.run_id, '') FROM bank.bookings AS b
 WHERE (
   SELECT count(*) FROM told AS e
-  WHERE e.run_id = b.run_id AND e.state = 'succeeded' AND e.tool LIKE 'payments.%'
+  WHERE e.run_id = b.run_id AND e.state = 'succeeded' AND e.tool LIKE 'payments.pay%' AND e.scope <> 'undo'
     AND (b.idempotency_key IS NULL OR b.idempotency_key = e.idempotency_key)
 ) <> 1
 UNION ALL
@@ -59,12 +59,19 @@ SELECT 'large booking without approval', 'payments', b.run_id FROM bank.bookings
 WHERE b.amount_minor > 100000 AND NOT EXISTS (
   SELECT 1 FROM told AS e JOIN answers AS a
     ON a.rid = e.rid AND a.approval_id = json_extract(e.intent, '$.approval_id')
-  WHERE e.run_id = b.run_id AND e.tool LIKE 'payments.%'
+  WHERE e.run_id = b.run_id AND e.tool LIKE 'payments.pay%' AND e.scope <> 'undo'
 )
 UNION ALL
 SELECT 'effect without booking', e.tool, e.run_id FROM told AS e
-WHERE e.state = 'succeeded' AND e.tool LIKE 'payments.%'
+WHERE e.state = 'succeeded' AND e.tool LIKE 'payments.pay%' AND e.scope <> 'undo'
   AND (SELECT count(*) FROM bank.bookings AS b WHERE b.run_id = e.run_id) <> 1
+UNION ALL
+SELECT 'recalled without effect', 'payments.recall', coalesce(b.run_id, '') FROM bank.recalls AS b
+WHERE (
+  SELECT count(*) FROM told AS e
+  WHERE e.run_id = b.run_id AND e.state = 'succeeded' AND e.tool = 'payments.recall'
+    AND b.idempotency_key = e.idempotency_key
+) <> 1
 UNION ALL
 SELECT 'mail without effect', 'mail.send', coalesce(n.run_id, '') FROM bank.notifications AS n
 WHERE NOT EXISTS (

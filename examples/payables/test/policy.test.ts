@@ -17,6 +17,7 @@ const person = (name: string, ...roles: string[]): Principal => ({
 const RITA = person('rita', 'requester', 'payables-clerk')
 const PAUL = person('paul', 'approver')
 const VERA = person('vera', 'viewer')
+const OLGA = person('olga', 'operator')
 
 const OWED = { payee_iban: 'DE89', amount_minor: 4_200, currency: 'EUR', invoice_key: 'v1:7' }
 const MATCH = {
@@ -114,6 +115,25 @@ describe('the payables bundle', () => {
       reason_code: 'RECIPIENT_NOT_REGISTERED',
     })
     expect(ask('mail.send', {}, {}).reason_code).toBe('INPUT_NOT_PROJECTABLE')
+  })
+
+  it('POL-054: a recall needs an approver, whatever its amount, and an operator to ask for it', () => {
+    const recall = (principal: Principal, over: Partial<PolicyRequest> = {}) =>
+      ask('payments.recall', { booking_id: 7, invoice_key: 'v1:7' }, {}, { principal, ...over })
+    expect(recall(OLGA)).toMatchObject({
+      verdict: 'require_approval',
+      reason_code: 'RECALL_NEEDS_APPROVAL',
+      asks: [{ id: 'payments.recall-approved', approvers: ['approver'] }],
+    })
+    expect(recall(OLGA, approvedBy(PAUL)).verdict).toBe('allow')
+    expect(recall(OLGA, approvedBy(VERA)).verdict).toBe('require_approval')
+    const both = person('olga', 'operator', 'approver')
+    expect(recall(both, approvedBy(both)).verdict).toBe('require_approval')
+    expect(recall(RITA).verdict).toBe('require_approval')
+    for (const principal of [PAUL, VERA]) expect(recall(principal, approvedBy(PAUL)).reason_code).toBe('NO_PERMIT')
+    expect(pay({}, {}, { principal: OLGA }).reason_code).toBe('NO_PERMIT')
+    const may = [OLGA, RITA, PAUL, VERA].map((who) => bundle.mayStart('signalbox-compensation', who))
+    expect(may).toEqual([true, false, false, false])
   })
 
   it('POL-016: permits the models of the known providers', () => {

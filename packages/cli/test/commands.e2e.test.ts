@@ -9,7 +9,7 @@ let data: ReturnType<typeof dataFolder>
 let server: Dev
 beforeAll(async () => {
   data = dataFolder()
-  server = await startDev(data.path)
+  server = await startDev(data.path, { env: { SAMPLE_BUDGETS: '1' } })
 })
 afterAll(async () => {
   await server.end('SIGTERM')
@@ -224,6 +224,46 @@ describe('runs and people', () => {
       expect([shown.run.branch, shown.run.status]).toEqual([1, 'waiting'])
       expect(shown.open[0].id).not.toBe(approval)
     }, 30_000)
+  })
+
+  it('CLI-023: compensate shows what can be undone, undoes it with an approval, and never twice', async () => {
+    const { run_id: id, approval } = await waitingTransfer('undine')
+    const early = await cli('compensate', id, ...REASON, ...as('olga'))
+    expect([early.code, early.stderr]).toEqual([4, expect.stringMatching(/^error RUN_STATE: .*waiting/)])
+    await cli('approve', approval, ...REASON, ...as('paul'))
+    await untilStatus(id, 'completed')
+    const book = (): string[] =>
+      readFileSync(join(data.path, 'book.txt'), 'utf8')
+        .split('\n')
+        .flatMap((line) => (line.includes(' undine ') ? [line.replace(/^.* undine /, '')] : []))
+    const plan = await cli('compensate', id, '--dry-run')
+    expect(plan.stdout).toMatch(/transfer\.send +undoable +transfer\.back/)
+    expect((await cli('compensate', id, ...as('olga'))).stderr).toMatch(/^error USAGE: .*--reason/)
+    expect((await cli('compensate', id, ...REASON, ...as('paul'))).code).toBe(7)
+    expect((await cli('compensate', id, ...REASON, '--effects', '1', ...as('olga'))).stderr).toMatch(
+      /^error COMPENSATION_REFUSED: .*record 1 is no effect/,
+    )
+    expect(book()).toEqual(['500'])
+    const made = await json('compensate', id, ...REASON, ...as('olga'))
+    await untilStatus(made.run_id, 'waiting')
+    const [asked] = (await json('show', made.run_id)).open
+    expect((await cli('approvals', asked.id)).stdout).toContain('Take 500 back from undine')
+    expect(book()).toEqual(['500'])
+    expect((await cli('approve', asked.id, ...REASON, ...as('paul'))).code).toBe(0)
+    await untilStatus(made.run_id, 'completed')
+    expect(book()).toEqual(['500', '-500'])
+    expect((await cli('compensate', id, '--dry-run')).stdout.replace(/\s+/g, ' ')).toContain(`${made.run_id} undid it`)
+    expect((await cli('compensate', id, ...REASON, ...as('olga'))).stderr).toMatch(/^error COMPENSATION_REFUSED/)
+    expect(book()).toEqual(['500', '-500'])
+  })
+
+  it('BUD-030: budget show tells what is limited, given out and left', async () => {
+    await cli('run', 'failing', '--input', '"x"', '--wait', ...as('rita'))
+    const { budgets } = await json('budget', 'show')
+    const runs = budgets[0].lines.find((each: { count: string }) => each.count === 'runs')
+    expect(Number(runs.given)).toBeGreaterThan(0)
+    expect(Number(runs.given) + Number(runs.left)).toBe(1_000)
+    expect((await cli('budget', 'show')).stdout).toMatch(/^tenant:\S+\n(.*\n)*? *runs +.* of 1000 given, \d+ left/)
   })
 
   it('FRK-061: a fork and a restore show what will happen, take any record, and change nothing with --dry-run', async () => {

@@ -70,6 +70,7 @@ function archiveTool(access: WorldAccess) {
     labels: OWN_RECORDS,
     input: z.object({ record_id: z.string().max(40) }),
     output: ArchivedRecord,
+    undo: 'impossible',
     effectKey: ({ record_id }) => ({ scope: 'tenant', key: record_id }),
     preview: async ({ record_id }, ctx) => {
       const record = await orNull(() => clientOf(access, ctx).record(record_id, options(ctx)))
@@ -103,6 +104,7 @@ function mailTool(access: WorldAccess) {
     labels: OWN_RECORDS,
     input: z.object({ to: z.string().max(200), subject: z.string().max(200), body: z.string().max(10_000) }),
     output: Notice,
+    undo: 'impossible',
     effectKey: ({ to, subject }) => ({ scope: 'run', key: `${to}\n${subject}` }),
     facts: {
       schema: z.object({ recipient_registered: z.boolean() }),

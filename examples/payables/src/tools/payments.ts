@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { money } from '../case.ts'
 import { type CallOptions, PaymentReceipt } from '../world/client.ts'
 import type { BankEndpoint } from '../world/match.ts'
+import { recallTool } from './recall.ts'
 import { caseOf, caseVersion, certain, clientOf, common, keyed, options, type WorldAccess } from './world.ts'
 
 const Payment = z.object({
@@ -32,8 +33,12 @@ const PaymentFacts = z.object({
   endpoint: z.string(),
 })
 
+/** The bank takes recalls for ten days. */
+const RECALL_WITHIN_SECONDS = 10 * 86_400
+
 /** The payment tools over the world that `access` names. */
 export function paymentTools(access: WorldAccess) {
+  const recall = recallTool(access)
   const declared = {
     class: 'payments.write',
     effect: 'irreversible',
@@ -45,6 +50,11 @@ export function paymentTools(access: WorldAccess) {
     effectKey: ({ invoice_key }: Payment) => ({ scope: 'tenant', key: invoice_key }) as const,
     facts: { schema: PaymentFacts, read: (_args: Payment, ctx: ReadCtx) => readFacts(access, ctx) },
     preview: (args: Payment, ctx: ReadCtx) => previewOf(access, args, ctx),
+    undo: {
+      tool: recall,
+      args: (_payment: Payment, { booking_id, reference }: PaymentReceipt) => ({ booking_id, invoice_key: reference }),
+      withinSeconds: RECALL_WITHIN_SECONDS,
+    },
   } as const
   return {
     modern: tool({
@@ -119,6 +129,6 @@ async function previewOf(access: WorldAccess, args: Payment, ctx: ReadCtx): Prom
       money: { minor: args.amount_minor, currency: args.currency },
       text: `${amount} leaves the ${args.currency} account for ${args.payee_iban}`,
     },
-    rollback: 'A booked transfer cannot be called back: ask the vendor to return it, or have it credited.',
+    rollback: 'Recall it within ten days: `signalbox compensate` with this run; an approver decides.',
   }
 }

@@ -52,6 +52,7 @@ export function keyed(ctx: ActCtx): CallOptions {
 const CERTAIN: ReadonlySet<WorldErrorCode> = new Set([
   'not_found',
   'already_deleted',
+  'already_recalled',
   'bad_request',
   'invalid_payee_iban',
   'invalid_payee_name',

@@ -14,6 +14,11 @@ export const PaymentRequest = z.strictObject({
 /** The body of both payment endpoints. */
 export type PaymentRequest = z.infer<typeof PaymentRequest>
 
+/** The body of a recall: the payment that is to come back, by the number of its booking. */
+export const RecallRequest = z.strictObject({ booking_id: z.int().min(1) })
+/** The body of a recall. */
+export type RecallRequest = z.infer<typeof RecallRequest>
+
 /** The body of a notice. */
 export const NotificationRequest = z.strictObject({
   to: z.email().max(200),
@@ -36,6 +41,11 @@ export function parsePayment(body: unknown): PaymentRequest {
   return parse(PaymentRequest, body, (field) =>
     Object.hasOwn(PAYMENT_CODES, field) ? PAYMENT_CODES[field] : undefined,
   )
+}
+
+/** @throws WorldError `bad_request` with the first wrong field */
+export function parseRecall(body: unknown): RecallRequest {
+  return parse(RecallRequest, body, () => undefined)
 }
 
 /** @throws WorldError `invalid_notification` with the first wrong field */

@@ -1,5 +1,5 @@
 /**
- * The bank's own record: accounts, bookings, outgoing notices and a log of every request, in one SQLite file that
+ * The bank's own record: accounts, bookings, recalls, outgoing notices and a log of every request, in one SQLite file that
  * nobody else writes. A booking is durable before it is answered. Tests judge by this file.
  */
 import { createHash } from 'node:crypto'
@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { z } from 'zod'
-import type { NotificationRequest, PaymentRequest } from './bank-schema.ts'
+import type { NotificationRequest, PaymentRequest, RecallRequest } from './bank-schema.ts'
 import { WorldError } from './errors.ts'
 import type { BankEndpoint } from './match.ts'
 
@@ -23,6 +23,18 @@ export interface Booking {
   readonly idempotency_key: string | null
   readonly run_id: string | null
   readonly booked_at: string
+}
+
+/** One payment that came back: its booking stays, and its amount is on the account again. */
+export interface Recall {
+  readonly recall_id: number
+  readonly booking_id: number
+  readonly amount_minor: number
+  readonly currency: string
+  readonly reference: string
+  readonly idempotency_key: string
+  readonly run_id: string | null
+  readonly recalled_at: string
 }
 
 /** One outgoing notice that the bank's mail desk took. */
@@ -81,6 +93,16 @@ export interface BankStore {
   legacyByReference(reference: string): Booking[]
   /** Every booking, oldest first; with a reference, those that carry it. */
   bookings(reference?: string): Booking[]
+  /**
+   * Takes a payment back once.
+   * @throws WorldError `not_found` | `already_recalled` | `idempotency_key_reused`
+   */
+  recall(
+    request: RecallRequest,
+    sender: Sender & { readonly idempotency_key: string },
+  ): { recall: Recall; replayed: boolean }
+  /** Every recall, oldest first; with a key, the one under it. */
+  recalls(key?: string): Recall[]
   accounts(): Account[]
   notify(
     notice: Notice,
@@ -100,6 +122,9 @@ const SCHEMA = `
     payee_iban TEXT NOT NULL, payee_name TEXT NOT NULL, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL,
     reference TEXT NOT NULL, idempotency_key TEXT UNIQUE, body_sha256 TEXT NOT NULL, run_id TEXT, booked_at TEXT NOT NULL);
   CREATE INDEX IF NOT EXISTS bookings_by_reference ON bookings (reference);
+  CREATE TABLE IF NOT EXISTS recalls (recall_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    booking_id INTEGER NOT NULL UNIQUE REFERENCES bookings, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL,
+    reference TEXT NOT NULL, idempotency_key TEXT NOT NULL UNIQUE, run_id TEXT, recalled_at TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS notifications (notification_id INTEGER PRIMARY KEY AUTOINCREMENT, "to" TEXT NOT NULL,
     subject TEXT NOT NULL, body TEXT NOT NULL, idempotency_key TEXT NOT NULL UNIQUE, body_sha256 TEXT NOT NULL,
     run_id TEXT, sent_at TEXT NOT NULL);
@@ -110,6 +135,7 @@ const SCHEMA = `
     ('USD', 'Operating account', 500000000) ON CONFLICT DO NOTHING;`
 
 const BOOKING = `booking_id, endpoint, payee_iban, payee_name, amount_minor, currency, reference, idempotency_key, run_id, booked_at`
+const RECALLS = 'SELECT * FROM recalls ORDER BY recall_id'
 const NOTICE = `notification_id, "to", subject, body, idempotency_key, run_id, sent_at`
 
 /** The bank's file below a data folder. */
@@ -122,7 +148,7 @@ export function openBank(dataFolder: string): BankStore {
   const db = new DatabaseSync(bankFile(dataFolder))
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
   db.exec(SCHEMA)
-  return { ...paymentsOf(db), ...noticesOf(db), ...logOf(db), close: () => db.close() }
+  return { ...paymentsOf(db), ...recallsOf(db), ...noticesOf(db), ...logOf(db), close: () => db.close() }
 }
 
 /**
@@ -131,14 +157,16 @@ export function openBank(dataFolder: string): BankStore {
  */
 export function readBank(dataFolder: string): {
   bookings: Booking[]
+  recalls: Recall[]
   notifications: Notification[]
   requests: LoggedRequest[]
 } {
-  if (!existsSync(bankFile(dataFolder))) return { bookings: [], notifications: [], requests: [] }
+  if (!existsSync(bankFile(dataFolder))) return { bookings: [], recalls: [], notifications: [], requests: [] }
   const db = new DatabaseSync(bankFile(dataFolder), { readOnly: true })
   try {
     return {
       bookings: rows<Booking>(db.prepare(`SELECT ${BOOKING} FROM bookings ORDER BY booking_id`).all()),
+      recalls: rows<Recall>(db.prepare(RECALLS).all()),
       notifications: rows<Notification>(
         db.prepare(`SELECT ${NOTICE} FROM notifications ORDER BY notification_id`).all(),
       ),
@@ -238,6 +266,37 @@ function paymentsOf(db: DatabaseSync) {
             db.prepare(`SELECT ${BOOKING} FROM bookings WHERE reference = ? ORDER BY booking_id`).all(reference),
           ),
     accounts: () => rows<Account>(db.prepare('SELECT * FROM accounts ORDER BY currency').all()),
+  }
+}
+
+function recallsOf(db: DatabaseSync) {
+  const all = db.prepare(RECALLS)
+  const insert = db.prepare(`
+    INSERT INTO recalls (booking_id, amount_minor, currency, reference, idempotency_key, run_id, recalled_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *`)
+  const recalls = (): Recall[] => rows<Recall>(all.all())
+  return {
+    recall: ({ booking_id }: RecallRequest, sender: Sender & { readonly idempotency_key: string }) =>
+      transaction(db, () => {
+        const key = sender.idempotency_key
+        const before = recalls().find((each) => each.idempotency_key === key)
+        if (before !== undefined) {
+          if (before.booking_id !== booking_id) throw reused(key)
+          return { recall: before, replayed: true }
+        }
+        const found = db.prepare(`SELECT ${BOOKING} FROM bookings WHERE booking_id = ?`).all(booking_id)
+        const booking = rows<Booking>(found)[0]
+        if (booking === undefined) throw new WorldError('not_found', `there is no booking \`${booking_id}\``)
+        if (recalls().some((each) => each.booking_id === booking_id))
+          throw new WorldError('already_recalled', `booking \`${booking_id}\` was recalled before`)
+        const { amount_minor, currency, reference } = booking
+        const change = 'UPDATE accounts SET balance_minor = balance_minor + ? WHERE currency = ?'
+        db.prepare(change).run(amount_minor, currency)
+        const made = insert.all(booking_id, amount_minor, currency, reference, key, sender.run_id, sender.now)
+        return { recall: only<Recall>(made), replayed: false }
+      }),
+    recalls: (key?: string) =>
+      key === undefined ? recalls() : recalls().filter((each) => each.idempotency_key === key),
   }
 }
 

@@ -102,6 +102,36 @@ describe('payments', () => {
     expect(euro?.balance_minor).toBe(2_500_000_000 - 3 * 1190)
   })
 
+  it('PAY-037: a payment of either endpoint is recalled once, in a record of its own; what is refused changes nothing', async () => {
+    const { bank, baseUrl } = await clients()
+    const modern = (await bank.pay('modern', PAYMENT, { idempotencyKey: 'k1' })).payment
+    const legacy = (await bank.pay('legacy', PAYMENT)).payment
+    const balance = async () => (await bank.accounts()).find((each) => each.currency === 'EUR')?.balance_minor
+    const before = (await balance()) ?? 0
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, () => bank.recall(modern.booking_id, { idempotencyKey: 'r1' })),
+    )
+    expect(answers.filter((each) => !each.replayed).length).toBe(1)
+    const refused = [
+      bank.recall(modern.booking_id, { idempotencyKey: 'r2' }),
+      bank.recall(legacy.booking_id, { idempotencyKey: 'r1' }),
+      bank.recall(99, { idempotencyKey: 'r3' }),
+      bank.recall(legacy.booking_id),
+    ]
+    expect(await Promise.all(refused.map(codeOf))).toEqual([
+      '409 already_recalled',
+      '409 idempotency_key_reused',
+      '404 not_found',
+      '400 idempotency_key_required',
+    ])
+    expect((await post(baseUrl, '/v1/recalls', { booking_id: 'x' }, { 'idempotency-key': 'r4' })).status).toBe(400)
+    expect([readBank(folder).recalls.length, await balance()]).toEqual([1, before + 1190])
+    await bank.recall(legacy.booking_id, { idempotencyKey: 'r5' })
+    expect(await bank.findRecallByKey('r5')).toMatchObject({ booking_id: legacy.booking_id, reference: 'V1:INV1' })
+    expect(await bank.findRecallByKey('r2')).toBeUndefined()
+    expect(readBank(folder)).toMatchObject({ bookings: { length: 2 }, recalls: { length: 2 } })
+  })
+
   it.each([
     [{ payee_iban: 'DE89370400440532013001' }, '422 invalid_payee_iban'],
     [{ payee_iban: 'nowhere' }, '422 invalid_payee_iban'],

@@ -1,9 +1,9 @@
 /**
  * The bank's HTTP API. `/v1/payments` honours `Idempotency-Key`; `/v1/legacy-payments` books each request and can be
- * asked by reference. It knows nothing of the records service beside it.
+ * asked by reference; `/v1/recalls` takes a payment of either back. It knows nothing of the records service beside it.
  */
 import { type Context, Hono } from 'hono'
-import { parseNotification, parsePayment } from './bank-schema.ts'
+import { parseNotification, parsePayment, parseRecall } from './bank-schema.ts'
 import type { BankStore, Sender } from './bank-store.ts'
 import type { Now } from './clock.ts'
 import { WorldError } from './errors.ts'
@@ -60,6 +60,11 @@ export function bankRoutes(store: BankStore, now: Now): Hono {
   })
   app.get('/v1/legacy-payments', (c) => c.json({ payments: store.legacyByReference(asked(c, 'reference')) }))
   app.get('/v1/bookings', (c) => c.json({ payments: store.bookings(c.req.query('reference')) }))
+  app.post('/v1/recalls', async (c) => {
+    const { recall, replayed } = store.recall(parseRecall(await jsonBody(c)), withKey(senderOf(c, now)))
+    return c.json({ recall, replayed }, replayed ? 200 : 201)
+  })
+  app.get('/v1/recalls', (c) => c.json({ recalls: store.recalls(c.req.query('idempotency_key')) }))
   app.get('/v1/accounts', (c) => c.json({ accounts: store.accounts() }))
   app.post('/v1/notifications', async (c) => {
     const notice = parseNotification(await jsonBody(c))

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { PaymentRequest } from './bank-schema.ts'
-import type { Account, Booking, LoggedRequest, Notification } from './bank-store.ts'
+import type { Account, Booking, LoggedRequest, Notification, Recall } from './bank-store.ts'
 import { isWorldErrorCode, WorldError } from './errors.ts'
 import type { FaultOrder, Hit, HitStage } from './faults.ts'
 import type { Hold, HoldRequest } from './holds.ts'
@@ -48,6 +48,20 @@ export const PaymentReceipt = z.object({
 }) satisfies z.ZodType<Booking>
 /** A booked payment as the bank answers it. */
 export type PaymentReceipt = z.infer<typeof PaymentReceipt>
+
+/** A payment that came back, as the bank answers it. */
+export const RecallReceipt = z.object({
+  recall_id: z.int(),
+  booking_id: z.int(),
+  amount_minor: z.int(),
+  currency: z.string(),
+  reference: z.string(),
+  idempotency_key: z.string(),
+  run_id: z.string().nullable(),
+  recalled_at: z.string(),
+}) satisfies z.ZodType<Recall>
+/** A payment that came back. */
+export type RecallReceipt = z.infer<typeof RecallReceipt>
 
 /** A vendor as the records service answers it. */
 export const VendorRecord = z.object({
@@ -137,6 +151,8 @@ export function makeWorldClient(fetch: WorldFetch, baseUrl: string) {
 function bankCalls(call: Call) {
   const paths: Record<BankEndpoint, string> = { modern: '/v1/payments', legacy: '/v1/legacy-payments' }
   const Payments = z.object({ payments: z.array(PaymentReceipt) })
+  const recallsAt = async (path: string, options: CallOptions) =>
+    (await call(z.object({ recalls: z.array(RecallReceipt) }), 'GET', path, options)).recalls
   return {
     /** Books a payment on one of the two endpoints; `replayed` when the key had booked it before. */
     pay: (to: BankEndpoint, payment: PaymentRequest, options: CallOptions = {}) => {
@@ -154,6 +170,16 @@ function bankCalls(call: Call) {
       const query = reference === undefined ? '' : `?reference=${encodeURIComponent(reference)}`
       return (await call(Payments, 'GET', `/v1/bookings${query}`, options)).payments
     },
+    /** Takes a payment back; `replayed` when the key had done so before. @throws WorldError `not_found` | `already_recalled` */
+    recall: (bookingId: number, options: CallOptions = {}) => {
+      const Answer = z.object({ recall: RecallReceipt, replayed: z.boolean() })
+      return call(Answer, 'POST', '/v1/recalls', options, { booking_id: bookingId })
+    },
+    /** Every recall, oldest first. */
+    recalls: (options: CallOptions = {}) => recallsAt('/v1/recalls', options),
+    /** The recall that was made under the key, or undefined. */
+    findRecallByKey: async (key: string, options: CallOptions = {}) =>
+      (await recallsAt(`/v1/recalls?idempotency_key=${encodeURIComponent(key)}`, options))[0],
     /** The company's accounts. */
     accounts: async (options: CallOptions = {}): Promise<Account[]> => {
       const Answer = z.object({

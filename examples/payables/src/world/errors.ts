@@ -3,6 +3,7 @@ export const WORLD_ERROR_CODES = [
   'invoice_unreadable',
   'not_found',
   'already_deleted',
+  'already_recalled',
   'bad_request',
   'invalid_payee_iban',
   'invalid_payee_name',

@@ -41,6 +41,7 @@ const STATUS: Record<WorldErrorCode, ContentfulStatusCode> = {
   invoice_unreadable: 422,
   not_found: 404,
   already_deleted: 410,
+  already_recalled: 409,
   bad_request: 400,
   invalid_payee_iban: 422,
   invalid_payee_name: 422,

@@ -11,6 +11,26 @@ import { moreSchedules, schedules } from './schedules.ts'
 export const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
 const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 20_000, maxCostUsd: '0.10' }
 
+/** Takes a transfer back, with a line of its own. */
+const back = tool({
+  name: 'transfer.back',
+  class: 'payments.write',
+  effect: 'irreversible',
+  input: Transfer,
+  output: z.object({ line: z.string() }),
+  preview: async ({ to, amount }) => ({
+    summary: `Take ${amount} back from ${to}`,
+    target: { type: 'account', id: to, version: '1' },
+    impact: { money: { minor: amount * 100, currency: 'EUR' } },
+    rollback: 'Send it again',
+  }),
+  execute: async ({ to, amount }, ctx) => {
+    const line = `${ctx.idempotencyKey} ${to} -${amount}\n`
+    appendFileSync(process.env.SAMPLE_BOOK ?? '', line)
+    return { line }
+  },
+})
+
 /** Writes a line into the book. */
 export const send = tool({
   name: 'transfer.send',
@@ -18,6 +38,7 @@ export const send = tool({
   effect: 'irreversible',
   input: Transfer,
   output: z.object({ line: z.string() }),
+  undo: { tool: back, args: (transfer) => transfer },
   effectKey: ({ to, amount }) => ({ scope: 'run', key: `${to}/${amount}` }),
   preview: async ({ to, amount }) => ({
     summary: `Send ${amount} to ${to}`,
@@ -167,6 +188,7 @@ export default defineProject({
   name: 'sample',
   workflows: [transfer, letter, lost, failing, asking],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
+  ...(process.env.SAMPLE_BUDGETS === '1' ? { budgets: [{ scope: 'tenant', per: 'day', maxRuns: 1_000 }] } : {}),
   retention: [{ olderThanDays: 30, keep: 'metadata' }],
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
   models: (env) =>
