@@ -1,5 +1,5 @@
 /** How a payment is undone: the bank recalls its booking, once, on either endpoint. */
-import { type Found, type Preview, type ReadCtx, tool } from 'signalbox'
+import { type Found, type Preview, type ReadCtx, tool, ToolFailure } from 'signalbox'
 import { z } from 'zod'
 import { money } from '../case.ts'
 import { RecallReceipt } from '../world/client.ts'
@@ -39,7 +39,7 @@ export function recallTool(access: WorldAccess) {
 async function previewOf(access: WorldAccess, { booking_id, invoice_key }: Recalled, ctx: ReadCtx): Promise<Preview> {
   const client = clientOf(access, ctx)
   const booking = (await client.bookings(options(ctx), invoice_key)).find((each) => each.booking_id === booking_id)
-  if (!booking) throw new Error(`the bank has no booking \`${booking_id}\` for invoice \`${invoice_key}\``)
+  if (!booking) throw new ToolFailure(`the bank has no booking \`${booking_id}\` for invoice \`${invoice_key}\``)
   const isRecalled = (await client.recalls(options(ctx))).some((each) => each.booking_id === booking_id)
   const { amount_minor, currency, payee_name, payee_iban } = booking
   const amount = money(amount_minor, currency)
