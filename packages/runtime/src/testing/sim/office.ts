@@ -20,7 +20,7 @@ const FINAL = new Set(['APPROVAL_DECIDED', 'APPROVAL_EXPIRED', 'APPROVAL_VOID', 
 const NO_POINT = new Set(['CHECKPOINT_NOT_FOUND', 'FORK_EFFECT_OPEN'])
 
 /** What becomes of a try: over, or to be done again. */
-type Try = 'over' | 'again'
+type Try = 'over' | 'again' | 'not_yet'
 
 /** People and programs outside of all workers: they start runs, answer, operate, and try again when it does not work. */
 export class Office {
@@ -128,7 +128,7 @@ export class Office {
   private async restore(runId: string, where: number): Promise<Try> {
     const row = await this.sb.runs.get(REVIEWER.tenant, runId)
     if (row.branch > 0) return 'over'
-    if (!isEnded(row.status) && row.status !== 'waiting') return 'again'
+    if (!isEnded(row.status) && row.status !== 'waiting') return row.status === 'parked' ? 'again' : 'not_yet'
     const points = (await this.sb.runs.restorePoints(REVIEWER.tenant, runId)).filter((point) => point.current)
     const point = points[Math.round(where * (points.length - 1))]
     if (!point) return 'over'
@@ -140,7 +140,7 @@ export class Office {
   private async move(runId: string, act: 'restore_at' | 'fork_at', where: number): Promise<Try> {
     const row = await this.sb.runs.get(REVIEWER.tenant, runId)
     if (act === 'restore_at' && row.branch > 0) return 'over'
-    if (!isEnded(row.status) && row.status !== 'waiting') return 'again'
+    if (!isEnded(row.status) && row.status !== 'waiting') return row.status === 'parked' ? 'again' : 'not_yet'
     const requestId = `fork of ${runId}`
     for (let seq = 1 + Math.round(where * (row.seq - 1)); seq > 0; seq--)
       try {
@@ -170,7 +170,9 @@ export class Office {
   }
 
   private end(end: Try, attempt: () => Promise<Try>, tries: number): void {
-    if (end === 'over' || tries >= MOST_TRIES) this.pending -= 1
+    // A run whose worker died before the clock was set back rests for the hour that its lease lasts longer.
+    if (end === 'not_yet') this.later(AGAIN_MS, attempt, Math.max(tries, 1))
+    else if (end === 'over' || tries >= MOST_TRIES) this.pending -= 1
     else this.later(AGAIN_MS, attempt, tries + 1)
   }
 }
