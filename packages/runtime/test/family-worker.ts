@@ -2,7 +2,7 @@
  * A worker process over a SQLite store: `node family-worker.ts <path> <bank host> <dies at> <run>=<amount> …`. Each run
  * pays what its argument says. It ends itself with SIGKILL at the named point of the door, and else works until it is killed.
  */
-import { systemHost } from '../src/base/host.ts'
+import { keepAlive, systemHost } from '../src/base/host.ts'
 import type { FaultPoint } from '../src/engine/env.ts'
 import { createSignalbox } from '../src/runtime.ts'
 import { keyVault, openSqliteStore } from '../src/stores/index.ts'
@@ -27,3 +27,5 @@ const signalbox = createSignalbox({
   },
 })
 signalbox.work({ pollMs: 20, leaseMs: 700 })
+// A worker's timers alone would let the process end while both runs wait.
+keepAlive()
