@@ -22,16 +22,24 @@ export {
 } from './agents/index.ts'
 export {
   appended,
+  DEFAULT_BUDGET,
   decisionRecord,
+  type Entry,
+  type Member,
   owned,
+  type Participant,
+  type ParticipantDef,
+  type PatternOptions,
   port,
   Rejection,
   type Review,
   reduced,
   reviewWorkflow,
   type SideEffect,
+  type Takes,
   toDot,
   toMermaid,
+  type TurnView,
   workflow,
 } from './orchestration/index.ts'
 export {

@@ -17,6 +17,7 @@ import type { Budget, Validation } from './types.ts'
 /** Checks a whole draft and makes the spec of it. `spec` is null exactly when there are errors. */
 export function assemble(draft: Draft): Validation & { readonly spec: WorkflowSpec | null } {
   const errors = [
+    ...draft.faults,
     ...checkHeader(draft),
     ...checkNodes(draft),
     ...checkFields(draft),

@@ -11,6 +11,16 @@ export function workflow<I extends z.ZodType, O extends z.ZodType, S extends Fie
   def: WorkflowDef<I, O, S>,
   // Nothing is declared yet: an index signature here would make every name look declared.
 ): Builder<{ in: z.output<I>; out: z.output<O>; state: S }, Record<never, never>> {
+  return typed(draftWorkflow(def))
+}
+
+/**
+ * The same without types for names and messages, for graphs whose node names are known only when they are made, as those
+ * of the patterns. What the types of `workflow` refuse, `build` finds.
+ */
+export function draftWorkflow<I extends z.ZodType, O extends z.ZodType, S extends Fields>(
+  def: WorkflowDef<I, O, S>,
+): DraftBuilder {
   const draft: Draft = {
     name: def.name,
     version: def.version,
@@ -27,8 +37,9 @@ export function workflow<I extends z.ZodType, O extends z.ZodType, S extends Fie
     outputs: [],
     rejected: [],
     upgrades: [],
+    faults: [],
   }
-  return typed(new DraftBuilder(draft))
+  return new DraftBuilder(draft)
 }
 
 type GivenUpgrade = Pick<UpgradeDraft, 'from'> & { readonly [K in keyof UpgradeDraft]?: UpgradeDraft[K] | undefined }
@@ -38,7 +49,7 @@ type AgentDraft = Extract<NodeDraft, { kind: 'agent' }>
 type Given<D, Optional extends keyof D> = Omit<D, 'kind' | 'name' | Optional> & { [K in Optional]?: D[K] }
 
 /** The untyped builder behind all typed ones: each call returns a new one with a longer draft. */
-class DraftBuilder {
+export class DraftBuilder {
   readonly #draft: Draft
 
   constructor(draft: Draft) {
@@ -103,6 +114,11 @@ class DraftBuilder {
     const { from, to = this.#draft.version, was = null, expect = null, state = null, nodes = {}, messages = {} } = step
     const upgrades = [...this.#draft.upgrades, { from, to, was, expect, state, nodes, messages }]
     return new DraftBuilder({ ...this.#draft, upgrades })
+  }
+
+  /** Notes what is wrong beside the graph, one sentence each; `build` tells it with everything else. */
+  fault(...sentences: readonly string[]): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, faults: [...this.#draft.faults, ...sentences] })
   }
 
   validate(): Validation {

@@ -83,6 +83,8 @@ export interface Draft {
   readonly outputs: readonly string[]
   readonly rejected: readonly { readonly from: string; readonly to: string }[]
   readonly upgrades: readonly UpgradeDraft[]
+  /** What the caller found wrong with what it made the draft of. */
+  readonly faults: readonly string[]
 }
 
 /** The nodes that an edge can reach, each once, in declaration order. */

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import type { WorkflowContract } from '../../contracts/workflow.ts'
+import { type DraftBuilder, draftWorkflow } from '../builder.ts'
+import { owned } from '../fields.ts'
+import type { Budget, Fields } from '../types.ts'
+import { entryAfter, transcriptField } from './transcript.ts'
+
+/** What every pattern is declared with. */
+export interface PatternOptions<I extends z.ZodType> {
+  readonly name: string
+  readonly version: string
+  /** What a run is started with. The first entry of the transcript is this, said by `user`. */
+  readonly input: I
+  /** Default: `DEFAULT_BUDGET`. */
+  readonly budget?: Budget
+  /** What a review board reads; production demands it. */
+  readonly contract?: WorkflowContract
+  /** Rounds after which the run ends with SUPERSTEP_LIMIT. Default 100. */
+  readonly maxSupersteps?: number
+}
+
+/** The limits of a pattern that declares none: small on purpose. The review of the workflow lists them. */
+export const DEFAULT_BUDGET: Budget = {
+  maxTurns: 30,
+  maxToolCalls: 60,
+  maxRuntimeSeconds: 600,
+  maxTokens: 300_000,
+  maxCostUsd: '1.00',
+}
+
+/**
+ * An empty graph with what all patterns share: the state fields `input` and `transcript`, and the node `open`, which
+ * takes the run's input, writes both and sends the input on.
+ */
+export function patternGraph<I extends z.ZodType, O extends z.ZodType>(
+  options: PatternOptions<I>,
+  output: O,
+  more: Fields,
+): DraftBuilder {
+  const { name, version, input, budget = DEFAULT_BUDGET, contract, maxSupersteps } = options
+  return draftWorkflow({
+    name,
+    version,
+    input,
+    output,
+    budget,
+    ...(contract ? { contract } : {}),
+    ...(maxSupersteps === undefined ? {} : { maxSupersteps }),
+    state: { input: owned('open', z.unknown()), transcript: transcriptField(), ...more },
+  })
+    .node('open', {
+      input,
+      output: input,
+      tools: [],
+      run: (message, ctx) => {
+        ctx.write({ input: message, transcript: entryAfter([], 'user', message) })
+        return message
+      },
+    })
+    .start('open')
+}
