@@ -13,8 +13,8 @@ for (const line of misplaced(root, chosen)) {
 const runner = await RuleRunner.open(root)
 try {
   for (const mutation of chosen) {
-    const honest = await runner.run(mutation.test, mutation.noticed, null)
-    const broken = await runner.run(mutation.test, mutation.noticed, mutation)
+    const honest = await runner.honest(mutation.test, mutation.noticed)
+    const broken = await runner.broken(mutation, honest)
     const green = honest.passed > 0 && honest.failed === 0
     const noticed = green && broken.failed > 0
     if (!noticed) unnoticed++

@@ -8,10 +8,15 @@ import type { Mutation } from './mutation.ts'
 export interface Verdict {
   readonly passed: number
   readonly failed: number
+  /** What the slowest of them took. */
+  readonly slowestMs: number
 }
 
-/** A test that waits for what the change took away never ends by itself. */
-const MOST_MS = 10_000
+/** What an unchanged test may take on a slow machine. */
+const MOST_MS = 30_000
+/** A test that waits for what the change took away never ends by itself: so many times what it took unchanged. */
+const PATIENCE = 10
+const LEAST_MS = 3_000
 
 /** One vitest for all: only the changed file is transformed again. */
 export class RuleRunner {
@@ -41,6 +46,8 @@ export class RuleRunner {
         reporters: [{}],
         include: ['packages/*/src/**/*.test.ts'],
         testTimeout: MOST_MS,
+        // One red test says enough; the others would each wait for what the change took away.
+        bail: 1,
       },
       {
         plugins: [
@@ -59,10 +66,21 @@ export class RuleRunner {
     return runner.current
   }
 
-  /** Runs the tests whose names hold the behaviour's number, with the change or, for null, without any. */
-  async run(test: string, behaviour: string, mutation: Mutation | null): Promise<Verdict> {
+  /** Runs the tests whose names hold the behaviour's number, unchanged. */
+  honest(test: string, behaviour: string): Promise<Verdict> {
+    return this.#run(test, behaviour, null, MOST_MS)
+  }
+
+  /** The same with the wrong change; `before` is how they ended without it. */
+  broken(mutation: Mutation, before: Verdict): Promise<Verdict> {
+    const limit = Math.min(MOST_MS, Math.max(LEAST_MS, before.slowestMs * PATIENCE))
+    return this.#run(mutation.test, mutation.noticed, mutation, limit)
+  }
+
+  async #run(test: string, behaviour: string, mutation: Mutation | null, limitMs: number): Promise<Verdict> {
     const [project] = this.#vitest.projects
     if (!project) throw new Error('vitest has no project')
+    project.config.testTimeout = limitMs
     const changed = mutation && join(this.#root, 'packages', mutation.file)
     this.#change = mutation
     if (changed) this.#vitest.invalidateFile(changed)
@@ -73,11 +91,13 @@ export class RuleRunner {
       const ended = await this.#vitest.runTestSpecifications([project.createSpecification(file)])
       // What earlier calls ran is told again.
       const modules = ended.testModules.filter((module) => module.moduleId === file)
-      const states = modules.flatMap((module) => [...module.children.allTests()].map((each) => each.result().state))
+      const tests = modules.flatMap((module) => [...module.children.allTests()])
+      const states = tests.map((each) => each.result().state)
+      const slowestMs = Math.max(0, ...tests.map((each) => each.diagnostic()?.duration ?? 0))
       const count = (state: string): number => states.filter((each) => each === state).length
       // A file that cannot be loaded, and a rejection that nobody took, are red too.
       const broken = modules.filter((module) => module.errors().length > 0).length
-      return { passed: count('passed'), failed: count('failed') + broken + ended.unhandledErrors.length }
+      return { passed: count('passed'), failed: count('failed') + broken + ended.unhandledErrors.length, slowestMs }
     } finally {
       this.#change = null
       if (changed) this.#vitest.invalidateFile(changed)
