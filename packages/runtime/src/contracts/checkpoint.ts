@@ -5,7 +5,7 @@ export interface QueuedMessage {
   readonly to: string
   /** The node that sent it (for a fan-in: the last of its sources that did), or null for the run's input. */
   readonly from: string | null
-  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `response:<port>`. */
+  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `failed:<node>` / `response:<port>`. */
   readonly edge: string
   readonly message: ContentRef
 }

@@ -196,8 +196,9 @@ export interface ActivationResult {
   readonly writes: readonly { readonly field: string; readonly value: ContentRef }[]
   /** The message it returned, or null when it ended in a rejection. */
   readonly message: ContentRef | null
-  /** Set when the activation ended in a rejection that has a declared fallback. */
+  /** Set when the activation ended in a rejection, or with `failed` in a failure, that has a declared fallback. */
   readonly rejection: ContentRef | null
+  readonly failed?: true
 }
 
 /** An activation that finished while siblings of its superstep still run. */

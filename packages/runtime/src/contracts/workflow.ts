@@ -253,5 +253,7 @@ export interface WorkflowSpec {
   readonly outputs: readonly string[]
   /** Fallback node by node name. */
   readonly rejected: ReadonlyMap<string, string>
+  /** The node that a failed node's failure goes to, by node name. */
+  readonly failed: ReadonlyMap<string, string>
   readonly tools: ReadonlyMap<string, ToolSpec>
 }

@@ -70,6 +70,7 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
     start: node.name,
     outputs: [node.name],
     rejected: new Map(),
+    failed: new Map(),
     tools,
   }
   const named = { name: COMPENSATION_WORKFLOW, version: '1.0.0' }

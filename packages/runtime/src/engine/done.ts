@@ -19,6 +19,8 @@ export interface Done {
   readonly writes: readonly (Valued & { readonly field: string })[]
   readonly message: Valued | null
   readonly rejection: Valued | null
+  /** Set when the node failed and the rejection tells of it to the declared fallback. */
+  readonly failed?: true
   /** True when an activation.completed record holds it. */
   readonly recorded: boolean
 }
@@ -43,8 +45,16 @@ export function withRefs(
       writes: writes.map(({ field, ref }) => ({ field, value: ref })),
       message: message?.ref ?? null,
       rejection: rejection?.ref ?? null,
+      ...(done.failed ? { failed: true as const } : {}),
     },
-    finished: { node: done.node, delivery: done.delivery, writes, message, rejection },
+    finished: {
+      node: done.node,
+      delivery: done.delivery,
+      writes,
+      message,
+      rejection,
+      ...(done.failed ? { failed: true as const } : {}),
+    },
   }
 }
 
@@ -80,6 +90,7 @@ export async function doneFromRecord(run: LiveRun, result: ActivationResult): Pr
     ),
     message: result.message && (await open(result.message)),
     rejection: result.rejection && (await open(result.rejection)),
+    ...(result.failed ? { failed: true as const } : {}),
     recorded: true,
   }
 }

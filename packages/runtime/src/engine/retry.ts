@@ -30,6 +30,16 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'KILL_SWITCH',
 ])
 
+/** Ends of the whole run and faults of the program: no fallback of one node answers for them. */
+const NOT_TAKEN: ReadonlySet<string> = new Set<ErrorCode>([
+  'BUDGET_EXHAUSTED',
+  'STATE_NOT_OWNED',
+  'STATE_CONFLICT',
+  'CANCELLED',
+  'UNMEDIATED_CALL',
+  'KILL_SWITCH',
+])
+
 const MAX_BACKOFF_MS = 60_000
 
 /** True for a malfunction: not the node's failure but ours or the environment's. */
@@ -48,6 +58,11 @@ export function isStoreTrouble(code: ErrorCode): boolean {
 /** True when a retry may help. */
 export function mayRetry(code: ErrorCode): boolean {
   return !FINAL.has(code)
+}
+
+/** True when a declared fallback may take a failure with this code. */
+export function mayBeTaken(code: string): boolean {
+  return !NOT_TAKEN.has(code)
 }
 
 /** Wait before the attempt after `attempt`: doubles, at most 60 s, with a jitter of half that is the same on replay. */

@@ -3,6 +3,7 @@ import type { JsonObject } from '../base/json.ts'
 import { isoTime, timeOf } from '../base/time.ts'
 import type { QueuedMessage } from '../contracts/checkpoint.ts'
 import { type Labels, OPERATOR_LABELS } from '../contracts/common.ts'
+import type { ActivationFailed } from '../contracts/records.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
 import { numberDeliveries } from '../orchestration/index.ts'
 import { activation as foldOf } from '../reliability/fold.ts'
@@ -12,7 +13,7 @@ import { type Done, doneFromRecord, recordResult } from './done.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { passOutput, stopUnlessPassed } from './points.ts'
 import { openPort } from './ports.ts'
-import { backoffMs, isStoreTrouble, mayRetry, parksRun } from './retry.ts'
+import { backoffMs, isStoreTrouble, mayBeTaken, mayRetry, parksRun } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
 import type { OpenState } from './state.ts'
 
@@ -100,7 +101,11 @@ export class Superstep {
     if (node.kind === 'port') return this.keep(openPort(this.run, node, id, delivery, message))
     for (;;) {
       const fold = foldOf(this.run.fold, id)
-      if (fold.dead) throw new SignalboxError('NODE_FAILED', `node \`${node.name}\` failed`)
+      if (fold.dead) {
+        const taken = await this.takenFailure(node, id, delivery, fold.dead)
+        if (taken) return this.keep(taken)
+        throw new SignalboxError('NODE_FAILED', `node \`${node.name}\` failed`)
+      }
       if (fold.failed?.retry_at) await this.waitForRetry(id, timeOf(fold.failed.retry_at))
       try {
         return await this.attempt(node, id, delivery, message, state)
@@ -108,9 +113,28 @@ export class Superstep {
         if (thrown instanceof Unloaded) throw thrown
         const error = toSignalboxError(thrown, 'NODE_FAILED')
         if (parksRun(error.code) || isStoreTrouble(error.code)) throw error
-        if (!this.recordFailure(node, id, error)) throw error
+        if (!this.recordFailure(node, id, error) && !this.isTaken(node, error.code)) throw error
       }
     }
+  }
+
+  /** True when the failure goes to a declared fallback instead of ending the run. */
+  private isTaken(node: NodeSpec, code: string): boolean {
+    return this.run.spec.failed.has(node.name) && mayBeTaken(code) && !this.run.halt
+  }
+
+  /** A failure that goes to a declared fallback: what is on record of it, and nothing of the node's writes (ENGINE R6). */
+  private async takenFailure(
+    node: NodeSpec,
+    id: string,
+    delivery: number,
+    { code, error }: ActivationFailed,
+  ): Promise<Done | null> {
+    if (!this.isTaken(node, code)) return null
+    const value = { code, reason: await this.run.contents.read(error), leftUndone: [] }
+    const rejection = { value, labels: error.l, ref: null }
+    const nothing = { writes: [], message: null, recorded: false }
+    return { activation: id, node: node.name, delivery, ...nothing, rejection, failed: true }
   }
 
   private async attempt(

@@ -108,6 +108,8 @@ function checkMessages(draft: Draft, shapes: Shapes): string[] {
     check(shapes.nodes.get(name)?.output, shapes.output, `the message of output \`${name}\``)
   for (const { from, to } of draft.rejected)
     check(REJECTED, shapes.nodes.get(to)?.input, `the rejection of \`${from}\` to its fallback \`${to}\``)
+  for (const { from, to } of draft.failed)
+    check(REJECTED, shapes.nodes.get(to)?.input, `the failure of \`${from}\` to \`${to}\``)
   return errors
 }
 
@@ -125,6 +127,7 @@ function specOf(draft: Draft, shapes: Shapes): WorkflowSpec {
     start: draft.starts.join(),
     outputs: draft.outputs,
     rejected: new Map(draft.rejected.map((one) => [one.from, one.to])),
+    failed: new Map(draft.failed.map((one) => [one.from, one.to])),
     tools: new Map(toolsOf(draft).map((tool) => [tool.name, tool.spec])),
   }
   return {

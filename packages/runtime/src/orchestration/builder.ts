@@ -36,6 +36,7 @@ export function draftWorkflow<I extends z.ZodType, O extends z.ZodType, S extend
     starts: [],
     outputs: [],
     rejected: [],
+    failed: [],
     upgrades: [],
     faults: [],
   }
@@ -100,6 +101,10 @@ export class DraftBuilder {
 
   fanIn(from: readonly string[], to: string): DraftBuilder {
     return this.#connect({ kind: 'fan_in', from: [...from], to })
+  }
+
+  onFailed(from: string, to: string): DraftBuilder {
+    return new DraftBuilder({ ...this.#draft, failed: [...this.#draft.failed, { from, to }] })
   }
 
   onRejected(from: string, to: string): DraftBuilder {

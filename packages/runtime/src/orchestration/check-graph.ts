@@ -90,8 +90,16 @@ function checkFallbacks(draft: Draft, nodes: ReadonlySet<string>): string[] {
     if (!nodes.has(to)) errors.push(`the fallback of \`${from}\` is \`${to}\`, which is not a node`)
     if (from === to) errors.push(`the fallback of \`${from}\` is itself`)
   }
-  const sources = draft.rejected.map((one) => one.from)
-  return [...errors, ...repeated(sources).map((from) => `node \`${from}\` has two fallbacks`)]
+  for (const { from, to } of draft.failed) {
+    const source = draft.nodes.find((node) => node.name === from)
+    if (source === undefined) errors.push(`\`onFailed\` is declared for \`${from}\`, which is not a node`)
+    if (source?.kind === 'port') errors.push(`port \`${from}\` cannot fail; use \`onRejected\` for its deadline`)
+    if (!nodes.has(to)) errors.push(`the failure of \`${from}\` goes to \`${to}\`, which is not a node`)
+    if (from === to) errors.push(`the failure of \`${from}\` goes to itself`)
+  }
+  for (const list of [draft.rejected, draft.failed])
+    for (const from of repeated(list.map((one) => one.from))) errors.push(`node \`${from}\` has two fallbacks`)
+  return errors
 }
 
 function repeated(names: readonly string[]): string[] {
@@ -108,7 +116,7 @@ export function checkConnected(draft: Draft): string[] {
   }
   for (const edge of draft.edges)
     for (const from of sourcesOf(edge)) for (const to of targetsOf(edge)) connect(from, to)
-  for (const { from, to } of draft.rejected) connect(from, to)
+  for (const { from, to } of [...draft.rejected, ...draft.failed]) connect(from, to)
   const reached = walk(draft.starts, next)
   const useful = walk(draft.outputs, before)
   const sending = new Set(draft.edges.flatMap(sourcesOf))

@@ -67,6 +67,8 @@ function nodeRow(spec: WorkflowSpec, node: NodeSpec): string[] {
   if (spec.outputs.includes(node.name)) to.push('output')
   const fallback = spec.rejected.get(node.name)
   if (fallback !== undefined) to.push(`${fallback} when rejected`)
+  const failure = spec.failed.get(node.name)
+  if (failure !== undefined) to.push(`${failure} when it failed`)
   const kind = node.agent === null ? node.kind : `agent ${node.agent.name} on ${node.agent.model}`
   return [
     node.name,

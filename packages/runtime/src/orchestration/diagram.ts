@@ -71,6 +71,7 @@ function arrowsOf(spec: WorkflowSpec): readonly Arrow[] {
     solid(':input', spec.start),
     ...spec.edges.flatMap(edgeArrows),
     ...[...spec.rejected].map(([from, to]): Arrow => ({ from, to, label: 'rejected', dashed: true })),
+    ...[...spec.failed].map(([from, to]): Arrow => ({ from, to, label: 'failed', dashed: true })),
     ...spec.outputs.map((name) => solid(name, ':output')),
   ]
 }

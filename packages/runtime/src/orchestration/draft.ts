@@ -82,6 +82,7 @@ export interface Draft {
   readonly starts: readonly string[]
   readonly outputs: readonly string[]
   readonly rejected: readonly { readonly from: string; readonly to: string }[]
+  readonly failed: readonly { readonly from: string; readonly to: string }[]
   readonly upgrades: readonly UpgradeDraft[]
   /** What the caller found wrong with what it made the draft of. */
   readonly faults: readonly string[]

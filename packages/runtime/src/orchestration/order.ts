@@ -26,8 +26,10 @@ export interface Finished<R> {
   readonly writes: readonly FieldWrite<R>[]
   /** Null when it ended in a rejection. */
   readonly message: Sent<R> | null
-  /** Set when it ended in a rejection: a value of the `Rejection` schema. */
+  /** Set when it ended in a rejection or a failure: a value of the `Rejection` schema. */
   readonly rejection: Sent<R> | null
+  /** Set when it was a failure. */
+  readonly failed?: true
 }
 
 /** What is needed of a message to put it in order. */
@@ -35,7 +37,7 @@ export interface Addressed {
   readonly to: string
   /** Null for the run's input. */
   readonly from: string | null
-  /** Id of the edge, or `start`, `rejected:<node>`, `response:<port>`. */
+  /** Id of the edge, or `start`, `rejected:<node>`, `failed:<node>`, `response:<port>`. */
   readonly edge: string
 }
 
@@ -59,6 +61,7 @@ export function placesOf(spec: WorkflowSpec): Places {
   for (const edge of spec.edges) ids.set(edge.id, ids.size)
   for (const name of spec.nodes.keys()) ids.set(`rejected:${name}`, ids.size)
   for (const name of spec.nodes.keys()) ids.set(`response:${name}`, ids.size)
+  for (const name of spec.nodes.keys()) ids.set(`failed:${name}`, ids.size)
   const from = new Map<string, EdgeSpec[]>()
   for (const edge of spec.edges)
     for (const source of sourcesOf(edge)) from.set(source, [...(from.get(source) ?? []), edge])

@@ -121,9 +121,9 @@ export function route<R>(
   const drops: Drop<R>[] = []
   const outputs: ({ node: string } & Sent<R>)[] = []
   const buffers = new Buffers(before)
-  for (const { node, message, rejection } of inNodeOrder(spec, finished)) {
+  for (const { node, message, rejection, failed = false } of inNodeOrder(spec, finished)) {
     if (rejection !== null) {
-      const one = routeRejection(spec, node, rejection)
+      const one = routeRejection(spec, node, rejection, failed)
       deliveries.push(...one.deliveries)
       drops.push(...one.drops)
     }
@@ -179,10 +179,15 @@ export function routeStart<R>(spec: WorkflowSpec, input: Sent<R>): Delivery<R> {
   return { to: spec.start, from: null, edge: 'start', value: input.value, ref: input.ref }
 }
 
-function routeRejection<R>(spec: WorkflowSpec, from: string, sent: Sent<R>): Pick<Routed<R>, 'deliveries' | 'drops'> {
-  const to = spec.rejected.get(from)
+function routeRejection<R>(
+  spec: WorkflowSpec,
+  from: string,
+  sent: Sent<R>,
+  failed: boolean,
+): Pick<Routed<R>, 'deliveries' | 'drops'> {
+  const to = (failed ? spec.failed : spec.rejected).get(from)
   if (to === undefined) return { deliveries: [], drops: [{ ...sent, from, edge: null, reason: 'no_edge' }] }
-  const edge = `rejected:${from}`
+  const edge = `${failed ? 'failed' : 'rejected'}:${from}`
   if (!fits(spec.nodes.get(to)?.input, sent.value))
     return { deliveries: [], drops: [{ ...sent, from, edge, reason: 'type_mismatch' }] }
   return { deliveries: [{ ...sent, to, from, edge }], drops: [] }

@@ -24,6 +24,7 @@ export type Describable = Pick<
   | 'start'
   | 'outputs'
   | 'rejected'
+  | 'failed'
   | 'tools'
 >
 
@@ -68,6 +69,7 @@ function describeGraph(spec: Describable): JsonObject {
     edge_order: spec.edges.map((edge) => edge.id),
     edges: Object.fromEntries(spec.edges.map((edge) => [edge.id, describeEdge(edge)])),
     fallbacks: Object.fromEntries(spec.rejected),
+    ...(spec.failed.size > 0 ? { failure_fallbacks: Object.fromEntries(spec.failed) } : {}),
     tools: Object.fromEntries([...spec.tools.values()].map((tool) => [tool.name, tool.definitionHash])),
   }
 }

@@ -248,6 +248,11 @@ export interface Builder<P extends Declared, G extends Graph> {
   ): Builder<P, G>
   /** Where an agent's rejected call or a port's passed deadline goes; without it the model continues, the run stops. */
   onRejected<F extends Name<G>, T extends Name<G>>(from: F, to: T & Fit<Rejected, G[T]['in'], T>): Builder<P, G>
+  /**
+   * Where the failure of a node goes after its last attempt, instead of ending the run; nothing that the node wrote
+   * reaches the state. Budgets, kill switches, cancelling and calls beside the door end the run all the same.
+   */
+  onFailed<F extends Name<G>, T extends Name<G>>(from: F, to: T & Fit<Rejected, G[T]['in'], T>): Builder<P, G>
   /** Names a node whose message is an output of the run. */
   output<N extends Name<G>>(name: N & Fit<G[N]['out'], P['out'], N>): Builder<P, G>
   /** Carries waiting runs of an earlier version over to this one. */
