@@ -49,7 +49,7 @@ export function fakeHandler(options: FakeOptions): FakeHandler {
     state: {},
     write: () => undefined,
     ask: async (spec) => {
-      if (spec.kind === 'tool') throw new Error('the loop asks tools as a batch')
+      if (spec.kind !== 'model') throw new Error('the loop asks tools as a batch, and lets no time pass')
       fake.models.push(spec)
       return deliver(outcome(++seq, options.model(messages, fake.models.length - 1)))
     },

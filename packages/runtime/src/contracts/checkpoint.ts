@@ -10,13 +10,15 @@ export interface QueuedMessage {
   readonly message: ContentRef
 }
 
-/** A request to a person or system that is open at a port node. */
+/** What is open at a port node (a request to a person or system) or at a timer node (its own passing of time). */
 export interface OpenRequest {
   readonly request_id: string
   readonly node: string
   readonly payload: ContentRef
-  /** ISO 8601. */
+  /** ISO 8601. Of a timer: when its message travels on. */
   readonly deadline: string
+  /** Set for a timer node: nobody is asked, and the deadline is the answer. */
+  readonly timer?: true
 }
 
 /** Value of one state field at a barrier: a reference, a list, or null when never written. */

@@ -13,15 +13,24 @@ import type {
   Principal,
   Usage,
 } from './common.ts'
-import type { AskingPolicy, Decision } from './policy.ts'
+import type { Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
 import type { AskRef, Proposal, RecordBase } from './record-base.ts'
 import type { ScopeAmounts } from './scopes.ts'
+import type { ApprovalDecided, ApprovalRequested, QuestionAnswered, QuestionAsked, TimerSet } from './wait-records.ts'
 
 export type { CheckpointBody, DefinitionRef, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
 export type { ForkParent, ForkPlanEntry, LedgerRef } from './fork.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
+export type {
+  ApprovalDecided,
+  ApprovalRequested,
+  QuestionAbout,
+  QuestionAnswered,
+  QuestionAsked,
+  TimerSet,
+} from './wait-records.ts'
 export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase, type UndoneEffect } from './record-base.ts'
 
 /** Genesis: everything that the run was started with. */
@@ -112,65 +121,6 @@ export interface ActivityOutcome extends RecordBase {
   readonly approval_id: string | null
 }
 
-/** A durable request to a person to let one action happen once (invariant 7). */
-export interface ApprovalRequested extends RecordBase {
-  readonly type: 'approval.requested'
-  readonly approval_id: string
-  readonly ask: AskRef
-  readonly proposal: Proposal
-  readonly decision: Decision
-  readonly asks: readonly AskingPolicy[]
-  /** What the reviewer sees: ApprovalPacket, sealed. */
-  readonly packet: ContentRef
-  /** Digest of the target's version as the preview told it. */
-  readonly target_digest: string
-  /** ISO 8601: silence denies. */
-  readonly deadline: string
-}
-
-/** The person's answer, or silence. */
-export interface ApprovalDecided extends RecordBase {
-  readonly type: 'approval.decided'
-  readonly approval_id: string
-  readonly ask: AskRef
-  readonly answer: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void'
-  /** Null for expired, cancelled and void. */
-  readonly by: Principal | null
-  /** Sealed reason text, or null. */
-  readonly reason: ContentRef | null
-  /** Keyed hash of the packet that the reviewer saw. */
-  readonly seen: string | null
-  readonly wait_ms: number
-  /** Why it is void: closed code. */
-  readonly code: string | null
-}
-
-/**
- * A question only a person can answer: an effect with an unknown outcome, one asked again with other arguments, or one
- * asked again after it was undone, or in a fork whose plan says that a person decides.
- */
-export interface QuestionAsked extends RecordBase {
-  readonly type: 'question.asked'
-  readonly question_id: string
-  readonly ask: AskRef
-  readonly about: QuestionAbout
-  /** Sealed QuestionPacket. */
-  readonly packet: ContentRef
-}
-
-/** What a question is about. */
-export type QuestionAbout = 'unknown_effect' | 'other_arguments' | 'undone_effect' | 'asked_again'
-
-/** The answer to a question. `did_not` orders a repeat under a new key; `stop` ends the run. */
-export interface QuestionAnswered extends RecordBase {
-  readonly type: 'question.answered'
-  readonly question_id: string
-  readonly ask: AskRef
-  readonly answer: 'happened' | 'did_not' | 'stop'
-  readonly by: Principal
-  readonly reason: ContentRef | null
-}
-
 /** Marks where an agent's activation can be resumed: after each turn (save point; ENGINE R8). */
 export interface PositionSaved extends RecordBase {
   readonly type: 'position.saved'
@@ -249,12 +199,12 @@ export interface RequestOpened extends RecordBase {
   readonly request: OpenRequest
 }
 
-/** A port's answer arrived, or its deadline passed (`by` null). A checkpoint of kind response. */
+/** A port's answer arrived, its deadline passed, or a timer node fired (`by` null). A checkpoint of kind response. */
 export interface ResponseReceived extends RecordBase {
   readonly type: 'response.received'
   readonly request_id: string
   readonly node: string
-  readonly answer: 'answered' | 'expired'
+  readonly answer: 'answered' | 'expired' | 'fired'
   readonly by: Principal | null
   readonly checkpoint: CheckpointBody
 }
@@ -304,7 +254,7 @@ export interface BudgetSlice extends RecordBase {
 export interface RunWaiting extends RecordBase {
   readonly type: 'run.waiting'
   readonly on: readonly {
-    readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle'
+    readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle' | 'timer'
     readonly id: string
   }[]
   /** ISO 8601 of the nearest deadline or timer, or null. */
@@ -406,6 +356,7 @@ export type RunRecord =
   | ActivityOutcome
   | ApprovalRequested
   | ApprovalDecided
+  | TimerSet
   | QuestionAsked
   | QuestionAnswered
   | PositionSaved

@@ -52,6 +52,8 @@ export type AskSpec =
        */
       readonly finalOf?: (answer: JsonValue) => { readonly message: JsonValue } | null
     }
+  /** Passes time: so many seconds from when it is asked first, or until a wall time (ISO 8601). */
+  | { readonly kind: 'timer'; readonly for: { readonly seconds: number } | { readonly until: string } }
 
 /** The conversation of an agent activation: appended by reference, never rewritten (ENGINE R8). */
 export interface ConversationHandle {
@@ -107,10 +109,16 @@ export interface RetryPolicy {
   readonly backoffSeconds: number
 }
 
+/** How long a timer node waits: so many seconds, or until a wall time that it works out once, when it is reached. */
+export type TimerSpec =
+  | { readonly seconds: number }
+  /** Gives milliseconds since 1970. Throws INPUT_INVALID for what is no time. */
+  | { readonly until: (message: JsonValue, state: JsonObject) => number }
+
 /** A node as the engine sees it. */
 export interface NodeSpec {
   readonly name: string
-  readonly kind: 'function' | 'agent' | 'port'
+  readonly kind: 'function' | 'agent' | 'port' | 'timer'
   readonly input: Shape
   readonly output: Shape
   readonly retry: RetryPolicy
@@ -120,7 +128,9 @@ export interface NodeSpec {
   readonly agent: AgentSpec | null
   /** Deadline of a port's request in seconds. */
   readonly deadlineSeconds: number | null
-  /** Runs the activation. Absent for ports. */
+  /** How long a timer node holds its message back; only of kind `timer`. */
+  readonly timer?: TimerSpec
+  /** Runs the activation. Absent for ports and timers. */
   readonly run: ((input: JsonValue, ctx: HandlerCtx) => Promise<HandlerEnd>) | null
 }
 

@@ -8,6 +8,7 @@ import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, NodeSpec } from '../co
 import { type ActivationFold, type AskJournal, activation as foldOf, toldAt } from '../reliability/fold.ts'
 import { askKey, seededRandom } from '../reliability/keys.ts'
 import { emptyList, rollHead } from './contents.ts'
+import { askName } from './door/ask.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
 import { askDigest, perform } from './door/perform.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
@@ -230,7 +231,7 @@ export class Activation {
     const before = entry && digestOf(entry)
     if (before !== undefined && before !== digest) {
       // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
-      const what = `ask ${ordinal} of \`${this.id}\` is now \`${nameOf(spec)}\` with other arguments than on record`
+      const what = `ask ${ordinal} of \`${this.id}\` is now \`${askName(spec)}\` with other arguments than on record`
       this.divergence ??= diverged(what)
       this.nudge?.()
       return NEVER
@@ -353,11 +354,7 @@ function diverged(message: string): SignalboxError {
   return new SignalboxError('REPLAY_DIVERGED', message)
 }
 
-function nameOf(spec: AskSpec): string {
-  return spec.kind === 'tool' ? spec.tool : spec.model
-}
-
 function digestOf(entry: AskJournal): string | undefined {
-  return (entry.intents[0]?.proposal ?? entry.approval?.requested.proposal ?? entry.outcome?.proposal ?? undefined)
-    ?.args_digest
+  const { intents, approval, timer, outcome } = entry
+  return (intents[0] ?? approval?.requested ?? timer ?? outcome)?.proposal?.args_digest
 }

@@ -110,7 +110,7 @@ function armRuntimeLimit(run: LiveRun): () => void {
       by: null,
     })
     run.abort.abort()
-    run.waits.wakeAll(['approval', 'retry'])
+    run.waits.wakeAll(['approval', 'retry', 'timer'])
   })
   return () => cancel()
 }
@@ -196,7 +196,10 @@ function mustPark(run: LiveRun): boolean {
 
 async function waitForRequests(run: LiveRun, worker: string): Promise<void> {
   const nearest = nearestDeadline(run)
-  const on = run.fold.checkpoint.requests.map((request) => ({ kind: 'request' as const, id: request.request_id }))
+  const on = run.fold.checkpoint.requests.map(({ request_id: id, timer }) => ({
+    kind: timer ? ('timer' as const) : ('request' as const),
+    id,
+  }))
   run.append({ type: 'run.waiting' as const, on, wake_at: nearest?.iso ?? null })
   if (await run.release(nearest?.ms ?? null)) throw new Unloaded()
   startSegment(run, worker, 'wake')

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../base/errors.ts'
-import type { ContentRef, Principal } from '../contracts/common.ts'
-import type { ActivityIntent, RecordBase, RunStopped, StopReason } from '../contracts/records.ts'
+import { type ContentRef, NO_AMOUNTS, type Principal } from '../contracts/common.ts'
+import type { ActivityIntent, RecordBase, RunStopped, StopReason, TimerSet } from '../contracts/records.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
 import { recordDrops } from './barrier.ts'
 import type { Halt, LiveRun } from './live-run.ts'
@@ -83,23 +83,24 @@ function lastOutput(run: LiveRun): ContentRef | null {
 }
 
 /**
- * Reads and model calls that a crash cut off: nobody asks them again, so that their end is put on record here, and what
+ * Reads, model calls and timers that nobody asks again: their end is put on record here, and what
  * was reserved for them is charged (invariants 6 and 15). No effect is among them (ENGINE R19).
  */
 function closeCalls(run: LiveRun): void {
   for (const activation of run.fold.activations.values())
     for (const entry of activation.asks.values()) {
-      const intent = entry.intents.at(-1)
+      const intent = entry.intents.at(-1) ?? entry.timer
       if (intent && entry.outcome === null) closeCall(run, intent)
     }
 }
 
-function closeCall(run: LiveRun, intent: ActivityIntent): void {
-  const { proposal } = intent
+function closeCall(run: LiveRun, asked: ActivityIntent | TimerSet): void {
+  const { proposal } = asked
+  const intent = asked.type === 'activity.intent' ? asked : null
   run.append(
     {
       type: 'activity.outcome' as const,
-      ask: intent.ask,
+      ask: asked.ask,
       kind: proposal.kind,
       name: proposal.name,
       class: proposal.class,
@@ -109,25 +110,27 @@ function closeCall(run: LiveRun, intent: ActivityIntent): void {
       code: 'CANCELLED',
       result: null,
       effect_hash: null,
-      effect_id: intent.effect_id,
-      idempotency_key: intent.idempotency_key,
-      settled: intent.reserved,
+      effect_id: intent?.effect_id ?? null,
+      idempotency_key: intent?.idempotency_key ?? null,
+      settled: intent?.reserved ?? NO_AMOUNTS,
       usage: null,
       price: null,
       latency_ms: 0,
       ledger: null,
       resolved_by: null,
-      proposal: null,
+      proposal: intent ? null : proposal,
       decision: null,
-      approval_id: intent.approval_id,
+      approval_id: intent?.approval_id ?? null,
     },
-    intent.seq,
+    asked.seq,
   )
 }
 
 /** Questions of the run that nobody needs to answer any more. */
 function closeRequests(run: LiveRun): void {
-  for (const request of run.fold.checkpoint.requests) run.closeRequest(request.request_id, 'cancelled', null)
+  // A timer asks nobody.
+  for (const request of run.fold.checkpoint.requests)
+    if (!request.timer) run.closeRequest(request.request_id, 'cancelled', null)
   for (const activation of run.fold.activations.values())
     for (const entry of activation.asks.values()) closeAsked(run, entry)
 }

@@ -247,6 +247,8 @@ class Fork {
     const now = host.now()
     const node = this.#spec.nodes.get(asked.node)
     const id = newId(host, 'req')
+    // A timer goes on where it was, and asks nobody.
+    if (asked.timer) return { ...asked, request_id: id }
     const deadline = now + (node?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS) * 1_000
     this.#requests.push({
       tenant: this.#row.tenant,

@@ -118,7 +118,7 @@ function applyStop(run: LiveRun, item: StoredInboxItem): void {
   run.stopWith({ kind: 'stop', end, reason: { kind: 'person', code: 'CANCELLED', subject: null }, by: item.by })
   // A cancel lets calls that were sent finish; a termination breaks off what can be broken off.
   if (item.kind === 'terminate') run.abort.abort()
-  run.waits.wakeAll(['approval', 'retry'])
+  run.waits.wakeAll(['approval', 'retry', 'timer'])
 }
 
 function applyResume(run: LiveRun, item: StoredInboxItem): void {

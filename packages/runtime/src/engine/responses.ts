@@ -4,12 +4,16 @@ import { isoTime, timeOf } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import { type Drop, type Held, inDeliveryOrder, route } from '../orchestration/index.ts'
+import type { ResponseReceived } from '../contracts/records.ts'
 import { adoptedEffects, definitionPart } from '../reliability/fold.ts'
 import { recordDrops } from './barrier.ts'
 import { fanInOf, joinInto, openHeld } from './fan-in.ts'
 import type { LiveRun, PendingResponse } from './live-run.ts'
 
-/** Takes answers and passed deadlines of ports between supersteps; each makes a checkpoint. True when there was one. */
+/**
+ * Takes answers, passed deadlines of ports and timers that are due between supersteps, in the order of their times; each
+ * makes a checkpoint. True when there was one.
+ */
 export async function takeResponses(run: LiveRun): Promise<boolean> {
   // A checkpoint inside an open superstep would cut off what is on record of it: the message travels after its barrier.
   if (run.fold.activations.size > 0 || run.fold.opened.length > 0) return false
@@ -17,14 +21,22 @@ export async function takeResponses(run: LiveRun): Promise<boolean> {
   for (const response of run.responses.splice(0)) {
     run.with({ consumed: response.row })
     const request = run.fold.checkpoint.requests.find((one) => one.request_id === response.requestId)
-    if (request && acceptAnswer(run, request, response, await openHeld(run))) taken = true
+    if (request && !request.timer && acceptAnswer(run, request, response, await openHeld(run))) taken = true
   }
   const now = run.env.host.now()
-  for (const request of run.fold.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)) {
-    expire(run, request, await openHeld(run))
+  const over = run.fold.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)
+  for (const request of over.toSorted((a, b) => timeOf(a.deadline) - timeOf(b.deadline))) {
+    if (request.timer) await fire(run, request)
+    else expire(run, request, await openHeld(run))
     taken = true
   }
   return taken
+}
+
+/** The time has come: the message that reached the timer travels on, the same content under the same labels. */
+async function fire(run: LiveRun, request: OpenRequest): Promise<void> {
+  const value = await run.contents.read(request.payload)
+  append(run, request, 'fired', null, { value, ref: request.payload, rejected: false, held: await openHeld(run) })
 }
 
 function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingResponse, held: Held<ContentRef>): boolean {
@@ -59,13 +71,19 @@ function expire(run: LiveRun, request: OpenRequest, held: Held<ContentRef>): voi
 function append(
   run: LiveRun,
   request: OpenRequest,
-  answer: 'answered' | 'expired',
+  answer: ResponseReceived['answer'],
   by: Principal | null,
-  sent: { readonly value: JsonValue; readonly rejected: boolean; readonly held: Held<ContentRef> },
+  sent: {
+    readonly value: JsonValue
+    /** When it is on record already. */
+    readonly ref?: ContentRef
+    readonly rejected: boolean
+    readonly held: Held<ContentRef>
+  },
 ): void {
   let drops: readonly Drop<ContentRef>[] = []
   const { seq } = run.append((put) => {
-    const ref: ContentRef = put(sent.value, OPERATOR_LABELS)
+    const ref = sent.ref ?? put(sent.value, OPERATOR_LABELS)
     const message = { value: sent.value, ref }
     const answered = {
       node: request.node,
@@ -101,7 +119,7 @@ function append(
   recordDrops(run, run.fold.checkpoint.superstep, drops, seq)
 }
 
-/** Nearest deadline of an open port request, or null. */
+/** Nearest deadline of an open port request or timer, or null. */
 export function nearestDeadline(run: LiveRun): { readonly ms: number; readonly iso: string } | null {
   const times = run.fold.checkpoint.requests.map((request) => timeOf(request.deadline))
   if (times.length === 0) return null

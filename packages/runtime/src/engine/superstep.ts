@@ -12,7 +12,7 @@ import { Activation } from './activation.ts'
 import { type Done, doneFromRecord, recordResult } from './done.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { passOutput, stopUnlessPassed } from './points.ts'
-import { openPort } from './ports.ts'
+import { openPort, openTimer } from './ports.ts'
 import { backoffMs, isStoreTrouble, mayBeTaken, mayRetry, parksRun } from './retry.ts'
 import { Snapshot } from './snapshot.ts'
 import type { OpenState } from './state.ts'
@@ -99,6 +99,7 @@ export class Superstep {
     state: JsonObject,
   ): Promise<Done> {
     if (node.kind === 'port') return this.keep(openPort(this.run, node, id, delivery, message))
+    if (node.kind === 'timer') return this.keep(await openTimer(this.run, node, { id, delivery, message, state }))
     for (;;) {
       const fold = foldOf(this.run.fold, id)
       if (fold.dead) {

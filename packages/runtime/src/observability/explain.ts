@@ -228,6 +228,8 @@ function restoreSentences(records: readonly RunRecord[]): readonly Sentence[] {
 function pointText(record: RunRecord): string {
   if (record.type === 'position.saved') return `the save point ${record.position} of node ${name(record.node)}`
   if (record.type === 'run.started') return 'its entry'
+  if (record.type === 'response.received' && record.answer === 'fired')
+    return `the firing of timer ${name(record.node)}`
   if (record.type === 'response.received') return `the answer to port ${name(record.node)}`
   return record.type === 'superstep.completed' ? `the barrier of superstep ${record.superstep}` : 'a checkpoint'
 }

@@ -16,7 +16,7 @@ import {
   limitsOf,
   proposalOf,
 } from './lineage.ts'
-import { type ActivityView, activitiesOf, type Branches, branchesOf } from './view.ts'
+import { type ActivityView, activitiesOf, type Branches, branchesOf, millisOf } from './view.ts'
 
 interface Context {
   readonly records: readonly RunRecord[]
@@ -67,6 +67,7 @@ function runGap(seq: number): Gap {
 }
 
 function activityGaps(activity: ActivityView, context: Context): readonly Gap[] {
+  if (activity.outcomes[0]?.kind === 'timer') return timerGaps(activity.outcomes[0], context)
   return [
     ...intentGaps(activity),
     ...callGaps(activity, context),
@@ -75,6 +76,29 @@ function activityGaps(activity: ActivityView, context: Context): readonly Gap[] 
     ...outcomeGaps(activity, context),
     ...ledgerGaps(activity, context),
   ]
+}
+
+/** A timer sends nothing, so nobody decides on it: it was set, fires once, and not before its time. */
+function timerGaps(fired: ActivityOutcome, { records, branches }: Context): readonly Gap[] {
+  const gaps: Gap[] = []
+  const here = (seq: number): boolean => branches.leadsTo(seq, fired.seq)
+  const set = records.findLast(
+    (record) => record.type === 'timer.set' && record.ask.key === fired.ask.key && here(record.seq),
+  )
+  if (set?.type !== 'timer.set') return [gap('intent', fired.seq, 'a timer fired that nobody had set')]
+  const told = fired.origin?.at ?? fired.at
+  if (fired.status === 'succeeded' && millisOf(told) < millisOf(set.due))
+    gaps.push(gap('outcome', fired.seq, `a timer fired before its time, ${set.due}`))
+  const again = records.some(
+    (record) =>
+      record.type === 'activity.outcome' &&
+      record.ask.key === fired.ask.key &&
+      record.seq > set.seq &&
+      record.seq < fired.seq &&
+      here(record.seq),
+  )
+  if (again) gaps.push(gap('outcome', fired.seq, 'a timer fired twice'))
+  return gaps
 }
 
 /** Statuses of calls that never left the process: they need no intent. */

@@ -4,7 +4,7 @@ import { name } from './words.ts'
 
 /** Something that a run waits for, or that nobody has answered yet. */
 export interface OpenItem {
-  readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'call'
+  readonly kind: 'approval' | 'question' | 'request' | 'timer' | 'retry' | 'call'
   readonly id: string
   readonly seq: number
   /** A few words for the status sentence. */
@@ -23,6 +23,7 @@ export function openItems(records: readonly RunRecord[]): readonly OpenItem[] {
     ...openApprovals(path),
     ...openQuestions(path),
     ...openRequests(path),
+    ...openTimers(path),
     ...openRetries(path),
     ...openCalls(path),
   ].sort((a, b) => a.seq - b.seq)
@@ -77,6 +78,7 @@ function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
   const answered = new Set(path.map((record) => (record.type === 'response.received' ? record.request_id : null)))
   return path.flatMap((record): OpenItem[] => {
     if (record.type !== 'request.opened' || answered.has(record.request.request_id)) return []
+    if (record.request.timer) return [timerItem(record.request.request_id, record.seq, record.request)]
     const id = name(record.request.request_id)
     return [
       {
@@ -89,6 +91,33 @@ function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
       },
     ]
   })
+}
+
+/** Timers of handlers whose activation still waits for them. */
+function openTimers(path: readonly RunRecord[]): readonly OpenItem[] {
+  return path.flatMap((record, index): OpenItem[] => {
+    if (record.type !== 'timer.set') return []
+    const over = path
+      .slice(index + 1)
+      .some(
+        (other) =>
+          (other.type === 'activity.outcome' && other.ask.key === record.ask.key) ||
+          (other.type === 'activation.failed' && other.activation === record.ask.activation),
+      )
+    return over ? [] : [timerItem(record.ask.key, record.seq, { node: record.ask.node, deadline: record.due })]
+  })
+}
+
+function timerItem(id: string, seq: number, timer: { readonly node: string; readonly deadline: string }): OpenItem {
+  const node = name(timer.node)
+  return {
+    kind: 'timer',
+    id,
+    seq,
+    short: `${node} goes on at ${timer.deadline}`,
+    text: `A timer of ${node} runs until ${timer.deadline}.`,
+    action: `Nothing needs to be done: ${node} goes on by itself at ${timer.deadline}.`,
+  }
 }
 
 function openRetries(path: readonly RunRecord[]): readonly OpenItem[] {

@@ -128,6 +128,8 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
       })
       break
     case 'request.opened':
+      // A timer asks nobody; that the run waits is told where it does.
+      if (record.request.timer) break
       to.log('signalbox.port.requested', 'info', {
         'signalbox.port_request.id': record.request.request_id,
         'signalbox.node.name': safeName(record.request.node),
@@ -135,6 +137,7 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
       break
     case 'response.received':
       to.state.checkpointSeq = record.seq
+      if (record.answer === 'fired') break
       to.log('signalbox.port.answered', record.answer === 'expired' ? 'warn' : 'info', {
         'signalbox.port_request.id': record.request_id,
         'signalbox.port_request.answer': record.answer,

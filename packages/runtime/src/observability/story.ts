@@ -182,9 +182,14 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
         : `The same effect was asked again ${AGAIN[record.about]} by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
     case 'question.answered':
       return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
+    case 'timer.set':
+      return `Node ${name(record.ask.node)} sleeps until ${record.due}.`
     case 'request.opened':
+      if (record.request.timer)
+        return `Timer ${name(record.request.node)} holds a message back until ${record.request.deadline}.`
       return `Port ${name(record.request.node)} asked for an answer until ${record.request.deadline} (request ${name(record.request.request_id)}): ${quoted(record.request.payload, contents)}.`
     case 'response.received':
+      if (record.answer === 'fired') return `Timer ${name(record.node)} fired; its message travels on.`
       return record.answer === 'expired'
         ? `Nobody answered port ${name(record.node)} in time.`
         : `${name(record.by?.id ?? 'unknown')} answered port ${name(record.node)}.`
@@ -278,6 +283,7 @@ function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefine
     const used = `${record.usage?.input_tokens ?? 0} tokens in, ${record.usage?.output_tokens ?? 0} out, ${dollars(record.settled.cost_nano_usd)}`
     return `Agent ${name(record.agent ?? '')} called model ${name(record.name)}, which ${ended} in ${duration(record.latency_ms)} (${used})${detail}.`
   }
+  if (record.kind === 'timer') return timerText(record)
   // What an activity reads for itself has its name, and is not the activity.
   if (record.ask.parent)
     return `A read for ${PHASES[record.ask.parent.phase]} of ${name(record.name)} ${ended}${detail}; nothing was changed by it.`
@@ -285,6 +291,12 @@ function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefine
   const resolved = record.resolved_by ? `, as ${RESOLVED[record.resolved_by]} settled` : ''
   const hash = record.effect_hash ? `; effect hash ${name(record.effect_hash)}` : ''
   return `${name(record.name)} (${record.class}) ${ended}${resolved}${verdict}${hash}${detail}.`
+}
+
+function timerText(record: ActivityOutcome): string {
+  const node = name(record.ask.node)
+  if (record.status !== 'succeeded') return `The sleep of node ${node} was broken off (${record.code}).`
+  return `Node ${node} woke up, ${duration(record.latency_ms)} after its time.`
 }
 
 const PHASES = { facts: 'the policy facts', preview: "the reviewer's preview", reconcile: 'the look-up' } as const

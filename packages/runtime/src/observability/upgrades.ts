@@ -18,6 +18,7 @@ const WORK: ReadonlySet<RunRecord['type']> = new Set([
   'activity.outcome',
   'approval.requested',
   'question.asked',
+  'timer.set',
   'position.saved',
   'activation.completed',
   'activation.failed',

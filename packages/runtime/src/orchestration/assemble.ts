@@ -9,7 +9,7 @@ import { checkUpgrades } from './check-upgrades.ts'
 import { checkConnected, checkEdges, warnings } from './check-graph.ts'
 import { mismatch } from './compatible.ts'
 import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf, type UpgradeDraft } from './draft.ts'
-import { agentHandler, functionHandler } from './handler.ts'
+import { agentHandler, functionHandler, timerSpec } from './handler.ts'
 import { REJECTION } from './rejection.ts'
 import { sign } from './signature.ts'
 import type { Budget, Validation } from './types.ts'
@@ -82,6 +82,10 @@ function nodeShapes(
 ): { readonly input: Shape; readonly output: Shape } {
   if (node.kind === 'agent') return node.agent
   if (node.kind === 'port') return { input: node.port.request, output: node.port.response }
+  if (node.kind === 'timer') {
+    const message = shape(node.message, `the message of timer \`${node.name}\``)
+    return { input: message, output: message }
+  }
   return {
     input: shape(node.input, `the input of node \`${node.name}\``),
     output: shape(node.output, `the output of node \`${node.name}\``),
@@ -167,6 +171,7 @@ function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[])
   const retry = { attempts: node.retry?.attempts ?? 1, backoffSeconds: node.retry?.backoffSeconds ?? 1 }
   const common = { name: node.name, kind: node.kind, input, output, retry, agent: null, deadlineSeconds: null }
   if (node.kind === 'port') return { ...common, tools: [], deadlineSeconds: node.port.deadlineSeconds, run: null }
+  if (node.kind === 'timer') return { ...common, tools: [], timer: timerSpec(node, input, fields), run: null }
   if (node.kind === 'agent') {
     const agent = node.agent.spec
     return { ...common, agent, tools: agent.tools, run: agentHandler(node, fields) }

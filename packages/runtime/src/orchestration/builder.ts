@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { SignalboxError } from '../base/errors.ts'
 import { assemble } from './assemble.ts'
-import type { Draft, EdgeDraft, NodeDraft, UpgradeDraft } from './draft.ts'
+import type { Draft, EdgeDraft, NodeDraft, UpgradeDraft, WaitDraft } from './draft.ts'
 import type { Builder, Fields, Validation, Workflow, WorkflowDef } from './types.ts'
 
 /**
@@ -73,6 +73,11 @@ export class DraftBuilder {
 
   port(name: string, port: Extract<NodeDraft, { kind: 'port' }>['port']): DraftBuilder {
     return this.#add({ kind: 'port', name, port, retry: null })
+  }
+
+  timer(name: string, def: { readonly message: z.ZodType } & WaitDraft): DraftBuilder {
+    const wait = 'until' in def ? { until: def.until } : { seconds: def.seconds }
+    return this.#add({ kind: 'timer', name, message: def.message, wait, retry: null })
   }
 
   start(name: string): DraftBuilder {

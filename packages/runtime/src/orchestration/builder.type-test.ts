@@ -140,6 +140,13 @@ void (() => {
   desk.edge('ask', 'triage')
   // @ts-expect-error `lookup` owns a field but is not a node
   open.node('other', { input: Ticket, output: Resolution, run: () => ({ refunded: true, why: '' }) }).build()
+  desk.timer('rest', { message: Resolution, until: (message, state) => `${message.why} ${state.order?.id}` })
+  // @ts-expect-error a timer sends what it takes
+  desk.timer('rest', { message: Ticket, seconds: 1 }).edge('rest', 'close')
+  // @ts-expect-error a timer waits for seconds or until a time
+  desk.timer('rest', { message: Ticket })
+  // @ts-expect-error and not for both
+  desk.timer('rest', { message: Ticket, seconds: 1, until: () => '2026-03-01T09:00:00Z' })
   // @ts-expect-error a budget has all limits
   workflow({ name: 'x', version: '1', input: Ticket, output: Ticket, budget: { maxTurns: 1 } })
   // @ts-expect-error a workflow of other types

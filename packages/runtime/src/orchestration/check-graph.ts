@@ -122,7 +122,7 @@ export function checkConnected(draft: Draft): string[] {
   const sending = new Set(draft.edges.flatMap(sourcesOf))
   const errors: string[] = []
   for (const { name, kind } of draft.nodes) {
-    const what = kind === 'port' ? 'port' : 'node'
+    const what = kind === 'port' || kind === 'timer' ? kind : 'node'
     const alone = next.get(name)?.length === 0 && before.get(name)?.length === 0
     if (alone && !draft.starts.includes(name)) errors.push(`${what} \`${name}\` is not connected to anything`)
     else if (draft.starts.length > 0 && !reached.has(name))

@@ -1,4 +1,6 @@
+import { toSignalboxError } from '../base/errors.ts'
 import { usdToNano } from '../base/money.ts'
+import { secondsOf } from '../base/time.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Draft, NodeDraft } from './draft.ts'
 
@@ -69,6 +71,7 @@ export function checkNodes(draft: Draft): string[] {
       agents.set(node.agent.name, node.agent)
     }
     if (node.kind === 'port') errors.push(...checkPort(node))
+    if (node.kind === 'timer') errors.push(...checkTimer(node))
   }
   return errors
 }
@@ -91,6 +94,17 @@ function checkPort(node: Extract<NodeDraft, { kind: 'port' }>): string[] {
   if (!Number.isFinite(deadlineSeconds) || deadlineSeconds <= 0)
     errors.push(`port \`${name}\`: \`deadlineSeconds\` must be above 0; a request that waits for ever blocks the run`)
   return errors
+}
+
+function checkTimer({ name, wait }: Extract<NodeDraft, { kind: 'timer' }>): string[] {
+  if ('until' in wait)
+    return typeof wait.until === 'function' ? [] : [`timer \`${name}\`: \`until\` must be a function`]
+  try {
+    secondsOf(wait.seconds, '`seconds`')
+    return []
+  } catch (thrown) {
+    return [`timer \`${name}\`: ${toSignalboxError(thrown).message}`]
+  }
 }
 
 /** Errors in the state: names and owners (invariant 8). */

@@ -25,6 +25,7 @@ export function toMermaid(spec: WorkflowSpec): string {
 function mermaidShape(node: NodeSpec): string {
   const text = `"${labelOf(node).map(escapeMermaid).join('<br/>')}"`
   if (node.kind === 'agent') return `{{${text}}}`
+  if (node.kind === 'timer') return `([${text}])`
   return node.kind === 'port' ? `[/${text}/]` : `[${text}]`
 }
 
@@ -37,7 +38,7 @@ export function toDot(spec: WorkflowSpec): string {
   const ids = idsOf(spec)
   const lines = [`digraph ${quote(spec.name)} {`, '  input [shape=oval, label="input"];']
   for (const node of spec.nodes.values()) {
-    const shape = { function: 'box', agent: 'hexagon', port: 'parallelogram' }[node.kind]
+    const shape = { function: 'box', agent: 'hexagon', port: 'parallelogram', timer: 'oval' }[node.kind]
     lines.push(`  ${ids(node.name)} [shape=${shape}, label=${quote(labelOf(node).join('\n'))}];`)
   }
   lines.push('  output [shape=oval, label="output"];')
@@ -55,6 +56,7 @@ function quote(text: string): string {
 function labelOf(node: NodeSpec): readonly string[] {
   if (node.agent !== null) return [node.name, `agent ${node.agent.name}`, node.agent.model]
   if (node.deadlineSeconds !== null) return [node.name, `answer within ${node.deadlineSeconds} s`]
+  if (node.timer) return [node.name, 'until' in node.timer ? 'until a time' : `after ${node.timer.seconds} s`]
   return [node.name]
 }
 

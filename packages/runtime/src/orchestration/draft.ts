@@ -19,6 +19,11 @@ export type AnyNodeCtx = Omit<NodeCtx<Record<string, never>, string>, 'state' | 
   call(tool: AnyTool, args: unknown): Promise<unknown>
 }
 
+/** How long a timer node waits, as declared. */
+export type WaitDraft =
+  | { readonly seconds: number }
+  | { readonly until: (message: JsonValue, state: AnyNodeCtx['state']) => unknown }
+
 /** A declared node. */
 export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | null } & (
   | {
@@ -35,6 +40,7 @@ export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | 
       readonly done: ((output: JsonValue, ctx: AnyNodeCtx) => void) | null
     }
   | { readonly kind: 'port'; readonly port: Port<never, unknown> }
+  | { readonly kind: 'timer'; readonly message: z.ZodType; readonly wait: WaitDraft }
 )
 
 /** A declared edge. */

@@ -1,6 +1,8 @@
+import { SignalboxError } from '../base/errors.ts'
 import { type JsonObject, type JsonValue, toJsonValue } from '../base/json.ts'
+import { isoTime, momentOf, secondsOf } from '../base/time.ts'
 import type { AnyTool } from '../contracts/tool.ts'
-import type { FieldSpec, HandlerCtx, HandlerEnd, Shape } from '../contracts/workflow.ts'
+import type { AskSpec, FieldSpec, HandlerCtx, HandlerEnd, Shape, TimerSpec } from '../contracts/workflow.ts'
 import type { AnyNodeCtx, NodeDraft } from './draft.ts'
 
 /**
@@ -36,9 +38,30 @@ export function agentHandler(node: Extract<NodeDraft, { kind: 'agent' }>, fields
   }
 }
 
+/** How long a timer node waits; what a user's `until` gives is checked here. */
+export function timerSpec(
+  node: Extract<NodeDraft, { kind: 'timer' }>,
+  message: Shape,
+  fields: readonly FieldSpec[],
+): TimerSpec {
+  const { wait, name } = node
+  if ('seconds' in wait) return wait
+  const lists = listsOf(fields)
+  return {
+    until: (value, state) => {
+      const parsed = message.parse(value, `the message to timer \`${name}\``)
+      return momentOf(wait.until(parsed, readState(state, lists)), `\`until\` of timer \`${name}\``)
+    },
+  }
+}
+
+function listsOf(fields: readonly FieldSpec[]): readonly string[] {
+  return fields.filter((field) => field.kind === 'appended').map((field) => field.name)
+}
+
 /** The user's view of the engine's handle. Getters, because the handle's state changes with the node's own writes. */
 function userCtx(ctx: HandlerCtx, fields: readonly FieldSpec[]): AnyNodeCtx {
-  const lists = fields.filter((field) => field.kind === 'appended').map((field) => field.name)
+  const lists = listsOf(fields)
   return {
     runId: ctx.runId,
     get state() {
@@ -46,9 +69,17 @@ function userCtx(ctx: HandlerCtx, fields: readonly FieldSpec[]): AnyNodeCtx {
     },
     write: (values) => ctx.write(writesOf(values)),
     call: (tool, args) => call(ctx, tool, args),
+    sleep: async (seconds) => pass(ctx, { seconds: secondsOf(seconds, '`ctx.sleep`') }),
+    sleepUntil: async (at) => pass(ctx, { until: isoTime(momentOf(at, '`ctx.sleepUntil`')) }),
     now: () => ctx.now(),
     random: () => ctx.random(),
   }
+}
+
+async function pass(ctx: HandlerCtx, time: Extract<AskSpec, { kind: 'timer' }>['for']): Promise<void> {
+  const end = await ctx.ask({ kind: 'timer', for: time })
+  // Only on a branch that goes on from where a stopped run had cut the wait off.
+  if (end.status !== 'succeeded') throw new SignalboxError('CANCELLED', end.reason)
 }
 
 /** The state with an empty list for each list that nobody appended to yet. */

@@ -82,6 +82,7 @@ function describeNode(node: NodeSpec): JsonObject {
     retry: { attempts: node.retry.attempts, backoff_seconds: node.retry.backoffSeconds },
     tools: node.tools === null ? null : [...node.tools],
     deadline_seconds: node.deadlineSeconds,
+    ...(node.timer ? { timer: 'until' in node.timer ? { until: true } : { seconds: node.timer.seconds } } : {}),
     agent:
       node.agent === null
         ? null

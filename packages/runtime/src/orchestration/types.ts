@@ -53,6 +53,13 @@ export interface NodeCtx<S extends Fields, N extends string> {
   write(values: WritesOf<S, N>): void
   /** One call through the door, any wait for an approval included (invariant 1). */
   call<I, O>(tool: Tool<I, O>, args: NoInfer<I>): Promise<CallEnd<O>>
+  /**
+   * Lets so many seconds pass, across restarts: the run leaves memory meanwhile, and the time counts in no budget.
+   * Rejects with INPUT_INVALID for a number that is negative or above ten years.
+   */
+  sleep(seconds: number): Promise<void>
+  /** The same until a wall time: a `Date`, or ISO 8601 text with its zone. A time that has passed is no wait. */
+  sleepUntil(at: Date | string): Promise<void>
   /** Deterministic time (invariant 13). */
   now(): Date
   /** Deterministic random number in [0, 1) (invariant 13). */
@@ -98,6 +105,13 @@ export interface Port<in Q, out A> {
   /** Only for types. */
   readonly _io?: (request: Q) => A
 }
+
+/** A node that holds each message back for some time; the same message travels on. It holds no barrier. */
+export type TimerDef<S extends Fields, M extends z.ZodType> = { readonly message: M } & (
+  | { readonly seconds: number; readonly until?: undefined }
+  /** A wall time (ISO 8601 text with its zone, or a `Date`), worked out once, when the message arrives. A pure function. */
+  | { readonly until: (message: z.output<M>, state: StateOf<S>) => Date | string; readonly seconds?: undefined }
+)
 
 /** Hard limits of a run (invariant 6). All are required and positive. */
 export interface Budget {
@@ -210,6 +224,11 @@ export interface Builder<P extends Declared, G extends Graph> {
     name: N & New<G, N>,
     port: Port<Q, A>,
   ): Builder<P, G & Record<N, { in: Q; out: A }>>
+  /** Adds a node that passes a message on after some time. It holds no barrier, and the wait is no active time. */
+  timer<const N extends string, M extends z.ZodType>(
+    name: N & New<G, N>,
+    def: TimerDef<P['state'], M>,
+  ): Builder<P, G & Record<N, { in: z.output<M>; out: z.output<M> }>>
   /** Names the node that gets the run's input. */
   start<N extends Name<G>>(name: N & Fit<P['in'], G[N]['in'], N>): Builder<P, G>
   /** With a type guard as condition, the target needs to take only what the guard lets through. */

@@ -17,6 +17,7 @@ import type {
   RunStatus,
   RunStopping,
   RunUpgraded,
+  TimerSet,
 } from '../contracts/records.ts'
 import { isEnded, nextStatus } from './run-machine.ts'
 import { isCheckpoint } from './timeline.ts'
@@ -28,6 +29,8 @@ export interface AskJournal {
   /** The latest outcome; an `unknown` one of an effect is not its end. */
   outcome: ActivityOutcome | null
   approval: { requested: ApprovalRequested; decided: ApprovalDecided | null } | null
+  /** When the ask is a timer: until when it sleeps. */
+  timer: TimerSet | null
   questions: { asked: QuestionAsked; answered: QuestionAnswered | null }[]
   /** Outcomes of what the activity itself asked, by `<phase>/<n>`. */
   children: Map<string, ActivityOutcome>
@@ -237,6 +240,9 @@ function foldWork(fold: RunFold, record: RunRecord): void {
     case 'approval.decided':
       foldDecided(fold, record)
       return
+    case 'timer.set':
+      journal(fold, record.ask).timer = record
+      return
     case 'question.asked':
       journal(fold, record.ask).questions.push({ asked: record, answered: null })
       return
@@ -266,7 +272,7 @@ export function journal(fold: RunFold, ask: AskRef): AskJournal {
   if (!entry) {
     // What an activity asks for itself (facts, preview) may be on record before it: the journal is that of the activity.
     const own = ask.parent === null ? ask : { ...ask, key: ask.parent.key, parent: null }
-    entry = { ask: own, intents: [], outcome: null, approval: null, questions: [], children: new Map() }
+    entry = { ask: own, intents: [], outcome: null, approval: null, timer: null, questions: [], children: new Map() }
     owner.asks.set(ask.ordinal, entry)
   }
   return entry

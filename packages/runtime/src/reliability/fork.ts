@@ -39,6 +39,8 @@ export function takenOver(records: readonly RunRecord[]): readonly RunRecord[] {
       case 'question.asked':
       case 'question.answered':
         return asks.get(idOf(record.ask))?.ended === true && questions.has(record.question_id)
+      // A timer goes on where it was: its due time is on record.
+      case 'timer.set':
       case 'position.saved':
       case 'activation.completed':
       case 'activation.failed':
@@ -106,6 +108,7 @@ function copyOf(record: RunRecord, seqs: ReadonlyMap<number, number>, options: C
   switch (moved.type) {
     case 'activity.intent':
     case 'approval.requested':
+    case 'timer.set':
       return { ...moved, proposal: movedProposal(moved.proposal, seqs) }
     case 'activity.outcome': {
       const { ledger, proposal } = moved

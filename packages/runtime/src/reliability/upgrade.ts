@@ -1,6 +1,6 @@
 import { SignalboxError, toSignalboxError } from '../base/errors.ts'
 import { canonicalJson, type JsonObject, type JsonValue, toJsonValue } from '../base/json.ts'
-import type { Shape, UpgradeStep, WorkflowSpec } from '../contracts/workflow.ts'
+import type { NodeSpec, Shape, UpgradeStep, WorkflowSpec } from '../contracts/workflow.ts'
 
 /** A checkpoint with its values opened, as far as a changed definition can concern it. */
 export interface OpenCheckpoint {
@@ -13,6 +13,9 @@ export interface OpenCheckpoint {
   /** Sources whose messages a fan-in holds until all have sent. */
   readonly held: readonly { readonly edge: string; readonly source: string }[]
 }
+
+/** Kinds of nodes at which something stays open between supersteps. */
+const WAITING: ReadonlySet<NodeSpec['kind']> = new Set(['port', 'timer'])
 
 /** Id of the edge after its nodes were renamed; a fan-in's is made of the name that it leads to. */
 function renamedEdge(step: UpgradeStep, edge: string): string {
@@ -66,7 +69,7 @@ export function carryOver(spec: WorkflowSpec, path: readonly UpgradeStep[], befo
     })),
   }
   for (const node of open.requests)
-    if (spec.nodes.get(node)?.kind !== 'port')
+    if (!WAITING.has(spec.nodes.get(node)?.kind ?? 'function'))
       faults.push(
         `a request is open at port \`${node}\`, which this version does not have; name its successor in \`nodes\``,
       )

@@ -54,8 +54,11 @@ function pointText(record: RunRecord): string | null {
     case 'unmediated.call':
       return `a call to ${record.host} went out beside the door, in a ${record.where}`
     case 'request.opened':
+      if (record.request.timer)
+        return `\`${record.request.node}\` holds a message back until ${record.request.deadline}`
       return `\`${record.request.node}\` asked for an answer`
     case 'response.received':
+      if (record.answer === 'fired') return `timer \`${record.node}\` fired`
       return record.answer === 'expired'
         ? `nobody answered \`${record.node}\` in time`
         : `${record.by?.id ?? 'someone'} answered \`${record.node}\``

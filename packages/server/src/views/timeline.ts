@@ -69,6 +69,7 @@ function take(fold: Fold, record: RunRecord): void {
     case 'approval.decided':
     case 'question.asked':
     case 'question.answered':
+    case 'timer.set':
       takeAsk(fold, record)
       return
     case 'position.saved': {
@@ -168,6 +169,9 @@ function takeAsk(fold: Fold, record: AskRecord): void {
       return
     case 'question.answered':
       draft.question = false
+      return
+    case 'timer.set':
+      draft.proposal = record.proposal
       return
   }
 }

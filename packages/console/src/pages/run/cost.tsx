@@ -57,7 +57,10 @@ export function CostView({ detail }: { detail: RunDetail }) {
 }
 
 function costLines(activities: readonly Activity[]): Line[] {
-  const groups = Map.groupBy(activities, (each) => `${each.kind} ${each.name}`)
+  const groups = Map.groupBy(
+    activities.filter((each) => each.kind !== 'timer'),
+    (each) => `${each.kind} ${each.name}`,
+  )
   const lines = [...groups.values()].flatMap((group): Line[] => {
     const first = group[0]
     if (!first) return []

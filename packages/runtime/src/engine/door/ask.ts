@@ -121,16 +121,17 @@ export class Ask {
     this.ref = ref
     this.spec = spec
     this.place = place
-    this.args = spec.kind === 'tool' ? spec.args : modelArgs(owner, spec)
-    this.class = spec.kind === 'model' ? 'model.call' : ''
+    this.args = argsOf(owner, spec)
+    this.class = CLASS_OF[spec.kind]
     this.labels = (spec.kind === 'tool' ? spec.labels : undefined) ?? owner.seen
-    const before = this.journal().intents[0]?.proposal ?? this.journal().approval?.requested.proposal
+    const { intents, approval, timer } = this.journal()
+    const before = intents[0]?.proposal ?? approval?.requested.proposal ?? timer?.proposal
     this.argsRef = before?.args ?? null
     this.digest = before?.args_digest ?? digest
   }
 
   get name(): string {
-    return this.spec.kind === 'tool' ? this.spec.tool : this.spec.model
+    return askName(this.spec)
   }
 
   get agent(): string | null {
@@ -167,8 +168,23 @@ export class Ask {
   }
 }
 
+/** Classes of what is not a tool; a tool's comes from the catalogue. */
+const CLASS_OF = { tool: '', model: 'model.call', timer: 'timer' } as const
+
+/** What is asked for, as records name it. */
+export function askName(spec: AskSpec): string {
+  if (spec.kind === 'tool') return spec.tool
+  return spec.kind === 'model' ? spec.model : 'timer'
+}
+
+/** The arguments of an ask as they are recorded and digested. */
+export function argsOf(owner: AskOwner, spec: AskSpec): JsonValue {
+  if (spec.kind === 'tool') return spec.args
+  return spec.kind === 'model' ? modelArgs(owner, spec) : { ...spec.for }
+}
+
 /** The request to a model by reference: the conversation's digest and the parameters, never its text (ENGINE R8). */
-export function modelArgs(owner: AskOwner, spec: Extract<AskSpec, { kind: 'model' }>): JsonValue {
+function modelArgs(owner: AskOwner, spec: Extract<AskSpec, { kind: 'model' }>): JsonValue {
   const { head, length } = owner.conversationHead()
   return {
     conversation: head,

@@ -7,7 +7,8 @@ import type { Ask, Ended } from './ask.ts'
 
 /** Finds the tool or model, and checks the arguments by the tool's own schema. Unknown is denied (invariant 2). */
 export function identify(ask: Ask): Ended | null {
-  return ask.spec.kind === 'tool' ? identifyTool(ask, ask.spec) : identifyModel(ask, ask.spec)
+  if (ask.spec.kind === 'tool') return identifyTool(ask, ask.spec)
+  return ask.spec.kind === 'model' ? identifyModel(ask, ask.spec) : null
 }
 
 /** What was sent stays what it was, also when the tool is gone or takes other arguments now: it still has to be resolved. */

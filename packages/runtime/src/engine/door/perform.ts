@@ -4,7 +4,7 @@ import type { AskSpec } from '../../contracts/workflow.ts'
 import { isTerminalOutcome } from '../../reliability/fold.ts'
 import type { FaultPoint } from '../env.ts'
 import { askForApproval } from './approval.ts'
-import { Ask, type AskOwner, type Ended, modelArgs } from './ask.ts'
+import { argsOf, Ask, askName, type AskOwner, type Ended } from './ask.ts'
 import { decideAgain, decideFirst, readFacts } from './decide.ts'
 import { execute } from './execute.ts'
 import { fault } from './fault.ts'
@@ -16,6 +16,7 @@ import { lookUpLedger } from './ledger.ts'
 import { recordOutcome } from './outcome.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
 import { resolveUnknown } from './resolve.ts'
+import { passTime } from './timer.ts'
 
 /** One stage of the door: it ends the ask or lets it pass. */
 interface Stage {
@@ -48,6 +49,15 @@ const RESUMED_EFFECT: readonly Stage[] = [
   { name: 'resolve', run: (ask) => resolveUnknown(ask, 'crashed') },
 ]
 
+/** Time passes for everybody alike: nothing is sent, so nobody is asked and nothing is reserved. */
+const TIMER: readonly Stage[] = [{ name: 'pass time', run: passTime }]
+
+function stagesFor(ask: Ask): readonly Stage[] {
+  if (ask.spec.kind === 'timer') return TIMER
+  const intent = ask.journal().intents.at(-1) ?? null
+  return intent !== null && intent.proposal.effect !== 'none' ? RESUMED_EFFECT : STAGES
+}
+
 /** Takes one ask through the door to its terminal outcome. Throws on a malfunction, which parks the run. */
 export async function perform(
   owner: AskOwner,
@@ -56,10 +66,8 @@ export async function perform(
   place: GatePlace | null,
 ): Promise<ActivityOutcome> {
   const ask = new Ask(owner, ref, spec, place, askDigest(owner, spec))
-  const intent = ask.journal().intents.at(-1) ?? null
-  const resumed = intent !== null && intent.proposal.effect !== 'none'
   let ended: Ended | null = null
-  for (const stage of resumed ? RESUMED_EFFECT : STAGES) {
+  for (const stage of stagesFor(ask)) {
     const result = stage.run(ask)
     ended = result instanceof Promise ? await result : result
     if (ended) break
@@ -78,11 +86,9 @@ export async function perform(
 
 /** Digest by which an ask is recognised on replay (ENGINE R1). Computed when the handler asks. */
 export function askDigest(owner: AskOwner, spec: AskSpec): string {
-  const args = spec.kind === 'tool' ? spec.args : modelArgs(owner, spec)
-  const name = spec.kind === 'tool' ? spec.tool : spec.model
   // Two undos with equal arguments are two calls.
   const undoes = spec.kind === 'tool' && spec.undoes ? [spec.undoes.effect_id] : []
-  return owner.run.sealer.digest(canonicalJson([spec.kind, name, args, ...undoes]))
+  return owner.run.sealer.digest(canonicalJson([spec.kind, askName(spec), argsOf(owner, spec), ...undoes]))
 }
 
 function neverEnded(ask: Ask): never {

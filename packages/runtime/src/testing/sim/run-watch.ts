@@ -221,7 +221,7 @@ export class RunWatch implements RunFacts {
   private checkWakes(commit: RunCommit): void {
     const last = this.records.findLast((record) => record.type === 'run.waiting')
     const on = last?.type === 'run.waiting' ? last.on : []
-    const byTime = on.some(({ kind }) => kind === 'retry' || kind === 'settle')
+    const byTime = on.some(({ kind }) => kind === 'retry' || kind === 'settle' || kind === 'timer')
     mustHold(on.length > 0, 'status', () => 'the run waits for nothing')
     mustHold(!byTime || commit.row.wakeAt !== null, 'status', () => 'the run waits for a time and is never woken')
   }
@@ -239,10 +239,11 @@ function openEffects(fold: RunFold): string[] {
 
 function isOpen(fold: RunFold, kind: string, id: string): boolean {
   if (kind === 'retry' || kind === 'settle') return true
-  if (kind === 'request')
+  if (kind === 'request' || (kind === 'timer' && !id.includes('/')))
     return [...fold.checkpoint.requests, ...fold.opened].some((request) => request.request_id === id)
   for (const activation of fold.activations.values())
-    for (const { approval, questions } of activation.asks.values()) {
+    for (const { ask, approval, timer, outcome, questions } of activation.asks.values()) {
+      if (kind === 'timer' && timer && ask.key === id) return outcome === null
       if (approval?.requested.approval_id === id && approval.decided === null) return true
       if (questions.some(({ asked, answered }) => asked.question_id === id && answered === null)) return true
     }

@@ -1,0 +1,72 @@
+/** Records of what an ask waits for: a person's approval, a person's answer, a time. */
+import type { ContentRef, Principal } from './common.ts'
+import type { AskingPolicy, Decision } from './policy.ts'
+import type { AskRef, Proposal, RecordBase } from './record-base.ts'
+
+/** A durable request to a person to let one action happen once (invariant 7). */
+export interface ApprovalRequested extends RecordBase {
+  readonly type: 'approval.requested'
+  readonly approval_id: string
+  readonly ask: AskRef
+  readonly proposal: Proposal
+  readonly decision: Decision
+  readonly asks: readonly AskingPolicy[]
+  /** What the reviewer sees: ApprovalPacket, sealed. */
+  readonly packet: ContentRef
+  /** Digest of the target's version as the preview told it. */
+  readonly target_digest: string
+  /** ISO 8601: silence denies. */
+  readonly deadline: string
+}
+
+/** The person's answer, or silence. */
+export interface ApprovalDecided extends RecordBase {
+  readonly type: 'approval.decided'
+  readonly approval_id: string
+  readonly ask: AskRef
+  readonly answer: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void'
+  /** Null for expired, cancelled and void. */
+  readonly by: Principal | null
+  /** Sealed reason text, or null. */
+  readonly reason: ContentRef | null
+  /** Keyed hash of the packet that the reviewer saw. */
+  readonly seen: string | null
+  readonly wait_ms: number
+  /** Why it is void: closed code. */
+  readonly code: string | null
+}
+
+/** A handler sleeps (`ctx.sleep`): nothing of the ask goes on before its due time. It ends in an outcome of kind `timer`. */
+export interface TimerSet extends RecordBase {
+  readonly type: 'timer.set'
+  readonly ask: AskRef
+  readonly proposal: Proposal
+  /** ISO 8601 wall time from which it has fired. */
+  readonly due: string
+}
+
+/**
+ * A question only a person can answer: an effect with an unknown outcome, one asked again with other arguments, or one
+ * asked again after it was undone, or in a fork whose plan says that a person decides.
+ */
+export interface QuestionAsked extends RecordBase {
+  readonly type: 'question.asked'
+  readonly question_id: string
+  readonly ask: AskRef
+  readonly about: QuestionAbout
+  /** Sealed QuestionPacket. */
+  readonly packet: ContentRef
+}
+
+/** What a question is about. */
+export type QuestionAbout = 'unknown_effect' | 'other_arguments' | 'undone_effect' | 'asked_again'
+
+/** The answer to a question. `did_not` orders a repeat under a new key; `stop` ends the run. */
+export interface QuestionAnswered extends RecordBase {
+  readonly type: 'question.answered'
+  readonly question_id: string
+  readonly ask: AskRef
+  readonly answer: 'happened' | 'did_not' | 'stop'
+  readonly by: Principal
+  readonly reason: ContentRef | null
+}
