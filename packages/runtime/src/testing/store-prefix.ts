@@ -69,7 +69,11 @@ export async function storePrefix(from: Store, runId: string, length: number): P
 
 /** A request as it stood: open until the record of its answer. */
 function requestAt(request: PersonRequestRow, records: readonly RunRecord[]): PersonRequestRow {
-  const answered = records.some((record) => record.type === 'approval.decided' && record.approval_id === request.id)
+  const answered = records.some(
+    (record) =>
+      (record.type === 'approval.decided' && record.approval_id === request.id) ||
+      (record.type === 'response.received' && record.request_id === request.id),
+  )
   return answered ? request : { ...request, state: 'open', decidedBy: null, decidedAt: null }
 }
 

@@ -59,3 +59,13 @@ export function patternGraph<I extends z.ZodType, O extends z.ZodType>(
     })
     .start('open')
 }
+
+/** True for a whole number from `least` on. */
+export function isCount(value: unknown, least = 1): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least
+}
+
+/** True for a number of seconds above zero. */
+export function isSeconds(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0
+}

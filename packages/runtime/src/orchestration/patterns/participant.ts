@@ -60,6 +60,11 @@ export function isAgent(member: Member): member is Agent<never, unknown> {
   return 'run' in member
 }
 
+/** What the participant answers with. */
+export function answerShape({ does }: Participant): Shape {
+  return isAgent(does) ? does.output : does.spec.output
+}
+
 /** Names that the transcript or a pattern's own nodes use. */
 const RESERVED: ReadonlySet<string> = new Set(['user', 'reviewer', 'person', 'open', 'close'])
 
@@ -89,6 +94,8 @@ export interface Seat {
   readonly participant: Participant
   /** The agent that takes the turn, where it is not the participant's own: the same agent with another output, say. */
   readonly agent?: Agent<never, unknown>
+  /** The entries that a participant without a prompt of its own is told. Default: everything it has not heard yet. */
+  readonly tell?: ((turn: TurnView) => readonly Entry[]) | null
   /** What is put before the participant's own prompt. */
   readonly preface?: (turn: TurnView, state: State) => string
   /** What of an answer the others may read; null says nothing. Default: all of it. */
@@ -135,9 +142,9 @@ export function turnView(name: string, state: State): TurnView {
   return { name, input: state.input ?? null, news: newFor(transcript, name), transcript, first }
 }
 
-function promptOf({ participant, preface }: Seat, state: State): string {
+function promptOf({ participant, preface, tell }: Seat, state: State): string {
   const turn = turnView(participant.name, state)
-  const own = participant.prompt ? participant.prompt(turn) : renderEntries(turn.transcript)
+  const own = participant.prompt?.(turn) ?? renderEntries(tell?.(turn) ?? turn.transcript)
   const before = preface?.(turn, state) ?? ''
   return before === '' ? own : `${before}\n\n${own}`
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { JsonValue } from '../../base/json.ts'
+import { type JsonValue, parseJson } from '../../base/json.ts'
+import type { Shape } from '../../contracts/workflow.ts'
 import { appended } from '../fields.ts'
 import type { Field } from '../types.ts'
 
@@ -34,6 +35,16 @@ export function entryAfter(transcript: readonly Entry[], speaker: string, said: 
 /** A text as it is, anything else as JSON. */
 export function textOf(said: JsonValue): string {
   return typeof said === 'string' ? said : JSON.stringify(said)
+}
+
+/** What an entry says, as its speaker answered it: the text of a participant that answers with text, else its JSON. */
+export function answerIn(shape: Shape, entry: Entry | null): JsonValue {
+  const text = entry?.text ?? ''
+  return isText(shape) ? text : parseJson(text, `the answer of \`${entry?.speaker ?? ''}\``)
+}
+
+function isText(shape: Shape): boolean {
+  return shape.json.type === 'string'
 }
 
 /** What was said after the speaker's own last entry: all of it for one who has not spoken yet. */
