@@ -40,7 +40,7 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I,
     input: shapeOf(def.input),
     output,
     tools: def.tools,
-    run: (prompt, ctx) => runLoop(loop, prompt, ctx),
+    run: (prompt, ctx, asked = output) => runLoop({ ...loop, output: asked }, prompt, ctx),
     _io: () => {
       throw new SignalboxError('INTERNAL', 'an agent runs as a node of a workflow, not directly')
     },

@@ -152,8 +152,11 @@ export interface Agent<in I, out O> {
   readonly input: Shape
   readonly output: Shape
   readonly tools: readonly AnyTool[]
-  /** Runs the tool loop with a prompt. Throws SignalboxError when the loop cannot end in an output. */
-  readonly run: (prompt: string, ctx: HandlerCtx) => Promise<HandlerEnd>
+  /**
+   * Runs the tool loop with a prompt. With `output` the final answer must fit that instead of the agent's own output.
+   * Throws SignalboxError when the loop cannot end in an output.
+   */
+  readonly run: (prompt: string, ctx: HandlerCtx, output?: Shape) => Promise<HandlerEnd>
   /** Only for types: what it takes and gives; calling it throws. */
   readonly _io: (input: I) => O
 }

@@ -65,13 +65,21 @@ export function answerShape({ does }: Participant): Shape {
   return isAgent(does) ? does.output : does.spec.output
 }
 
+/** The same agent, asked for another output: its policy, model and prompt hash stay. */
+export function answering(agent: Agent<never, unknown>, output: Shape): Agent<never, unknown> {
+  return { ...agent, output, run: (prompt, ctx) => agent.run(prompt, ctx, output) }
+}
+
 /** Names that the transcript or a pattern's own nodes use. */
 const RESERVED: ReadonlySet<string> = new Set(['user', 'reviewer', 'person', 'open', 'close'])
 
-/** What is wrong with a list of participants, one sentence each. `describe` demands descriptions. */
+/**
+ * What is wrong with a list of participants, one sentence each. `describe` demands descriptions, `taken` are names of
+ * the pattern's other nodes.
+ */
 export function participantFaults(
   participants: readonly Participant[],
-  wanted: { readonly least: number; readonly describe: boolean },
+  wanted: { readonly least: number; readonly describe: boolean; readonly taken?: readonly string[] },
 ): string[] {
   const names = participants.map((one) => one.name)
   const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i))
@@ -79,7 +87,8 @@ export function participantFaults(
   if (participants.length < wanted.least)
     faults.push(`\`participants\` has ${participants.length}, but this pattern needs at least ${wanted.least}`)
   for (const { name, description } of participants) {
-    if (RESERVED.has(name)) faults.push(`participant \`${name}\`: the name is taken by the pattern itself`)
+    if (RESERVED.has(name) || wanted.taken?.includes(name))
+      faults.push(`participant \`${name}\`: the name is taken by the pattern itself`)
     if (wanted.describe && description.trim() === '')
       faults.push(`participant \`${name}\` has no \`description\`; say in a sentence what it is good for`)
   }
