@@ -67,6 +67,10 @@ export function fakeHandler(options: FakeOptions): FakeHandler {
         fake.appended.push({ messages: added, labels })
         messages.push(...added)
       },
+      replace: (next) => {
+        const now = next.map((one) => (typeof one === 'number' ? messages[one] : one))
+        messages.splice(0, messages.length, ...now.filter((one) => one !== undefined))
+      },
     },
     get seen() {
       return seen

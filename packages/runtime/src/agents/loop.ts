@@ -74,9 +74,19 @@ function open(def: LoopDef, prompt: string, ctx: HandlerCtx): LoopState {
   const content = isTextShape(def.output)
     ? def.instructions
     : `${def.instructions}\n\nYour final answer is JSON alone that fits this JSON Schema: ${schema}`
-  ctx.conversation.append([{ role: 'system', content }], OPERATOR_LABELS)
+  instruct(content, ctx)
   ctx.conversation.append([userMessage(prompt)], ctx.seen)
   return START
+}
+
+/** The instructions stand first and once; in a kept session those of the version that goes on with it. */
+function instruct(content: string, { conversation }: HandlerCtx): void {
+  const [first] = conversation.messages
+  const system = { role: 'system', content } as const
+  if (!first) conversation.append([system], OPERATOR_LABELS)
+  else if (first.role !== 'system') conversation.replace([system, ...conversation.messages.keys()], OPERATOR_LABELS)
+  else if (first.content !== content)
+    conversation.replace([system, ...[...conversation.messages.keys()].slice(1)], OPERATOR_LABELS)
 }
 
 async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<LoopState> {

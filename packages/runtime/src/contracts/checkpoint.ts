@@ -24,6 +24,9 @@ export interface OpenRequest {
 /** Value of one state field at a barrier: a reference, a list, or null when never written. */
 export type FieldRef = ContentRef | ListRef | null
 
+/** Kept conversations by node. */
+export type Sessions = Readonly<Record<string, ListRef>>
+
 /** Which version of its workflow a run is with: the hashes of graph and state shape tell a changed one apart. */
 export interface DefinitionRef {
   readonly version: string
@@ -50,6 +53,8 @@ export interface CheckpointBody {
   readonly adopted: readonly string[]
   /** What the run has spent so far, over all branches (invariant 6). Nothing is reserved at a barrier. */
   readonly spent: Amounts
+  /** Conversations that agents with a kept session go on with, by node; absent when there are none. */
+  readonly sessions?: Sessions
   /** The version that the run is with, once it is not the one that it was started with. */
   readonly definition?: DefinitionRef
 }

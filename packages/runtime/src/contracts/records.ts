@@ -149,6 +149,8 @@ export interface ActivationResult {
   /** Set when the activation ended in a rejection, or with `failed` in a failure, that has a declared fallback. */
   readonly rejection: ContentRef | null
   readonly failed?: true
+  /** The conversation as it was left, of an agent whose session is kept. */
+  readonly session?: ListRef
 }
 
 /** An activation that finished while siblings of its superstep still run. */

@@ -55,12 +55,20 @@ export type AskSpec =
   /** Passes time: so many seconds from when it is asked first, or until a wall time (ISO 8601). */
   | { readonly kind: 'timer'; readonly for: { readonly seconds: number } | { readonly until: string } }
 
-/** The conversation of an agent activation: appended by reference, never rewritten (ENGINE R8). */
+/** A new message, or the place of one that is kept. */
+export type MessageOrPlace = ModelMessage | number
+
+/** The conversation of an agent activation: appended by reference, messages are never rewritten (ENGINE R8). */
 export interface ConversationHandle {
-  /** All messages, oldest first. */
+  /** All messages, oldest first; of a kept session those of earlier activations too. */
   readonly messages: readonly ModelMessage[]
   /** Appends messages; durable with the next save point. */
   append(messages: readonly ModelMessage[], labels: Labels): void
+  /**
+   * From now on the conversation is these: kept messages by their place, new ones with the labels. What was there before
+   * stays on record. Throws RangeError for a place that there is none of.
+   */
+  replace(next: readonly MessageOrPlace[], labels: Labels): void
 }
 
 /** What the engine gives to a node's handler. One activation, one handle; refused after the activation is over (ENGINE R7). */
@@ -115,6 +123,9 @@ export type TimerSpec =
   /** Gives milliseconds since 1970. Throws INPUT_INVALID for what is no time. */
   | { readonly until: (message: JsonValue, state: JsonObject) => number }
 
+/** `fresh`: each activation of an agent begins a conversation. `kept`: it goes on with that of the last one in this run. */
+export type SessionKind = 'fresh' | 'kept'
+
 /** A node as the engine sees it. */
 export interface NodeSpec {
   readonly name: string
@@ -126,6 +137,8 @@ export interface NodeSpec {
   readonly tools: readonly string[] | null
   /** The agent, for kind `agent`. */
   readonly agent: AgentSpec | null
+  /** Whether an agent goes on with the conversation of the node's last activation in this run. Absent: `fresh`. */
+  readonly session?: SessionKind
   /** Deadline of a port's request in seconds. */
   readonly deadlineSeconds: number | null
   /** How long a timer node holds its message back; only of kind `timer`. */

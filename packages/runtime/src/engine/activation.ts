@@ -1,5 +1,5 @@
 import { SignalboxError, toSignalboxError } from '../base/errors.ts'
-import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
+import type { JsonObject, JsonValue } from '../base/json.ts'
 import { timeOf } from '../base/time.ts'
 import { type ContentRef, joinLabels, type Labels, type ListRef } from '../contracts/common.ts'
 import type { ModelMessage } from '../contracts/model.ts'
@@ -7,7 +7,8 @@ import type { ActivityOutcome, AskRef } from '../contracts/records.ts'
 import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
 import { type ActivationFold, type AskJournal, activation as foldOf, toldAt } from '../reliability/fold.ts'
 import { askKey, seededRandom } from '../reliability/keys.ts'
-import { emptyList, rollHead } from './contents.ts'
+import { emptyList } from './contents.ts'
+import { Conversation } from './conversation.ts'
 import { askName } from './door/ask.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
 import { askDigest, perform } from './door/perform.ts'
@@ -58,11 +59,18 @@ export class Activation {
   private nudge: (() => void) | null = null
   private lastAt: string
   private draws = 0
-  private list: ListRef
-  private messages: ModelMessage[] = []
-  private added: { message: ModelMessage; labels: Labels; digest: string | null }[] = []
+  private readonly talk: Conversation
 
-  constructor(run: LiveRun, node: NodeSpec, id: string, superstep: number, snapshot: Snapshot, input: ContentRef) {
+  /** `session` is the conversation that the activation goes on with; null begins one. */
+  constructor(
+    run: LiveRun,
+    node: NodeSpec,
+    id: string,
+    superstep: number,
+    snapshot: Snapshot,
+    input: ContentRef,
+    session: ListRef | null,
+  ) {
     this.run = run
     this.node = node
     this.id = id
@@ -73,8 +81,8 @@ export class Activation {
     this.journaled = new Map(this.fold.asks)
     this.queue = [...this.fold.outcomes]
     this.replayLeft = this.queue.length
-    this.list = this.fold.position?.list ?? emptyList(input.l)
-    this.seen = joinLabels([input.l, snapshot.labels, this.list.l])
+    this.talk = new Conversation(run, this.fold.position?.list ?? session ?? emptyList(input.l))
+    this.seen = joinLabels([input.l, snapshot.labels, this.talk.labels])
     this.lastAt = this.fold.position ? toldAt(this.fold.position) : run.fold.checkpointAt
   }
 
@@ -206,9 +214,16 @@ export class Activation {
       savePoint: (state) => self.savePoint(state),
       conversation: {
         get messages(): readonly ModelMessage[] {
-          return self.messages
+          return self.talk.messages
         },
-        append: (messages, labels) => self.appendMessages(messages, labels),
+        append: (messages, labels) => {
+          self.talk.append(messages, labels)
+          self.seen = joinLabels([self.seen, labels])
+        },
+        replace: (next, labels) => {
+          self.talk.replace(next, labels)
+          self.seen = joinLabels([self.seen, labels])
+        },
       },
       get seen(): Labels {
         return self.seen
@@ -281,36 +296,26 @@ export class Activation {
     else this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
   }
 
-  private appendMessages(messages: readonly ModelMessage[], labels: Labels): void {
-    for (const message of messages) {
-      this.messages.push(message)
-      this.added.push({ message, labels, digest: null })
-    }
-    this.seen = joinLabels([this.seen, labels])
-  }
-
   /** Digest of the conversation as it stands, without its text (ENGINE R8). */
   conversationHead(): { readonly head: string; readonly length: number } {
-    const digests = this.added.map((one) => {
-      one.digest ??= this.run.sealer.digest(canonicalJson(one.message))
-      return one.digest
-    })
-    return { head: rollHead(this.list.head, digests), length: this.list.length + this.added.length }
+    return this.talk.head()
   }
 
   conversation(): readonly ModelMessage[] {
-    return this.messages
+    return this.talk.messages
+  }
+
+  /** What the next activation of a node with a kept session goes on with; null for one whose session is not kept. */
+  session(): ListRef | null {
+    if (this.node.session !== 'kept') return null
+    this.talk.keepOpen()
+    return this.talk.saved
   }
 
   private async savePoint(state: JsonValue): Promise<void> {
     if (this.isOver) return NEVER
     if (this.open > 0 || this.queue.length > 0)
       throw new SignalboxError('INTERNAL', 'a turn can only end when all its asks have ended')
-    const added = this.added
-    const before = this.list
-    const { head, length } = this.conversationHead()
-    const labels = joinLabels([before.l, this.seen])
-    this.added = []
     this.position += 1
     this.ordinal = 0
     this.asked = new Map()
@@ -324,30 +329,19 @@ export class Activation {
       attempt: this.attempt,
       position: this.position,
       state: put(state, this.seen),
-      list: { list: true as const, at, length, head, l: labels },
-      append: { before, items: added.map((a) => put(toJson(a.message), a.labels)) },
+      ...this.talk.forRecord(at, this.seen, put),
     }))
-    this.list = saved.list
+    this.talk.recordedAs(saved.list, saved.append)
     // A handler that starts from here sees this time and draws from the beginning.
     this.lastAt = saved.at
     this.draws = 0
   }
 
   private async loadPosition(): Promise<JsonValue | null> {
+    await this.talk.load()
     const saved = this.fold.position
-    if (!saved) return null
-    const items = await this.run.contents.readList(saved.list, (record) =>
-      record.type === 'position.saved' ? record.append : null,
-    )
-    // The items of a conversation are model messages: nothing else is appended to it.
-    this.messages = items as unknown as ModelMessage[]
-    return this.run.contents.read(saved.state)
+    return saved && this.run.contents.read(saved.state)
   }
-}
-
-/** A message of the AI SDK is JSON but for its type. */
-function toJson(message: ModelMessage): JsonValue {
-  return message as unknown as JsonValue
 }
 
 function diverged(message: string): SignalboxError {

@@ -7,6 +7,7 @@ import { type Done, withRefs } from './done.ts'
 import { fanInOf, joinInto } from './fan-in.ts'
 import { adoptedEffects, definitionPart } from '../reliability/fold.ts'
 import type { LiveRun, Put } from './live-run.ts'
+import { sessionsAfter } from './sessions.ts'
 import type { OpenState } from './state.ts'
 
 /** What a barrier changes. */
@@ -47,6 +48,7 @@ export function appendBarrier(
       effect_keys: run.effectKeys,
       adopted: adoptedEffects(run.fold),
       spent: run.spent(),
+      ...sessionsAfter(run, all),
       ...definitionPart(run.fold),
     }
     return {

@@ -18,6 +18,9 @@ export function rollHead(head: string, digests: readonly string[]): string {
   return digests.reduce((before, digest) => sha256Hex(`${before}${digest}`), head)
 }
 
+/** What a record appended to the list that is read, or null. */
+type AppendOf = (record: PositionSaved | SuperstepCompleted | RunUpgraded) => ListAppend | null
+
 type Opened = ReturnType<Sealer['openHashed']>
 
 /**
@@ -66,11 +69,19 @@ export class Contents implements ContentReader {
     return value
   }
 
-  /** All items of a list, oldest first, found by walking back over its appends (ENGINE R8). */
-  async readList(
+  /** All items of a list, oldest first. */
+  async readList(list: ListRef, appendOf: AppendOf): Promise<JsonValue[]> {
+    return (await this.readItems(list, appendOf)).map((item) => item.value)
+  }
+
+  /**
+   * The same with their references, found by walking back over its appends (ENGINE R8). Throws CONTENT_ERASED, and
+   * STORE_CORRUPT when the records do not hold the whole list.
+   */
+  async readItems(
     list: ListRef,
-    appendOf: (record: PositionSaved | SuperstepCompleted | RunUpgraded) => ListAppend | null,
-  ): Promise<JsonValue[]> {
+    appendOf: AppendOf,
+  ): Promise<{ readonly ref: ContentRef; readonly value: JsonValue }[]> {
     const parts: (readonly ContentRef[])[] = []
     let at = list.at
     // A record's references name another run only where that run is not its own.
@@ -91,8 +102,11 @@ export class Contents implements ContentReader {
       at = append.before.at
       run = append.before.r ?? run
     }
-    const items: JsonValue[] = []
-    for (const part of parts.reverse()) for (const ref of part) items.push(await this.read(ref))
+    const refs = parts.reverse().flat()
+    if (refs.length !== list.length)
+      throw new SignalboxError('STORE_CORRUPT', `a list of ${list.length} items has ${refs.length} on record`)
+    const items: { readonly ref: ContentRef; readonly value: JsonValue }[] = []
+    for (const ref of refs) items.push({ ref, value: await this.read(ref) })
     return items
   }
 

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../base/json.ts'
-import type { ContentRef, Labels } from '../contracts/common.ts'
+import type { ContentRef, Labels, ListRef } from '../contracts/common.ts'
 import type { ActivationResult } from '../contracts/records.ts'
 import type { Finished } from '../orchestration/index.ts'
 import type { LiveRun, Put } from './live-run.ts'
@@ -21,6 +21,8 @@ export interface Done {
   readonly rejection: Valued | null
   /** Set when the node failed and the rejection tells of it to the declared fallback. */
   readonly failed?: true
+  /** The conversation that the node goes on with, where one is kept. */
+  readonly session?: ListRef
   /** True when an activation.completed record holds it. */
   readonly recorded: boolean
 }
@@ -46,6 +48,7 @@ export function withRefs(
       message: message?.ref ?? null,
       rejection: rejection?.ref ?? null,
       ...(done.failed ? { failed: true as const } : {}),
+      ...(done.session ? { session: done.session } : {}),
     },
     finished: {
       node: done.node,
@@ -53,7 +56,6 @@ export function withRefs(
       writes,
       message,
       rejection,
-      ...(done.failed ? { failed: true as const } : {}),
     },
   }
 }
@@ -91,6 +93,7 @@ export async function doneFromRecord(run: LiveRun, result: ActivationResult): Pr
     message: result.message && (await open(result.message)),
     rejection: result.rejection && (await open(result.rejection)),
     ...(result.failed ? { failed: true as const } : {}),
+    ...(result.session ? { session: result.session } : {}),
     recorded: true,
   }
 }

@@ -23,6 +23,7 @@ import { isCheckpoint, type Range } from '../reliability/timeline.ts'
 import { Activity } from './activity.ts'
 import type { Committing } from './committer.ts'
 import type { Contents } from './contents.ts'
+import type { OpenConversation } from './conversation.ts'
 import type { Standing } from './definitions.ts'
 import type { Env } from './env.ts'
 import type { Deadline } from './lease.ts'
@@ -104,6 +105,8 @@ export class LiveRun implements Committing {
   slices: Slices | null = null
   /** Idempotency keys of effects that were claimed; kept only where there are such budgets. */
   readonly sentKeys = new Set<string>()
+  /** Kept conversations that need not be read again. */
+  readonly conversations = new Map<string, OpenConversation>()
   /** Inbox rows already turned into records. */
   readonly seenInbox = new Set<number>()
 

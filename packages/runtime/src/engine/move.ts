@@ -8,6 +8,7 @@ import { type Ancestor, type Stretch, wayTo } from '../reliability/family.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
 import { timelineRanges } from '../reliability/timeline.ts'
 import { Contents } from './contents.ts'
+import { openList } from './conversation.ts'
 import { standingOf, whyNot } from './definitions.ts'
 import type { Env } from './env.ts'
 import { lastCheckpoint, type Loaded, loadFold, readAncestors, readBranches } from './load.ts'
@@ -91,6 +92,13 @@ export async function refuseErased(env: Env, row: RunRow, point: Point): Promise
     if (!first.has(place)) first.set(place, ref)
   }
   for (const ref of first.values()) await contents.read(ref)
+  for (const session of sessionsAt(point)) await openList(contents, session)
+}
+
+/** Conversations that agents would go on with: a session that cannot be read whole refuses the move. */
+function sessionsAt({ was: { fold } }: Point): readonly ListRef[] {
+  const left = [...fold.activations.values()].flatMap(({ result }) => (result?.session ? [result.session] : []))
+  return [...Object.values(fold.checkpoint.sessions ?? {}), ...left]
 }
 
 /** Contents that a handler or a barrier would read; of growing lists, those that the open superstep added. */

@@ -2,7 +2,7 @@ import { SignalboxError, toSignalboxError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
 import { isoTime, timeOf } from '../base/time.ts'
 import type { QueuedMessage } from '../contracts/checkpoint.ts'
-import { type Labels, OPERATOR_LABELS } from '../contracts/common.ts'
+import { type Labels, type ListRef, OPERATOR_LABELS } from '../contracts/common.ts'
 import type { ActivationFailed } from '../contracts/records.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
 import { numberDeliveries } from '../orchestration/index.ts'
@@ -14,6 +14,7 @@ import { type LiveRun, Unloaded } from './live-run.ts'
 import { passOutput, stopUnlessPassed } from './points.ts'
 import { openPort, openTimer } from './ports.ts'
 import { backoffMs, isStoreTrouble, mayBeTaken, mayRetry, parksRun } from './retry.ts'
+import { refuseLostSessions, sessionOf } from './sessions.ts'
 import { Snapshot } from './snapshot.ts'
 import type { OpenState } from './state.ts'
 
@@ -21,6 +22,12 @@ import type { OpenState } from './state.ts'
 interface Lane {
   readonly node: NodeSpec
   readonly deliveries: readonly { readonly message: QueuedMessage; readonly delivery: number }[]
+}
+
+/** What an activation begins with: the state and the conversation that the deliveries before it left. */
+interface StartsFrom {
+  readonly state: JsonObject
+  readonly session: ListRef | null
 }
 
 /**
@@ -37,7 +44,9 @@ export class Superstep {
   private readonly run: LiveRun
   private readonly before: OpenState
 
+  /** Throws WORKFLOW_CHANGED when a message or a kept session has no place in the graph. */
   constructor(run: LiveRun, before: OpenState) {
+    refuseLostSessions(run.spec, run.fold.checkpoint.sessions)
     this.run = run
     this.before = before
     this.startedAt = isoTime(run.env.host.now())
@@ -78,12 +87,14 @@ export class Superstep {
 
   private async runLane(lane: Lane): Promise<void> {
     let state: JsonObject = this.before.values
+    let session = sessionOf(this.run, lane.node)
     for (const { message, delivery } of lane.deliveries) {
       const id = activationId(this.number, lane.node.name, delivery)
       const recorded = foldOf(this.run.fold, id).result
       const done = recorded
         ? await doneFromRecord(this.run, recorded)
-        : await this.runOne(lane.node, id, delivery, message, state)
+        : await this.runOne(lane.node, id, delivery, message, { state, session })
+      session = done.session ?? session
       for (const write of done.writes)
         state = new Snapshot(this.run.spec, state, OPERATOR_LABELS).after(lane.node.name, write)
       this.done.push(done)
@@ -96,10 +107,11 @@ export class Superstep {
     id: string,
     delivery: number,
     message: QueuedMessage,
-    state: JsonObject,
+    from: StartsFrom,
   ): Promise<Done> {
     if (node.kind === 'port') return this.keep(openPort(this.run, node, id, delivery, message))
-    if (node.kind === 'timer') return this.keep(await openTimer(this.run, node, { id, delivery, message, state }))
+    if (node.kind === 'timer')
+      return this.keep(await openTimer(this.run, node, { id, delivery, message, state: from.state }))
     for (;;) {
       const fold = foldOf(this.run.fold, id)
       if (fold.dead) {
@@ -109,7 +121,7 @@ export class Superstep {
       }
       if (fold.failed?.retry_at) await this.waitForRetry(id, timeOf(fold.failed.retry_at))
       try {
-        return await this.attempt(node, id, delivery, message, state)
+        return await this.attempt(node, id, delivery, message, from)
       } catch (thrown) {
         if (thrown instanceof Unloaded) throw thrown
         const error = toSignalboxError(thrown, 'NODE_FAILED')
@@ -143,10 +155,10 @@ export class Superstep {
     id: string,
     delivery: number,
     message: QueuedMessage,
-    state: JsonObject,
+    { state, session }: StartsFrom,
   ): Promise<Done> {
     const snapshot = new Snapshot(this.run.spec, state, this.before.labels)
-    const activation = new Activation(this.run, node, id, this.number, snapshot, message.message)
+    const activation = new Activation(this.run, node, id, this.number, snapshot, message.message, session)
     const input = await this.run.contents.read(message.message)
     const subject = {
       name: node.name,
@@ -164,7 +176,8 @@ export class Superstep {
         labels,
       })
     await passOutput(this.run, node, end, labels, activation.judgedOutput)
-    return this.keep(doneOf(node, id, delivery, snapshot, end, labels))
+    const left = activation.session()
+    return this.keep({ ...doneOf(node, id, delivery, snapshot, end, labels), ...(left ? { session: left } : {}) })
   }
 
   /** The last activation to finish rides with the barrier's own record; the others are recorded at once (ENGINE R6). */

@@ -79,6 +79,7 @@ async function openCheckpoint(run: LiveRun): Promise<OpenCheckpoint> {
     queue: await Promise.all(queue.map(async ({ to, from, message }) => ({ to, from, value: await read(message) }))),
     requests: requests.map((request) => request.node),
     held: heldIn(fan_in),
+    sessions: Object.keys(run.fold.checkpoint.sessions ?? {}),
     outputs: await Promise.all(outputs.map(async ({ node, value }) => ({ node, value: await read(value) }))),
   }
 }
@@ -95,6 +96,17 @@ function fanInOf(before: CheckpointBody['fan_in'], held: OpenCheckpoint['held'])
     now[edge] = { ...now[edge], [source]: before[old.edge]?.[old.source] ?? [] }
   })
   return now
+}
+
+/** Kept conversations under the names that their nodes have now. */
+function sessionsOf(
+  before: CheckpointBody['sessions'],
+  old: readonly string[],
+  now: readonly string[],
+): Pick<CheckpointBody, 'sessions'> {
+  if (!before) return {}
+  const entries = old.flatMap((name, i) => (before[name] ? [[now[i] ?? name, before[name]] as const] : []))
+  return { sessions: Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))) }
 }
 
 interface Making {
@@ -122,6 +134,7 @@ function checkpointOf(run: LiveRun, open: OpenCheckpoint, carried: OpenCheckpoin
       const { node, value } = carried.outputs[i] ?? { node: one.node, value: null }
       return { node, value: kept(one.value, open.outputs[i]?.value, value) }
     }),
+    ...sessionsOf(before.sessions, open.sessions, carried.sessions),
     effect_keys: run.effectKeys,
     spent: run.spent(),
     definition: refOf(run.spec),

@@ -174,7 +174,7 @@ function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[])
   if (node.kind === 'timer') return { ...common, tools: [], timer: timerSpec(node, input, fields), run: null }
   if (node.kind === 'agent') {
     const agent = node.agent.spec
-    return { ...common, agent, tools: agent.tools, run: agentHandler(node, fields) }
+    return { ...common, agent, session: node.session, tools: agent.tools, run: agentHandler(node, fields) }
   }
   const tools = node.tools === null ? null : node.tools.map((tool) => tool.name)
   return { ...common, tools, run: functionHandler(node, input, output, fields) }

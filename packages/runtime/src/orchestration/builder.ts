@@ -65,10 +65,10 @@ export class DraftBuilder {
   agent(
     name: string,
     agent: AgentDraft['agent'],
-    wiring: Given<Omit<AgentDraft, 'agent'>, 'retry' | 'done'>,
+    wiring: Given<Omit<AgentDraft, 'agent'>, 'retry' | 'done' | 'session'>,
   ): DraftBuilder {
-    const { prompt, done, retry } = wiring
-    return this.#add({ kind: 'agent', name, agent, prompt, done: done ?? null, retry: retry ?? null })
+    const { prompt, done = null, retry = null, session = 'fresh' } = wiring
+    return this.#add({ kind: 'agent', name, agent, prompt, done, retry, session })
   }
 
   port(name: string, port: Extract<NodeDraft, { kind: 'port' }>['port']): DraftBuilder {

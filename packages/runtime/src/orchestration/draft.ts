@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { AnyTool } from '../contracts/tool.ts'
-import type { Agent, WorkflowContract } from '../contracts/workflow.ts'
+import type { Agent, SessionKind, WorkflowContract } from '../contracts/workflow.ts'
 import type { Budget, Field, NodeCtx, Port, RetryOptions } from './types.ts'
 
 /**
@@ -38,6 +38,7 @@ export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | 
       readonly agent: Agent<never, unknown>
       readonly prompt: (input: JsonValue, state: AnyNodeCtx['state']) => string
       readonly done: ((output: JsonValue, ctx: AnyNodeCtx) => void) | null
+      readonly session: SessionKind
     }
   | { readonly kind: 'port'; readonly port: Port<never, unknown> }
   | { readonly kind: 'timer'; readonly message: z.ZodType; readonly wait: WaitDraft }

@@ -39,7 +39,7 @@ function handle(spec: Parameters<typeof applyWrites>[0], ends: readonly Partial<
     batch: async () => [],
     resumedFrom: null,
     savePoint: async () => undefined,
-    conversation: { messages: [], append: () => undefined },
+    conversation: { messages: [], append: () => undefined, replace: () => undefined },
     seen: OPERATOR_LABELS,
     endsOnRejection: false,
     now: () => new Date('2026-01-01T00:00:00Z'),

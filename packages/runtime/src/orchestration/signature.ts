@@ -83,6 +83,8 @@ function describeNode(node: NodeSpec): JsonObject {
     tools: node.tools === null ? null : [...node.tools],
     deadline_seconds: node.deadlineSeconds,
     ...(node.timer ? { timer: 'until' in node.timer ? { until: true } : { seconds: node.timer.seconds } } : {}),
+    // Only what is not the default: definitions of earlier versions keep their hashes.
+    ...(node.session === 'kept' ? { session: node.session } : {}),
     agent:
       node.agent === null
         ? null

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
-import type { Agent, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
+import type { Agent, SessionKind, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
 import type { REJECTION } from './rejection.ts'
 
 /**
@@ -94,6 +94,8 @@ export interface AgentWiring<S extends Fields, N extends string, I, O> {
   /** Called once with the final answer, before it is sent on. */
   readonly done?: (output: O, ctx: DoneCtx<S, N>) => void
   readonly retry?: RetryOptions
+  /** `kept`: the conversation goes on from the node's last activation in this run. Default `fresh`. */
+  readonly session?: SessionKind
 }
 
 /** A place where the workflow asks a person or a system and goes on with the answer as a later message. */

@@ -33,6 +33,7 @@ const checkpoint = (over: Partial<OpenCheckpoint> = {}): OpenCheckpoint => ({
   requests: ['ask'],
   outputs: [],
   held: [],
+  sessions: [],
   ...over,
 })
 

@@ -12,6 +12,17 @@ export interface OpenCheckpoint {
   readonly outputs: readonly { readonly node: string; readonly value: JsonValue }[]
   /** Sources whose messages a fan-in holds until all have sent. */
   readonly held: readonly { readonly edge: string; readonly source: string }[]
+  /** Nodes whose conversation is kept. */
+  readonly sessions: readonly string[]
+}
+
+/** Why a kept conversation has no place in this version, or null when it has: it is never dropped without a word. */
+export function sessionFault(spec: Pick<WorkflowSpec, 'nodes'>, node: string): string | null {
+  const now = spec.nodes.get(node)
+  if (now?.session === 'kept') return null
+  const what = `the conversation of node \`${node}\` is kept, and this version`
+  if (now) return `${what} keeps none there; declare \`session: 'kept'\` for it`
+  return `${what} has no such node; name its successor in \`nodes\``
 }
 
 /** Kinds of nodes at which something stays open between supersteps. */
@@ -63,6 +74,7 @@ export function carryOver(spec: WorkflowSpec, path: readonly UpgradeStep[], befo
     queue: open.queue.map((one) => ({ ...one, value: checkedMessage(spec, one, check) })),
     requests: open.requests,
     held: open.held,
+    sessions: open.sessions,
     outputs: open.outputs.map((one) => ({
       ...one,
       value: check('an output that was given already', () => spec.output.parse(one.value, 'it'), one.value),
@@ -73,6 +85,10 @@ export function carryOver(spec: WorkflowSpec, path: readonly UpgradeStep[], befo
       faults.push(
         `a request is open at port \`${node}\`, which this version does not have; name its successor in \`nodes\``,
       )
+  for (const node of open.sessions) {
+    const fault = sessionFault(spec, node)
+    if (fault !== null) faults.push(fault)
+  }
   for (const { edge, source } of open.held) {
     const to = spec.edges.find((one) => one.id === edge)
     if (to?.kind !== 'fan_in' || !to.from.includes(source))
@@ -140,6 +156,7 @@ function applyStep(step: UpgradeStep, open: OpenCheckpoint): OpenCheckpoint {
     }),
     requests: open.requests.map(named),
     held: open.held.map(({ edge, source }) => ({ edge: renamedEdge(step, edge), source: named(source) })),
+    sessions: open.sessions.map(named),
     outputs: open.outputs.map(({ node, value }) => ({ node: named(node), value })),
   }
 }
