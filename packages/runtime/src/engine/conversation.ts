@@ -3,7 +3,6 @@ import { type ContentRef, joinLabels, type Labels, type ListAppend, type ListRef
 import type { ModelMessage } from '../contracts/model.ts'
 import type { MessageOrPlace } from '../contracts/workflow.ts'
 import { type Contents, emptyList, rollHead } from './contents.ts'
-import type { Put } from './live-run.ts'
 
 /** One message of a conversation: where it is stored, once it is, and its keyed digest, once it was needed. */
 interface Item {
@@ -26,6 +25,9 @@ interface Home {
   /** The conversations that are open in this process, by the digest of their list. */
   readonly conversations: Map<string, OpenConversation>
 }
+
+/** Puts a value into the record that is being made and gives its reference. */
+type Store = (value: JsonValue, labels: Labels) => ContentRef
 
 /** Kept open at most: the oldest goes first and is read again when it is needed. */
 const MAX_OPEN = 256
@@ -95,7 +97,7 @@ export class Conversation {
   }
 
   /** The list and the append of the record with this sequence. */
-  forRecord(at: number, labels: Labels, put: Put): { readonly list: ListRef; readonly append: ListAppend } {
+  forRecord(at: number, labels: Labels, put: Store): { readonly list: ListRef; readonly append: ListAppend } {
     const all = joinLabels([this.list.l, labels])
     const before = this.replaced ? emptyList(this.list.l) : this.list
     const { head, length } = this.head()

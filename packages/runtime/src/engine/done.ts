@@ -56,6 +56,7 @@ export function withRefs(
       writes,
       message,
       rejection,
+      ...(done.failed ? { failed: true as const } : {}),
     },
   }
 }
