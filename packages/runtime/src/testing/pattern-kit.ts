@@ -4,7 +4,8 @@ import type { JsonValue } from '../base/json.ts'
 import type { ModelHandle, ModelRequest } from '../contracts/model.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Agent } from '../contracts/workflow.ts'
-import { type BenchBox, PAUL } from './bench-box.ts'
+import { onTimeline, timelineRanges } from '../reliability/timeline.ts'
+import { ANA, type BenchBox, type BoxOptions, PAUL } from './bench-box.ts'
 import { scriptedModel } from './scripted-model.ts'
 
 /** An agent that talks: text in, text out, on the scripted model of its own name. */
@@ -58,7 +59,15 @@ export async function finish(one: BenchBox, runId: string, people: People = {}):
     if (status === 'completed' || status === 'stopped') return status
     if ((await one.open()).length > 0) await one.decide('approved')
     for (const row of await one.open('request')) {
-      const before = (await one.of(runId, 'response.received')).filter((record) => record.node === row.tool)
+      const records = await one.records(runId)
+      const line = timelineRanges(
+        records.length,
+        records.filter((record) => record.type === 'branch.started'),
+      )
+      const before = records.filter(
+        ({ seq, ...record }) =>
+          record.type === 'response.received' && record.node === row.tool && onTimeline(line, seq),
+      )
       const value = people[row.tool ?? '']?.[before.length]
       if (value === undefined) throw new Error(`nobody answers \`${row.tool}\` the ${before.length + 1}. time`)
       await one.sb.runs.respond({ requestId: row.id, value, by: PAUL })
@@ -73,4 +82,31 @@ export async function watched(one: BenchBox, runId: string): Promise<number> {
   let records = 0
   for await (const item of one.sb.runs.stream('acme', runId)) if (item.kind === 'record') records += 1
   return records
+}
+
+/**
+ * Restores a run that has ended to each of its checkpoints and save points, twice each in a process of its own, and
+ * lets it end again. Gives where it ended otherwise than before, in sentences.
+ */
+export async function restoredTwice(
+  first: BenchBox,
+  runId: string,
+  changes: Partial<BoxOptions>,
+  end: (one: BenchBox) => Promise<void>,
+): Promise<string[]> {
+  await first.kill()
+  const { output } = await first.ended(runId)
+  const found: string[] = []
+  for (const { seq, kind } of await first.sb.runs.restorePoints(ANA.tenant, runId)) {
+    for (const time of ['first', 'second']) {
+      const fresh = first.another(changes)
+      await fresh.sb.runs.restore({ runId, seq, by: PAUL, reason: `the ${time} time` })
+      fresh.work()
+      await end(fresh)
+      const again = JSON.stringify((await fresh.ended(runId)).output)
+      if (again !== JSON.stringify(output)) found.push(`the ${time} time from ${kind} ${seq}: ${again}`)
+      await fresh.kill()
+    }
+  }
+  return found
 }

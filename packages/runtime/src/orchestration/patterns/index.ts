@@ -3,3 +3,11 @@ export { DEFAULT_BUDGET, type PatternOptions } from './options.ts'
 export type { Member, Participant, ParticipantDef, Takes, TurnView } from './participant.ts'
 export type { Entry } from './transcript.ts'
 export { type FeedbackOptions, sequential, type SequentialOptions, type SequentialResult } from './sequential.ts'
+export {
+  type Aggregate,
+  concurrent,
+  type ConcurrentOptions,
+  type ConcurrentResult,
+  type ConflictOptions,
+} from './concurrent.ts'
+export type { Absence, Conflict, Contribution, FailurePolicy, Resolution } from './contributions.ts'
