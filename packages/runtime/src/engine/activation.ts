@@ -13,6 +13,7 @@ import { askName } from './door/ask.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
 import { askDigest, perform } from './door/perform.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
+import type { RecordedStretch } from './replay/port.ts'
 import { isStoreTrouble } from './retry.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -78,12 +79,18 @@ export class Activation {
     this.snapshot = snapshot
     this.fold = foldOf(run.fold, id)
     this.position = this.fold.position?.position ?? 0
-    this.journaled = new Map(this.fold.asks)
-    this.queue = [...this.fold.outcomes]
+    const recorded = this.onRecord()
+    this.journaled = new Map(recorded.asks)
+    this.queue = [...recorded.outcomes]
     this.replayLeft = this.queue.length
     this.talk = new Conversation(run, this.fold.position?.list ?? session ?? emptyList(input.l))
     this.seen = joinLabels([input.l, snapshot.labels, this.talk.labels])
-    this.lastAt = this.fold.position ? toldAt(this.fold.position) : run.fold.checkpointAt
+    this.lastAt = recorded.at ?? (this.fold.position ? toldAt(this.fold.position) : run.fold.checkpointAt)
+  }
+
+  /** What this attempt finds on record from its position on; a replay also knows what came after later positions. */
+  private onRecord(): RecordedStretch {
+    return this.run.env.replay?.stretch(this.id, this.fold.attempt, this.position) ?? this.fold
   }
 
   get attempt(): number {
@@ -243,6 +250,8 @@ export class Activation {
     this.ordinal += 1
     const digest = askDigest(this, spec)
     const entry = this.journaled.get(ordinal)
+    const { id: activation, attempt, position } = this
+    this.run.env.replay?.asked({ owner: this, activation, attempt, position, ordinal, spec, digest })
     const before = entry && digestOf(entry)
     if (before !== undefined && before !== digest) {
       // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
@@ -265,6 +274,8 @@ export class Activation {
   }
 
   private start(ordinal: number, spec: AskSpec, place: GatePlace | null): void {
+    // Shut: what is not on record is not done by a replay.
+    if (this.run.env.replay) return
     const ref: AskRef = {
       key: askKey(this.id, this.position, ordinal),
       activation: this.id,
@@ -335,6 +346,14 @@ export class Activation {
     // A handler that starts from here sees this time and draws from the beginning.
     this.lastAt = saved.at
     this.draws = 0
+    if (this.run.env.replay) this.replayFrom(this.onRecord())
+  }
+
+  private replayFrom({ asks, outcomes, at }: RecordedStretch): void {
+    this.journaled = new Map(asks)
+    this.queue = [...outcomes]
+    this.replayLeft = this.queue.length
+    this.lastAt = at ?? this.lastAt
   }
 
   private async loadPosition(): Promise<JsonValue | null> {

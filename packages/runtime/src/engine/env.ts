@@ -10,6 +10,7 @@ import type { WorkflowSpec } from '../contracts/workflow.ts'
 import type { OuterBudgets } from '../policy/index.ts'
 import type { Committer } from './committer.ts'
 import type { Hub } from './hub.ts'
+import type { ReplayPort } from './replay/port.ts'
 
 /**
  * Named points where a fault can be injected: each lies between two things that a crash can tear apart. The names are
@@ -70,4 +71,6 @@ export interface Env {
   readonly outer: OuterBudgets | null
   readonly fault: FaultHook | null
   readonly runtimeVersion: string
+  /** Set only where a stored run is run again to compare; the door is shut then. */
+  readonly replay?: ReplayPort
 }
