@@ -9,11 +9,11 @@ import { type ActivationFold, type AskJournal, activation as foldOf, toldAt } fr
 import { askKey, seededRandom } from '../reliability/keys.ts'
 import { emptyList } from './contents.ts'
 import { Conversation } from './conversation.ts'
-import { askName } from './door/ask.ts'
+import { argsOf, askName } from './door/ask.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
 import { askDigest, perform } from './door/perform.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
-import type { RecordedStretch } from './replay/port.ts'
+import type { AskedAgain, RecordedStretch } from './replay/port.ts'
 import { isStoreTrouble } from './retry.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -250,8 +250,7 @@ export class Activation {
     this.ordinal += 1
     const digest = askDigest(this, spec)
     const entry = this.journaled.get(ordinal)
-    const { id: activation, attempt, position } = this
-    this.run.env.replay?.asked({ owner: this, activation, attempt, position, ordinal, spec, digest })
+    this.run.env.replay?.asked(this.askedAgain(ordinal, spec, digest))
     const before = entry && digestOf(entry)
     if (before !== undefined && before !== digest) {
       // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
@@ -271,6 +270,12 @@ export class Activation {
       if (!entry && this.replayLeft > 0) this.held.push(start)
       else start()
     })
+  }
+
+  private askedAgain(ordinal: number, spec: AskSpec, digest: string): AskedAgain {
+    const { id: activation, attempt, position, node } = this
+    const told = { conversation: () => this.talk.messages, args: () => argsOf(this, spec) }
+    return { activation, attempt, position, node: node.name, ordinal, spec, digest, ...told }
   }
 
   private start(ordinal: number, spec: AskSpec, place: GatePlace | null): void {

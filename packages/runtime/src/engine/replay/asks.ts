@@ -1,4 +1,4 @@
-import { canonicalJson, type JsonObject, type JsonValue } from '../../base/json.ts'
+import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ModelMessage } from '../../contracts/model.ts'
 import type { ReplayDifference } from '../../contracts/replay.ts'
 import type { Proposal } from '../../contracts/records.ts'
@@ -7,22 +7,21 @@ import type { AskJournal } from '../../reliability/fold.ts'
 import { type JsonDifference, jsonDifference } from '../../reliability/json-difference.ts'
 import { askKey } from '../../reliability/keys.ts'
 import type { Contents } from '../contents.ts'
-import { modelArgs } from '../door/ask.ts'
+import { askName } from '../door/ask.ts'
 import { type RecordedStep, stretchKey } from './journal.ts'
 import type { AskedAgain } from './port.ts'
 
 /** An ask of a replay; of one that is not as on record also the conversation and request as they stood. */
 export interface SeenAsk extends AskedAgain {
-  readonly conversation: readonly ModelMessage[]
-  readonly request: JsonValue | null
+  readonly said: readonly ModelMessage[]
+  readonly request: JsonValue
 }
 
 /** Keeps what an ask stood upon, where the record has another one. */
 export function seen(recorded: RecordedStep, ask: AskedAgain): SeenAsk {
   const entry = recorded.stretch(ask.activation, ask.attempt, ask.position).asks.get(ask.ordinal)
   const same = entry !== undefined && proposalOf(entry)?.args_digest === ask.digest
-  if (same || ask.spec.kind !== 'model') return { ...ask, conversation: [], request: null }
-  return { ...ask, conversation: [...ask.owner.conversation()], request: modelArgs(ask.owner, ask.spec) }
+  return same ? { ...ask, said: [], request: null } : { ...ask, said: [...ask.conversation()], request: ask.args() }
 }
 
 /** What is needed to say how the calls of a superstep differ. */
@@ -37,8 +36,8 @@ export interface Compared {
 }
 
 /** What was proposed by a recorded ask. */
-export function proposalOf({ intents, approval, outcome }: AskJournal): Proposal | null {
-  return intents[0]?.proposal ?? approval?.requested.proposal ?? outcome?.proposal ?? null
+export function proposalOf({ intents, approval, timer, outcome }: AskJournal): Proposal | null {
+  return (intents[0] ?? approval?.requested ?? timer ?? outcome)?.proposal ?? null
 }
 
 /** The first call that differs: changed, added or removed; then the first whose tool takes or gives something else. */
@@ -141,14 +140,14 @@ async function changedArguments(
   const seq = seqOf(entry)
   const was = await compared.contents.read(before.args)
   const kind = 'ask_changed'
-  if (one.spec.kind === 'tool') {
-    const found = jsonDifference(was, one.spec.args)
+  if (one.spec.kind !== 'model') {
+    const found = jsonDifference(was, one.request)
     const what = found
       ? `it calls \`${before.name}\` with another \`${fieldOf(found)}\` than record ${seq}`
       : `it calls \`${before.name}\` otherwise than record ${seq}`
     return askDifferenceOf(compared, one, seq, kind, what, found)
   }
-  const parameters = jsonDifference(withoutConversation(was), withoutConversation(one.request ?? {}))
+  const parameters = jsonDifference(withoutConversation(was), withoutConversation(one.request))
   const said = await conversationDifference(compared, one)
   const why = parameters ? ` (\`${parameters.path}\` differs)` : ''
   if (said)
@@ -178,7 +177,7 @@ async function conversationDifference(
 ): Promise<{ readonly index: number; readonly role: string; readonly found: JsonDifference } | null> {
   const save = recorded.saves.get(stretchKey(one.activation, one.attempt, one.position + 1))
   if (!save) return null
-  const now = one.conversation
+  const now = one.said
   const base = save.append.before.length
   for (let i = base; i < now.length; i++) {
     const ref = save.append.items[i - base]
@@ -258,19 +257,18 @@ function askDifferenceOf(
   what: string,
   found: JsonDifference | null = null,
 ): ReplayDifference {
-  const { activation, owner, position, ordinal } = one
-  const node = owner.node.name
+  const { activation, node, position, ordinal } = one
   const ask = askKey(activation, position, ordinal)
   const told = what.startsWith('it ') ? `node \`${node}\`${what.slice(2)}` : what
   return { ...difference(compared, kind, told, found), node, activation, ask, seq }
 }
 
 function nameOf({ spec }: SeenAsk): string {
-  return spec.kind === 'tool' ? spec.tool : spec.model
+  return askName(spec)
 }
 
-function seqOf({ intents, approval, outcome, questions }: AskJournal): number {
-  return (intents[0] ?? approval?.requested ?? outcome ?? questions[0]?.asked)?.seq ?? 0
+function seqOf({ intents, approval, timer, outcome, questions }: AskJournal): number {
+  return (intents[0] ?? approval?.requested ?? timer ?? outcome ?? questions[0]?.asked)?.seq ?? 0
 }
 
 function fieldOf({ path }: JsonDifference): string {
@@ -279,9 +277,4 @@ function fieldOf({ path }: JsonDifference): string {
 
 function isObject(value: JsonValue): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** True when two JSON values are equal. */
-export function isEqual(a: JsonValue, b: JsonValue): boolean {
-  return canonicalJson(a) === canonicalJson(b)
 }

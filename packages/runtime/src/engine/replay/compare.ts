@@ -187,6 +187,7 @@ const PARTS = [
   ['messages', 'message'],
   ['buffers', 'message'],
   ['requests', 'message'],
+  ['sessions', 'state'],
   ['outputs', 'output'],
 ] as const
 
@@ -194,11 +195,13 @@ const WORDS = {
   messages: 'the messages',
   buffers: 'what fan-ins hold',
   requests: 'the requests to people',
+  sessions: 'the kept conversations',
   outputs: 'the outputs',
 } as const
 
 /** A checkpoint without ids and times: what R9 says is the same however often it is made. */
-async function opened(contents: Contents, { queue, fan_in: fanIn, requests, outputs }: CheckpointBody) {
+async function opened(contents: Contents, checkpoint: CheckpointBody) {
+  const { queue, fan_in: fanIn, requests, outputs, sessions = {} } = checkpoint
   const all = <T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> => Promise.all(items.map(each))
   const buffers: Record<string, Record<string, JsonValue[]>> = {}
   for (const [edge, sources] of Object.entries(fanIn)) {
@@ -214,6 +217,7 @@ async function opened(contents: Contents, { queue, fan_in: fanIn, requests, outp
       value: await contents.read(message),
     })),
     buffers,
+    sessions: Object.fromEntries(Object.entries(sessions).map(([node, { head, length }]) => [node, { head, length }])),
     requests: await all(requests, async ({ node, payload }) => ({ node, value: await contents.read(payload) })),
     outputs: await all(outputs, async ({ node, value }) => ({ node, value: await contents.read(value) })),
   }

@@ -1,7 +1,8 @@
+import type { JsonValue } from '../../base/json.ts'
+import type { ModelMessage } from '../../contracts/model.ts'
 import type { AskSpec } from '../../contracts/workflow.ts'
 import type { ActivityOutcome } from '../../contracts/records.ts'
 import type { AskJournal } from '../../reliability/fold.ts'
-import type { AskOwner } from '../door/ask.ts'
 
 /** What is on record of a stretch of one activation: from its beginning or a save point to the next one or its end. */
 export interface RecordedStretch {
@@ -14,7 +15,11 @@ export interface RecordedStretch {
 
 /** One ask of a handler that is run again. */
 export interface AskedAgain {
-  readonly owner: AskOwner
+  readonly node: string
+  /** The agent's conversation as it stands now. */
+  readonly conversation: () => readonly ModelMessage[]
+  /** What is asked for, as records hold it. */
+  readonly args: () => JsonValue
   readonly activation: string
   readonly attempt: number
   readonly position: number
