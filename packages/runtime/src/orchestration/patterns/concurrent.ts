@@ -194,7 +194,7 @@ function faultsOf(plan: Plan, policies: Readonly<Record<string, FailurePolicy>>,
 function addPlace(graph: DraftBuilder, place: Place): DraftBuilder {
   const { participant, standIn } = place
   const { name } = participant
-  const seated = seat(graph, { participant, tell: onlyInput })
+  const seated = seat(graph, { participant, once: true, tell: onlyInput })
   if (place.onFailure === 'fail') return seated
   const [lost, done] = [`lost-${name}`, lastNodeOf(place)]
   const withLost = seated
@@ -215,7 +215,9 @@ function addPlace(graph: DraftBuilder, place: Place): DraftBuilder {
     .edge(name, done)
     .onFailed(name, lost)
   if (!standIn) return withLost.edge(lost, done)
-  return seat(withLost, { participant: standIn, tell: onlyInput }).edge(lost, standIn.name).edge(standIn.name, done)
+  return seat(withLost, { participant: standIn, once: true, tell: onlyInput })
+    .edge(lost, standIn.name)
+    .edge(standIn.name, done)
 }
 
 /** The node that sends exactly one message to the fan-in, whoever answered. */
@@ -317,7 +319,11 @@ function aggregatorName({ aggregate }: Plan): string {
 function addAggregator(graph: DraftBuilder, plan: Plan): DraftBuilder {
   const { aggregate } = plan
   if (aggregate !== null && typeof aggregate !== 'function')
-    return seat(graph, { participant: participantOf(aggregate), preface: (_turn, state) => notes(plan, state) })
+    return seat(graph, {
+      participant: participantOf(aggregate),
+      once: true,
+      preface: (_turn, state) => notes(plan, state),
+    })
   const make: Aggregate<unknown> =
     aggregate ?? ((list) => list.map(({ participant, answer }) => ({ participant, answer })))
   return graph.node('aggregate', {

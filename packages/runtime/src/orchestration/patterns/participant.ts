@@ -109,6 +109,8 @@ export interface Seat {
   readonly preface?: (turn: TurnView, state: State) => string
   /** What of an answer the others may read; null says nothing. Default: all of it. */
   readonly said?: (answer: JsonValue) => JsonValue
+  /** It has one turn in a run, so that no conversation is kept for another. */
+  readonly once?: boolean
   /** More writes with the answer. */
   readonly also?: (answer: JsonValue, ctx: AnyNodeCtx) => void
 }
@@ -133,6 +135,7 @@ export function seat(builder: DraftBuilder, given: Seat): DraftBuilder {
         ctx.write({ transcript: entryAfter(transcriptOf(ctx.state), name, said(answer)) })
         also?.(answer, ctx)
       },
+      session: given.once ? 'fresh' : 'kept',
       ...(retry ? { retry } : {}),
     },
   )
@@ -153,7 +156,7 @@ export function turnView(name: string, state: State): TurnView {
 
 function promptOf({ participant, preface, tell }: Seat, state: State): string {
   const turn = turnView(participant.name, state)
-  const own = participant.prompt?.(turn) ?? renderEntries(tell?.(turn) ?? turn.transcript)
+  const own = participant.prompt?.(turn) ?? renderEntries(tell?.(turn) ?? turn.news)
   const before = preface?.(turn, state) ?? ''
   return before === '' ? own : `${before}\n\n${own}`
 }

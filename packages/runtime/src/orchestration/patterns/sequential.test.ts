@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { agent, type Script } from '../../agents/index.ts'
 import type { JsonValue } from '../../base/json.ts'
+import type { ModelRequest } from '../../contracts/model.ts'
 import type { Store } from '../../contracts/store.ts'
 import { type BenchBox, benchSet, WIDE_BUDGET } from '../../testing/bench-box.ts'
 import { crashSweep } from '../../testing/crash-sweep.ts'
@@ -77,6 +78,21 @@ describe('sequential', () => {
     const early = await play({ pauseAfter: ['anna'] }, { 'review-anna': [stop] })
     expect(early.output).toMatchObject({ partial: null, leftUndone: ['anna', 'ben'] })
     expect((await early.one.of(early.runId, 'activity.outcome')).map((each) => each.ask.node)).toEqual(['anna'])
+  })
+
+  it('PAT-007: a participant keeps its conversation, and each turn adds only what is new', async () => {
+    const requests: ModelRequest[] = []
+    const listens: Script = (request) => {
+      requests.push(request)
+      return `answer ${requests.length}`
+    }
+    const feedback = ['first', 'second'].map((text) => ({ decision: 'feedback', text }))
+    const people = { 'review-anna': [...feedback, { decision: 'approve' }] }
+    await play({ pauseAfter: ['anna'] }, people, { anna: listens })
+    const asked = requests.map(({ messages }) => messages.filter((message) => message.role === 'user').length)
+    expect(asked).toEqual([1, 2, 3])
+    expect(requests.map(lastAsked)).toEqual(['user:\n> hello', 'reviewer:\n> first', 'reviewer:\n> second'])
+    expect(requests[2]?.messages.filter((message) => message.role === 'system')).toHaveLength(1)
   })
 
   it('PAT-023: feedback is bounded: after the last round it stops, and the reviewer is told how many are left', async () => {

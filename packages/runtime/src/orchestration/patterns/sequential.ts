@@ -177,6 +177,7 @@ function addStep(graph: DraftBuilder, plan: Plan, participant: Participant, plac
   const before = plan.participants[place - 1]?.name ?? 'user'
   const seated = seat(graph, {
     participant,
+    once: !pauses(plan, participant),
     tell: plan.pass === 'answer' ? (turn) => answerBefore(turn, before) : null,
   })
   if (!pauses(plan, participant)) return seated.edge(name, next)
