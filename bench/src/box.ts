@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   createSignalbox,
+  type FaultHook,
   keyVault,
   type ModelPort,
   openSqliteStore,
@@ -71,7 +72,7 @@ const NO_MODELS: ModelPort = {
 export function openBox(
   store: Store,
   workflows: SignalboxOptions['workflows'],
-  parts: { readonly policy?: PolicyPort; readonly models?: ModelPort } = {},
+  parts: { readonly policy?: PolicyPort; readonly models?: ModelPort; readonly fault?: FaultHook } = {},
 ): Signalbox {
   const vault = keyVault({ store, host: systemHost, masterKey: new Uint8Array(32).fill(7) })
   return createSignalbox({ store, vault, policy: PERMIT_ALL, models: NO_MODELS, ...parts, workflows })

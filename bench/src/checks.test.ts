@@ -19,6 +19,30 @@ const restore = (checkpoints: number, recordsRead: number, ms: number) => ({
   loading: null,
   recordsRead,
 })
+/** Rates of agent turns here, and of LangGraph's agent, over which the given ratio is reached. */
+const agentTurns = (times: number) =>
+  ['Signalbox', 'LangGraph agent'].flatMap((subject, i) =>
+    [1, 2].map((round) => ({ round, line: 'agent' as const, subject, runs: 1, rate: i === 0 ? 500 * times : 500 })),
+  )
+/** Pieces of the model alone at one microsecond each, and here at so many more. */
+const pieces = (added: number) =>
+  ['the model alone', 'Signalbox'].map((subject, i) => ({
+    round: 1,
+    line: 'chunks' as const,
+    subject,
+    runs: 1,
+    rate: 1e6 / (1 + i * added),
+  }))
+const PARTS = {
+  proposed: 1,
+  decided: 1,
+  reserved: 0.1,
+  intent_durable: 1,
+  sent: 0.05,
+  answered: 1,
+  outcome_recorded: 0.05,
+  acknowledged: 0.01,
+}
 const GOOD: Measured = {
   plan: {
     rounds: 3,
@@ -42,6 +66,7 @@ const GOOD: Measured = {
   turns: { pairs: pairs(1.1, 10_100), messageBytes: 3_100 },
   peerTurns: [],
   restores: [restore(10, 8, 20), restore(10_000, 9, 30)],
+  parts: PARTS,
 }
 const missed = (measured: Measured): readonly string[] =>
   [...checksOf(measured), ...aimsOf(measured)].filter(({ ok }) => !ok).map(({ name }) => name)
@@ -56,6 +81,9 @@ describe('verdict of the benchmark', () => {
   })
 
   it.each<[string, Partial<Measured>]>([
+    ['a governed turn on disk', { samples: [...GOOD.samples, ...agentTurns(0.8)] }],
+    ['a turn without Cedar', { parts: { ...PARTS, reserved: 0.31 } }],
+    ['a streamed piece', { samples: [...GOOD.samples, ...pieces(6)] }],
     ['one run: at least', { samples: [...without('Signalbox', 1), ...rates('Signalbox', 1, 0.4)] }],
     ['64 runs: at least 2 times', { samples: [...without('Signalbox', 64), ...rates('Signalbox', 64, 1.9)] }],
     ['64 runs: at least 10 times', { samples: [...without('LangGraph', 64), ...rates('LangGraph', 64, 0.4)] }],
@@ -74,8 +102,19 @@ describe('verdict of the benchmark', () => {
     expect(missed({ ...GOOD, ...change }).some((each) => each.startsWith(name))).toBe(true)
   })
 
+  it('BEN-009: turns, pieces and the parts of a turn are told in their units', () => {
+    const samples = [...GOOD.samples, ...agentTurns(2), ...pieces(3)]
+    const work = { ...GOOD.plan.work, agent: [{ runs: 1, each: 20 }], chunks: [{ runs: 1, each: 2_000 }] }
+    const durable = ['Signalbox', 'LangGraph agent', 'the model alone'].map((subject) => ({ subject, text: '' }))
+    const text = table(reportOf({ ...GOOD, samples, durable, plan: { ...GOOD.plan, work } }, 0))
+    expect(text).toContain('Signalbox                 1.00 ms')
+    expect(text).toContain('LangGraph agent           2.00 ms')
+    expect(text).toContain('policy (Cedar) 1.00; ledger, approval, budget, intent 0.10; disk 1.00')
+    expect(text).toContain('Signalbox                 3.0 µs added a piece')
+  })
+
   it('BEN-007: a product that was not measured is named, and no aim is met by its absence', () => {
-    expect(table(reportOf(GOOD, 0))).toContain('NOT MEASURED: Mastra.')
+    expect(table(reportOf(GOOD, 0))).toContain('NOT MEASURED: Mastra, AI SDK')
     const alone = { ...GOOD, samples: without('Restate', 64) }
     expect(aimsOf(alone).filter(({ name }) => name.includes('Restate'))).toEqual([])
   })

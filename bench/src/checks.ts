@@ -2,10 +2,12 @@
  * What a measurement must be before its numbers mean anything, and what the numbers should be. A failed check makes the
  * benchmark fail; a missed aim is told.
  */
+import { BARE, type PartTimes } from './agent-turn.ts'
 import type { TurnPair, TurnsFound } from './conversation.ts'
 import type { Flushes } from './flushes.ts'
 import type { Measured } from './measure.ts'
 import { OURS } from './ours.ts'
+import { LANGGRAPH_AGENT } from './peers.ts'
 import { RAW } from './raw.ts'
 import type { Restored } from './restore.ts'
 import { type Spread, spread } from './stats.ts'
@@ -22,6 +24,10 @@ export interface Check {
 export const TURN_GROWTH = 1.25
 /** Records more that a restore of the long run may read: branches of the restores before it. */
 const FEW_RECORDS = 10
+/** What a turn may take beside Cedar, the disk and the call itself. */
+const STAGES_MS = 0.3
+const OUR_PARTS = ['reserved', 'sent', 'outcome_recorded', 'acknowledged'] as const
+const CHUNK_US = 5
 const WARM_MS = 50
 const COLD_MS = 150
 /** The number of concurrent runs that the comparisons are about. */
@@ -106,7 +112,7 @@ export function flushCheck({ subject, steps, flushes }: Flushes): Check {
 }
 
 /** What the runtime should reach, by the median of the rounds. */
-export function aimsOf({ samples, turns, restores }: Measured): readonly Check[] {
+export function aimsOf({ samples, turns, restores, parts }: Measured): readonly Check[] {
   const one = { subject: OURS, runs: 1 }
   const many = { subject: OURS, runs: MANY }
   const rawOne = { subject: RAW, runs: 1 }
@@ -118,6 +124,7 @@ export function aimsOf({ samples, turns, restores }: Measured): readonly Check[]
     ...least('64 runs: at least 3 times Restate', ratio(samples, many, of('Restate')), 3),
     ...(turns === null ? [] : turnAims(turns)),
     ...restoreAims(restores),
+    ...agentAims(samples, parts),
   ]
 }
 
@@ -160,4 +167,47 @@ function restoreAims(restores: readonly Restored[]): Check[] {
     ]
   }
   return [...worst('warm', WARM_MS), ...worst('cold', COLD_MS)]
+}
+
+/** A turn with everything on disk against one of LangGraph with nothing, and what is neither Cedar nor the disk. */
+function agentAims(samples: readonly Sample[], parts: PartTimes | null): Check[] {
+  const ours = { subject: OURS, runs: 1 } as const
+  const perTurn = ratio(samples, { ...ours, line: 'agent' }, { subject: LANGGRAPH_AGENT, runs: 1, line: 'agent' })
+  const rest = parts ? OUR_PARTS.reduce((sum, part) => sum + parts[part], 0) : null
+  const added = addedUs(samples)
+  return [
+    ...least('a governed turn on disk takes less time than one of LangGraph in memory', perTurn, 1),
+    ...(rest === null
+      ? []
+      : [
+          {
+            name: `a turn without Cedar and the disk takes less than ${STAGES_MS} ms`,
+            ok: rest < STAGES_MS,
+            found: `${rest.toFixed(2)} ms`,
+          },
+        ]),
+    ...(added === null
+      ? []
+      : [
+          {
+            name: `a streamed piece costs at most ${CHUNK_US} µs more`,
+            ok: added.median <= CHUNK_US,
+            found: `${added.median} (${added.min} to ${added.max})`,
+          },
+        ]),
+  ]
+}
+
+/** Microseconds that the runtime adds to a piece of a streamed answer, by round. */
+function addedUs(samples: readonly Sample[]): Spread | null {
+  const of = (subject: string): Map<number, number> =>
+    new Map(
+      samples.filter((one) => one.line === 'chunks' && one.subject === subject).map(({ round, rate }) => [round, rate]),
+    )
+  const bare = of(BARE)
+  const added = [...of(OURS)].flatMap(([round, rate]) => {
+    const alone = bare.get(round)
+    return alone === undefined ? [] : [1e6 / rate - 1e6 / alone]
+  })
+  return added.length === 0 ? null : spread(added, 1)
 }

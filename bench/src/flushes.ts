@@ -15,6 +15,7 @@ export const OURS_TRACED: PeerSpec = {
   name: OURS,
   file: fileURLToPath(new URL('./traced.ts', import.meta.url)),
   needs: '',
+  keepsSteps: true,
   durable: '',
 }
 

@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: measures and prints; `--save <file>` writes the JSON too, `--quick` measures less, `--self-check`
+ * `npm run bench`: measures and prints; `--save <file>` writes the JSON too, `--quick` measures less, `--turns`
+ * only agent turns and streaming, `--self-check`
  * plants faults instead. `npm run bench:peers` installs other products first. Exit code 1 when a check fails; missed
  * aims are told and do not fail.
  */
@@ -28,6 +29,8 @@ const FULL: Plan = {
       { runs: 64, each: 8 },
       { runs: 512, each: 2 },
     ],
+    agent: [{ runs: 1, each: 20 }],
+    chunks: [{ runs: 1, each: 2_000 }],
   },
   turnMarks: [10, 500, 1_000, 2_500, 5_000],
   turnPairs: 9,
@@ -47,6 +50,8 @@ const QUICK: Plan = {
       { runs: 1, each: 30 },
       { runs: 64, each: 3 },
     ],
+    agent: [{ runs: 1, each: 20 }],
+    chunks: [{ runs: 1, each: 2_000 }],
   },
   turnMarks: [10, 500],
   turnPairs: 3,
@@ -54,18 +59,28 @@ const QUICK: Plan = {
   restore: { checkpoints: [10, 1_000], runs: [10, 1_000], warm: 4, cold: 3 },
   flushes: true,
 }
+/** Only what the runtime adds to a model. */
+const TURNS: Plan = {
+  ...QUICK,
+  rounds: 9,
+  work: { steps: [], turns: [], agent: [{ runs: 1, each: 20 }], chunks: [{ runs: 1, each: 2_000 }] },
+  turnMarks: [],
+  restore: null,
+  flushes: false,
+}
 
 const { values } = parseArgs({
   options: {
     'self-check': { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    turns: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
 
 async function bench(): Promise<readonly Check[]> {
   const before = loadNow()
-  const plan = values.quick ? QUICK : FULL
+  const plan = values.turns ? TURNS : values.quick ? QUICK : FULL
   const measured = await measure(honestStore, plan, installedPeers(), (text) => process.stderr.write(`${text}\n`))
   const report = reportOf(measured, before)
   console.log(table(report))

@@ -1,6 +1,7 @@
 /** All measurements of one run of the benchmark. */
 import { join } from 'node:path'
 import type { Mark } from '../peers/src/serve.ts'
+import { AgentBox, bareModel, type PartTimes } from './agent-turn.ts'
 import { inFolder, type OpenStore } from './box.ts'
 import { measureTurns, type TurnsFound } from './conversation.ts'
 import { canTrace, countFlushes, type Flushes, OURS_TRACED } from './flushes.ts'
@@ -9,6 +10,7 @@ import { PeerProcess, type PeerSpec } from './peers.ts'
 import { RawTable } from './raw.ts'
 import { measureRestores, type Restored, type RestorePlan } from './restore.ts'
 import { readBarriers, StepsBox } from './steps.ts'
+import { spread } from './stats.ts'
 import { interleave, type Sample, type Subject, type Work } from './subject.ts'
 
 /** How much is measured. */
@@ -37,6 +39,8 @@ export interface Measured {
   /** Of LangGraph; empty when it was not measured. */
   readonly peerTurns: readonly Mark[]
   readonly restores: readonly Restored[]
+  /** Milliseconds of a governed turn between the points of the door, the middle of several runs; null when not measured. */
+  readonly parts: PartTimes | null
 }
 
 /** Tells what goes on. */
@@ -53,7 +57,9 @@ export async function measure(
   const rates = await inFolder((folder) => measureRates(open, plan, peers, folder, progress))
   progress('flushes')
   const flushes: Flushes[] = []
-  if (plan.flushes && canTrace()) for (const spec of [OURS_TRACED, ...peers]) flushes.push(await countFlushes(spec))
+  if (plan.flushes && canTrace())
+    for (const spec of [OURS_TRACED, ...peers.filter(({ keepsSteps }) => keepsSteps)])
+      flushes.push(await countFlushes(spec))
   progress('conversations')
   const turns = await inFolder(async (folder) =>
     plan.turnMarks.length === 0
@@ -61,9 +67,11 @@ export async function measure(
       : measureTurns(await open(join(folder, 'conversation.db')), plan.turnMarks, plan.turnPairs),
   )
   const peerTurns = await inFolder((folder) => measurePeerTurns(peers, plan, folder))
+  progress('parts of a turn')
+  const parts = await inFolder((folder) => measureParts(open, plan, folder))
   progress('restores')
   const restores = plan.restore === null ? [] : await measureRestores(open, plan.restore)
-  return { plan, ...rates, flushes, turns, peerTurns, restores }
+  return { plan, ...rates, flushes, turns, peerTurns, restores, parts }
 }
 
 /** Bytes of one superstep, by which the raw rows are as large: measured in a first short run. */
@@ -84,7 +92,7 @@ async function measureRates(
 ): Promise<Pick<Measured, 'samples' | 'account' | 'durable'>> {
   const raw = new RawTable(join(folder, 'raw.db'), await calibrate(open, folder))
   const ours = await Ours.start(open, folder)
-  const subjects: Subject[] = [raw, ours]
+  const subjects: Subject[] = [raw, bareModel, ours]
   for (const spec of peers) subjects.push(await PeerProcess.start(spec, folder))
   const samples = await interleave(subjects, plan.work, plan.rounds, progress)
   for (const subject of subjects) await subject.close()
@@ -94,11 +102,36 @@ async function measureRates(
 
 /** The first peer that keeps conversations. */
 async function measurePeerTurns(peers: readonly PeerSpec[], plan: Plan, folder: string): Promise<readonly Mark[]> {
-  for (const spec of peers) {
+  for (const spec of peers.filter(({ keepsSteps }) => keepsSteps)) {
     const peer = await PeerProcess.start(spec, folder)
     const marks = await peer.conversation(plan.peerMarks.at(-1) ?? 0, plan.peerMarks)
     await peer.close()
     if (marks.length > 0) return marks
   }
   return []
+}
+
+/** Runs that are timed, after as many that warm up; each part is the middle of them. */
+const PARTS_RUNS = 9
+
+/** Where the time of a governed turn goes; timed in runs of its own, since looking at the clock takes time too. */
+async function measureParts(open: OpenStore, plan: Plan, folder: string): Promise<PartTimes | null> {
+  const [first] = plan.work.agent ?? []
+  if (!first) return null
+  const box = new AgentBox(await open(join(folder, 'parts.db')), true)
+  const found: PartTimes[] = []
+  for (let i = 0; i < PARTS_RUNS * 2; i++) {
+    await box.turns(first.each)
+    const parts = box.parts(first.each)
+    if (parts && i >= PARTS_RUNS) found.push(parts)
+  }
+  await box.close()
+  const names = Object.keys(found[0] ?? {}) as (keyof PartTimes)[]
+  const middle = (name: keyof PartTimes): number =>
+    spread(
+      found.map((parts) => parts[name]),
+      3,
+    ).median
+  // The same parts as those that were measured.
+  return Object.fromEntries(names.map((name) => [name, middle(name)])) as PartTimes
 }

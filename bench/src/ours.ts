@@ -1,5 +1,6 @@
 /** This runtime as one of the subjects that are measured. */
 import { join } from 'node:path'
+import { AgentBox } from './agent-turn.ts'
 import type { OpenStore } from './box.ts'
 import { GovernedBox } from './governed.ts'
 import { readBarriers, StepsBox } from './steps.ts'
@@ -22,7 +23,7 @@ export interface Account {
   readonly executed: number
 }
 
-/** Two stores on files of their own, one for each line; both keep what the rounds before left. */
+/** Stores on files of their own, one for each kind of work; all keep what the rounds before left. */
 export class Ours implements Subject {
   readonly name = OURS
   readonly durable =
@@ -30,22 +31,27 @@ export class Ours implements Subject {
   readonly #path: string
   readonly #steps: StepsBox
   readonly #turns: GovernedBox
+  readonly #agent: AgentBox
   #acknowledged = 0
   #commitsAStep = Number.POSITIVE_INFINITY
 
-  private constructor(path: string, steps: StepsBox, turns: GovernedBox) {
+  private constructor(path: string, steps: StepsBox, turns: GovernedBox, agent: AgentBox) {
     this.#path = path
     this.#steps = steps
     this.#turns = turns
+    this.#agent = agent
   }
 
   static async start(open: OpenStore, folder: string): Promise<Ours> {
     const path = join(folder, 'steps.db')
-    return new Ours(path, new StepsBox(await open(path)), new GovernedBox(await open(join(folder, 'turns.db'))))
+    const turns = new GovernedBox(await open(join(folder, 'turns.db')))
+    return new Ours(path, new StepsBox(await open(path)), turns, new AgentBox(await open(join(folder, 'agent.db'))))
   }
 
   async rate(line: Line, runs: number, each: number): Promise<number> {
     if (line === 'turns') return this.#turns.rate(runs, each)
+    if (line === 'agent') return (each * 1_000) / (await this.#agent.turns(each))
+    if (line === 'chunks') return (each * 1_000) / (await this.#agent.chunks(each))
     const round = await this.#steps.round(runs, each)
     this.#acknowledged += round.supersteps
     if (runs === 1) this.#commitsAStep = Math.min(this.#commitsAStep, round.commits / round.supersteps)
@@ -55,6 +61,7 @@ export class Ours implements Subject {
   async close(): Promise<void> {
     await this.#steps.close()
     await this.#turns.close()
+    await this.#agent.close()
   }
 
   /** After `close`: what was said beside what is in the file. */
@@ -65,8 +72,8 @@ export class Ours implements Subject {
       onRecord: supersteps,
       bytesEach,
       commitsAStep: Number(this.#commitsAStep.toFixed(2)),
-      turns: this.#turns.finished,
-      executed: this.#turns.executed,
+      turns: this.#turns.finished + this.#agent.finished,
+      executed: this.#turns.executed + this.#agent.executed,
     }
   }
 }

@@ -15,9 +15,16 @@ export interface PeerSpec {
   readonly durable: string
   /** The package whose presence says that it is installed. */
   readonly needs: string
+  /** Its flushes are counted: it keeps steps on disk. */
+  readonly keepsSteps: boolean
+  /** A further word on its command line. */
+  readonly mode?: string
 }
 
 const PEERS_FOLDER = fileURLToPath(new URL('../peers/', import.meta.url))
+
+/** LangGraph's agent without durability: what a governed turn should take less time than. */
+export const LANGGRAPH_AGENT = 'LangGraph agent'
 
 /** The products that are compared, and what each has on disk when a step is over; read in their code, counted by strace. */
 export const PEERS: readonly PeerSpec[] = [
@@ -25,6 +32,7 @@ export const PEERS: readonly PeerSpec[] = [
     name: 'LangGraph',
     file: join(PEERS_FOLDER, 'src/langgraph.ts'),
     needs: '@langchain/langgraph',
+    keepsSteps: true,
     durable:
       'the whole state as a checkpoint, and the writes of the node: two commits, synchronous = FULL set by hand (its driver leaves the flush out), durability sync',
   },
@@ -32,6 +40,7 @@ export const PEERS: readonly PeerSpec[] = [
     name: 'Mastra',
     file: join(PEERS_FOLDER, 'src/mastra.ts'),
     needs: '@mastra/core',
+    keepsSteps: true,
     durable:
       "the run's whole snapshot when the next step begins, replacing the one before: one commit, synchronous = FULL set by hand (its storage sets NORMAL, without a flush)",
   },
@@ -39,8 +48,39 @@ export const PEERS: readonly PeerSpec[] = [
     name: 'Restate',
     file: join(PEERS_FOLDER, 'src/restate.ts'),
     needs: '@restatedev/restate-server',
+    keepsSteps: true,
     durable:
       'the result of the step in the log of its server before the next begins: flushed, shared between runs (its default); one node, no replication',
+  },
+  {
+    name: 'AI SDK',
+    file: join(PEERS_FOLDER, 'src/ai-sdk.ts'),
+    needs: 'ai',
+    keepsSteps: false,
+    durable: 'nothing: the loop of streamText lives in memory',
+  },
+  {
+    name: 'OpenAI Agents',
+    file: join(PEERS_FOLDER, 'src/openai-agents.ts'),
+    needs: '@openai/agents',
+    keepsSteps: false,
+    durable: 'nothing: the run lives in memory, tracing off',
+  },
+  {
+    name: LANGGRAPH_AGENT,
+    file: join(PEERS_FOLDER, 'src/langgraph-agent.ts'),
+    needs: '@langchain/langgraph',
+    keepsSteps: false,
+    durable: 'nothing: no checkpointer',
+  },
+  {
+    name: 'LangGraph agent on SQLite',
+    file: join(PEERS_FOLDER, 'src/langgraph-agent.ts'),
+    needs: '@langchain/langgraph',
+    keepsSteps: false,
+    mode: 'sqlite',
+    durable:
+      'its checkpoints, synchronous = FULL set by hand, durability sync; messages and nothing of policy or budget',
   },
 ]
 
@@ -74,7 +114,15 @@ export class PeerProcess implements Subject {
     mkdirSync(own, { recursive: true })
     const [command = '', ...args] = [
       ...(options.before ?? []),
-      ...[process.execPath, '--no-warnings', '--conditions=signalbox-source', spec.file, own, options.sync ?? 'full'],
+      ...[
+        process.execPath,
+        '--no-warnings',
+        '--conditions=signalbox-source',
+        spec.file,
+        own,
+        options.sync ?? 'full',
+        spec.mode ?? '',
+      ],
     ]
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     await answerOf(spec.name, child)

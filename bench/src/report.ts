@@ -6,7 +6,7 @@ import { aimsOf, type Check, checksOf, ratio } from './checks.ts'
 import type { Measured } from './measure.ts'
 import { OURS } from './ours.ts'
 import { type Spread, spread } from './stats.ts'
-import type { Line } from './subject.ts'
+import { type Line, LINES } from '../peers/src/serve.ts'
 
 /** Where and when it was measured. */
 export interface Machine {
@@ -46,6 +46,7 @@ export interface Report {
   readonly message_bytes: number | null
   readonly peer_turns: Measured['peerTurns']
   readonly restores: Measured['restores']
+  readonly parts: Measured['parts']
   readonly checks: readonly Check[]
   readonly aims: readonly Check[]
   /** Every round, so that the spread can be looked into. */
@@ -70,6 +71,7 @@ export function reportOf(measured: Measured, loadBefore: number): Report {
     message_bytes: measured.turns?.messageBytes ?? null,
     peer_turns: measured.peerTurns,
     restores: measured.restores,
+    parts: measured.parts,
     checks: checksOf(measured),
     aims: aimsOf(measured),
     samples: measured.samples,
@@ -77,9 +79,9 @@ export function reportOf(measured: Measured, loadBefore: number): Report {
 }
 
 function rateRows({ samples, durable, plan }: Measured): RateRow[] {
-  return (['steps', 'turns'] as const).flatMap((line) =>
+  return LINES.flatMap((line) =>
     durable.flatMap(({ subject }) =>
-      plan.work[line].flatMap(({ runs }) => {
+      (plan.work[line] ?? []).flatMap(({ runs }) => {
         const own = samples.filter((one) => one.line === line && one.subject === subject && one.runs === runs)
         if (own.length === 0) return []
         const rate = spread(

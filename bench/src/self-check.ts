@@ -15,6 +15,8 @@ const RATES: Plan = {
       { runs: 8, each: 5 },
     ],
     turns: [{ runs: 2, each: 3 }],
+    agent: [{ runs: 1, each: 3 }],
+    chunks: [{ runs: 1, each: 50 }],
   },
   turnMarks: [],
   turnPairs: 1,
@@ -56,7 +58,9 @@ export async function selfCheck(): Promise<readonly Check[]> {
     const ok = failed.some((name) => name.startsWith(check))
     lines.push(found(`planted: ${fault}`, ok, failed))
   }
-  if (canTrace()) for (const spec of [OURS_TRACED, ...installedPeers()]) lines.push(...(await flushChecks(spec)))
+  if (canTrace())
+    for (const spec of [OURS_TRACED, ...installedPeers().filter(({ keepsSteps }) => keepsSteps)])
+      lines.push(...(await flushChecks(spec)))
   return lines
 }
 

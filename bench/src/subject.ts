@@ -1,7 +1,8 @@
 /** What is measured: this runtime, the bare disk and other products, each behind the same two questions. */
 
-/** What a unit of work is: a bare superstep, or a turn of an agent with one call of a tool. */
-export type Line = 'steps' | 'turns'
+import { type Line, LINES } from '../peers/src/serve.ts'
+
+export type { Line }
 
 /** Something that is measured. One measurement at a time; the data of the rounds before stays where it is. */
 export interface Subject {
@@ -27,7 +28,7 @@ export interface Sample {
 }
 
 /** How many units each run does, by line and number of concurrent runs. */
-export type Work = Readonly<Record<Line, readonly { readonly runs: number; readonly each: number }[]>>
+export type Work = Readonly<Partial<Record<Line, readonly { readonly runs: number; readonly each: number }[]>>>
 
 /**
  * Measures all subjects in turns: a round goes through lines and numbers of runs, and within each through the subjects,
@@ -42,8 +43,8 @@ export async function interleave(
   const samples: Sample[] = []
   for (let round = 0; round <= rounds; round++) {
     progress(`round ${round} of ${rounds}`)
-    for (const line of ['steps', 'turns'] as const)
-      for (const { runs, each } of work[line])
+    for (const line of LINES)
+      for (const { runs, each } of work[line] ?? [])
         for (const subject of subjects) {
           const rate = await subject.rate(line, runs, each)
           if (round > 0 && rate !== null) samples.push({ round, line, subject: subject.name, runs, rate })

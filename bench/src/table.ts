@@ -1,10 +1,11 @@
 /** The report as lines for people. */
+import { BARE, PARTS } from './agent-turn.ts'
 import type { Check } from './checks.ts'
 import { PEERS } from './peers.ts'
 import type { RateRow, Report } from './report.ts'
 import type { Spread } from './stats.ts'
 
-const TITLES = { steps: 'bare supersteps a second', turns: 'agent turns a second' } as const
+const TITLES = { steps: 'bare supersteps a second', turns: 'turns with an effect a second' } as const
 
 /** The whole report as text. */
 export function table(report: Report): string {
@@ -15,6 +16,7 @@ export function table(report: Report): string {
     ...rates(report, 'steps'),
     ...rates(report, 'turns'),
     '  Signalbox: policy, budget and ledger for every call; the others: the model answer and the tool result, no more',
+    ...agentTurns(report),
     ...durable(report),
     ...turns(report),
     ...restores(report),
@@ -33,10 +35,10 @@ function ranged({ min, median, max }: Spread): string {
   return `${median} (${min} to ${max})`
 }
 
-function rates({ rates: all, plan }: Report, which: RateRow['line']): string[] {
+function rates({ rates: all, plan }: Report, which: keyof typeof TITLES): string[] {
   const rows = all.filter((row) => row.line === which)
   if (rows.length === 0) return []
-  const columns = plan.work[which].map(({ runs }) => runs)
+  const columns = (plan.work[which] ?? []).map(({ runs }) => runs)
   const head = columns.map((runs) => (runs === 1 ? '1 run' : `${runs} runs`).padEnd(26)).join('')
   const cell = (subject: string, runs: number): string => {
     const row = rows.find((one) => one.subject === subject && one.runs === runs)
@@ -52,6 +54,37 @@ function rates({ rates: all, plan }: Report, which: RateRow['line']): string[] {
     '',
     `${TITLES[which].padEnd(26)}${head}Signalbox over it`,
     ...names.map((name) => `${name.padEnd(26)}${columns.map((runs) => cell(name, runs)).join('')}${over(name)}`),
+  ]
+}
+
+/** A rate as milliseconds a unit: the fastest round first. */
+function msEach({ min, median, max }: Spread): string {
+  const ms = (rate: number): string => (1_000 / rate).toFixed(2)
+  return `${ms(median)} ms (${ms(max)} to ${ms(min)})`
+}
+
+function agentTurns({ rates: all, parts }: Report): string[] {
+  const turns = all.filter(({ line }) => line === 'agent')
+  const chunks = all.filter(({ line }) => line === 'chunks')
+  if (turns.length === 0) return []
+  const bare = chunks.find(({ subject }) => subject === BARE)
+  const added = ({ rate }: RateRow): string =>
+    bare ? `${(1e6 / rate.median - 1e6 / bare.rate.median).toFixed(1)} µs added a piece` : '-'
+  return [
+    '',
+    'one turn: a model that answers at once and one read-only call',
+    ...turns.map(({ subject, rate }) => `${subject.padEnd(26)}${msEach(rate)}`),
+    ...(parts
+      ? [
+          `  of it here: ${(Object.keys(PARTS) as (keyof typeof PARTS)[]).map((part) => `${PARTS[part]} ${parts[part].toFixed(2)}`).join('; ')} ms`,
+        ]
+      : []),
+    '',
+    'one answer in 2,000 pieces',
+    ...chunks.map(
+      (row) =>
+        `${row.subject.padEnd(26)}${row.subject === BARE ? `${(1e6 / row.rate.median).toFixed(1)} µs a piece` : added(row)}`,
+    ),
   ]
 }
 

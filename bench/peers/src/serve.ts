@@ -1,18 +1,30 @@
 /** The protocol between the benchmark and a peer, which is a process of its own: messages over Node's channel. */
 
+/**
+ * What a unit of work is: a bare durable step; a turn of an agent with a call that has an effect; a turn with one
+ * read-only call of a model that answers at once; a piece of a streamed answer.
+ */
+export const LINES = ['steps', 'turns', 'agent', 'chunks'] as const
+
+/** One of the lines. */
+export type Line = (typeof LINES)[number]
+
 /** What the benchmark asks a peer to do. */
 export type PeerTask =
-  | { readonly kind: 'steps'; readonly runs: number; readonly each: number }
-  | { readonly kind: 'turns'; readonly runs: number; readonly each: number }
+  | { readonly kind: Line; readonly runs: number; readonly each: number }
   | { readonly kind: 'conversation'; readonly turns: number; readonly marks: readonly number[] }
   | { readonly kind: 'close' }
 
 /** A product that is measured. A method that is missing is told as not measured. */
 export interface Peer {
   /** Runs `runs` concurrent runs of `each` durable steps to their ends. */
-  steps(runs: number, each: number): Promise<void>
+  steps?(runs: number, each: number): Promise<void>
   /** The same for turns of an agent: one model answer and one tool call each, no policy, no budget, no ledger. */
   turns?(runs: number, each: number): Promise<void>
+  /** One run with `each` turns of a model that answers at once and one read-only call each. */
+  agent?(runs: number, each: number): Promise<void>
+  /** One run whose answer comes in `each` pieces, each of which is read as it comes; also timed with one piece. */
+  chunks?(runs: number, each: number): Promise<void>
   /** One conversation; calls `mark` when the given turn begins. */
   conversation?(turns: number, mark: (turn: number) => void): Promise<void>
   /** Bytes on disk now, its log included; 0 when it does not tell. */
@@ -49,9 +61,15 @@ async function perform(peer: Peer, task: PeerTask): Promise<object> {
     })
     return { marks }
   }
-  if (task.kind === 'turns' && !peer.turns) return { missing: true }
-  await (task.kind === 'steps' ? peer.steps(task.runs, task.each) : peer.turns?.(task.runs, task.each))
-  return { ms: performance.now() - from }
+  const measured = peer[task.kind]
+  if (!measured) return { missing: true }
+  await measured(task.runs, task.each)
+  const ms = performance.now() - from
+  if (task.kind !== 'chunks') return { ms }
+  // What a run costs however short its answer is, is not the cost of a piece.
+  const again = performance.now()
+  await measured(task.runs, 1)
+  return { ms: Math.max(0.001, ms - (performance.now() - again)) }
 }
 
 /** Serves tasks one after the other until `close`, then ends the process. */

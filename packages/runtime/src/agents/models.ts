@@ -103,7 +103,7 @@ function providedHandle(id: string, provider: string, provided: ProvidedModel, o
         headers: { ...headers },
       }
       try {
-        return fromWire(await collect(partsOfCall(provided.model, call, streaming), onDelta), names)
+        return fromWire(await collect(await partsOfCall(provided.model, call, streaming), onDelta), names)
       } catch (thrown) {
         // An abort is the caller's own doing and no failure of the provider.
         if (signal.aborted) throw signal.reason
@@ -113,13 +113,12 @@ function providedHandle(id: string, provider: string, provided: ProvidedModel, o
   }
 }
 
-async function* partsOfCall(
+async function partsOfCall(
   model: LanguageModelV4,
   call: LanguageModelV4CallOptions,
   streaming: boolean,
-): AsyncGenerator<LanguageModelV4StreamPart> {
-  if (streaming) yield* (await model.doStream(call)).stream
-  else yield* partsOf(await model.doGenerate(call))
+): Promise<AsyncIterable<LanguageModelV4StreamPart>> {
+  return streaming ? (await model.doStream(call)).stream : partsOf(await model.doGenerate(call))
 }
 
 /** A provider's error as MODEL_FAILED. Its text may repeat the prompt: it goes to `content`, never into the message. */

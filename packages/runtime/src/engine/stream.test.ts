@@ -1,5 +1,5 @@
 import { benchSet } from '../testing/bench-box.ts'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RunRecord } from '../contracts/records.ts'
 import { clerkFlow, clerkModel } from '../testing/agent-kit.ts'
 import { KIT_TOOLS, payTool, readTool } from '../testing/engine-kit.ts'
@@ -34,6 +34,32 @@ describe('streams', () => {
       expect(output).toBe('a long enough answer in several parts')
       expect(deltas.join('')).toBe(rule ? '' : 'a long enough answer in several parts')
     }
+  })
+
+  it('BEN-010: an answer in many pieces is not a look into the store for each of them', async () => {
+    const { model } = clerkModel([], 'done')
+    const slow: typeof model = {
+      ...model,
+      call: async (request, options) => {
+        for (let i = 0; i < 100; i++) {
+          options.onDelta({ type: 'text-delta', id: '0', delta: 'x' })
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        return model.call(request, { ...options, onDelta: () => undefined })
+      },
+    }
+    const one = box({ workflows: [clerkFlow([])], models: [slow] })
+    const looks = vi.spyOn(one.store, 'run')
+    const runId = await one.start('clerks', 'go')
+    const pieces: string[] = []
+    const reader = (async () => {
+      for await (const item of one.sb.runs.stream('acme', runId))
+        if (item.kind === 'delta' && 'delta' in item.delta) pieces.push(item.delta.delta)
+    })()
+    one.work()
+    await reader
+    expect(pieces.join('')).toBe('x'.repeat(100))
+    expect(looks.mock.calls.length).toBeLessThan(30)
   })
 
   it('ENG-141: an output that a rule denies is of nobody: the run stops and its result is empty', async () => {

@@ -22,33 +22,44 @@ export async function* streamRun(
   let after = options.after ?? 0
   const deltas: StreamItem[] = []
   let nudge: (() => void) | null = null
+  // A delta alone is no reason to look into the store: there are thousands of them in one answer.
+  let look = true
   const unlisten = env.hub.listen(runId, (item) => {
-    if (item.kind !== 'record' && deltas.length < env.limits.streamBuffer) deltas.push(item)
+    if (item.kind === 'record') look = true
+    else if (deltas.length < env.limits.streamBuffer) deltas.push(item)
     nudge?.()
   })
   const stop = (): void => nudge?.()
+  const woken = (): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = env.host.after(POLL_MS, () => {
+        look = true
+        resolve()
+      })
+      nudge = () => {
+        nudge = null
+        cancel()
+        resolve()
+      }
+    })
   options.signal?.addEventListener('abort', stop)
   try {
     while (!options.signal?.aborted) {
-      const row = await env.store.run(tenant, runId)
+      const looking = look
+      look = false
       // Deltas that came before the records read next are older than them.
-      yield* deltas.splice(0)
-      const page = await env.store.records(tenant, runId, { after, limit: PAGE })
-      for (const stored of page) {
-        after = stored.seq
-        if (!isEmptied(stored)) yield { kind: 'record', runId, record: decodeRecord(stored) }
-      }
-      if (page.length === PAGE) continue
-      if (!row || (isEnded(row.status) && after >= row.seq)) return
-      if (deltas.length > 0) continue
-      await new Promise<void>((resolve) => {
-        const cancel = env.host.after(POLL_MS, resolve)
-        nudge = () => {
-          cancel()
-          resolve()
+      const row = looking ? await env.store.run(tenant, runId) : null
+      for (const delta of deltas.splice(0)) yield delta
+      if (looking) {
+        const page = await env.store.records(tenant, runId, { after, limit: PAGE })
+        for (const stored of page) {
+          after = stored.seq
+          if (!isEmptied(stored)) yield { kind: 'record', runId, record: decodeRecord(stored) }
         }
-      })
-      nudge = null
+        if (page.length === PAGE) look = true
+        else if (!row || (isEnded(row.status) && after >= row.seq)) return
+      }
+      if (!look && deltas.length === 0) await woken()
     }
   } finally {
     unlisten()
