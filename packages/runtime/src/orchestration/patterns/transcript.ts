@@ -67,7 +67,8 @@ export function renderEntries(entries: readonly Entry[]): string {
   return entries.map(({ speaker, text }) => `${speaker}:\n${quoted(text)}`).join('\n\n')
 }
 
-function quoted(text: string): string {
+/** A text as a quotation, each line of it. */
+export function quoted(text: string): string {
   return text
     .split(/\r\n|[\n\r\u2028\u2029]/)
     .map((line) => `> ${line}`)
