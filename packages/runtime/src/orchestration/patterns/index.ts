@@ -1,4 +1,6 @@
 export { groupChat, type GroupChatOptions, type GroupChatResult, type GroupView } from './group-chat.ts'
+export { magentic, type MagenticOptions, type MagenticResult, type PlanReviewOptions } from './magentic.ts'
+export type { Facts, PlanStep } from './magentic-ledger.ts'
 export { DEFAULT_BUDGET, type PatternOptions } from './options.ts'
 export type { Member, Participant, ParticipantDef, Takes, TurnView } from './participant.ts'
 export type { Entry } from './transcript.ts'

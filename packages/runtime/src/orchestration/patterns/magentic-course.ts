@@ -93,8 +93,7 @@ function planAgain(course: Course, cause: Course['cause'], remark: string): Move
 function planned(place: Place, message: JsonValue): Move {
   const { facts, plan } = planAsked(place.names).parse(message)
   const task = { facts, plan: plan.map((step) => ({ ...step, done: false })) }
-  if (place.limits.planReview)
-    return { task, course: { ...place.course, phase: 'review' }, says: null, to: 'show' }
+  if (place.limits.planReview) return { task, course: { ...place.course, phase: 'review' }, says: null, to: 'show' }
   return follow(place, task)
 }
 
@@ -103,7 +102,8 @@ function follow({ course, said }: Place, task: TaskLedger): Move {
   const plan = task.plan.map((step, i) => `${i + 1}. ${stepText(step)}`).join('\n')
   const { guesses, given, derive, lookUp } = task.facts
   const facts = [...given, ...derive, ...lookUp, ...guesses.map((guess) => `perhaps: ${guess}`)]
-  const known = facts.length === 0 ? '' : `What is known or to be found:\n${facts.map((fact) => `- ${fact}`).join('\n')}\n`
+  const known =
+    facts.length === 0 ? '' : `What is known or to be found:\n${facts.map((fact) => `- ${fact}`).join('\n')}\n`
   return { ...askProgress({ ...course, since: said + 1 }), task, says: `${known}The plan:\n${plan}` }
 }
 
@@ -133,8 +133,7 @@ function judged(place: Place, message: JsonValue): Move {
   const progress = progressAsked(names).parse(message)
   const task = marked(place.task, progress.done.answer)
   const kept = { progress, ...(task ? { task } : {}) }
-  if (progress.satisfied.answer)
-    return { ...kept, course: { ...course, phase: 'answer' }, says: null, to: 'answer' }
+  if (progress.satisfied.answer) return { ...kept, course: { ...course, phase: 'answer' }, says: null, to: 'answer' }
   const stalled = progress.inLoop.answer || !progress.progress.answer
   const stalls = stalled ? course.stalls + 1 : Math.max(0, course.stalls - 1)
   const counted = { ...course, stalls }

@@ -23,7 +23,7 @@ import {
   TASK,
 } from './magentic-ledger.ts'
 import { answerPrompt, planPrompt, progressPrompt, type Question } from './magentic-prompts.ts'
-import { isCount, isSeconds, type PatternOptions, patternGraph } from './options.ts'
+import { isSeconds, type PatternOptions, patternGraph } from './options.ts'
 import {
   answering,
   ANYTHING,
@@ -114,7 +114,11 @@ export function magentic<I extends z.ZodType, O extends z.ZodType>(
   const { budget, faults } = demandedBudget('a magentic workflow', options.budget)
   const { limits, deadlineSeconds } = limitsOf(options)
   const { maxSupersteps = superstepsFor(limits) } = options
-  const fields = { task: owned('manager', TASK), progress: owned('manager', PROGRESS), course: owned('manager', COURSE) }
+  const fields = {
+    task: owned('manager', TASK),
+    progress: owned('manager', PROGRESS),
+    course: owned('manager', COURSE),
+  }
   let graph = patternGraph({ ...options, budget, maxSupersteps }, resultSchema(options.output), fields).fault(
     ...faults,
     ...participantFaults(participants, { least: 1, describe: true, taken: OWN_NAMES }),
@@ -267,8 +271,7 @@ function closing(result: z.ZodType): Parameters<DraftBuilder['node']>[1] {
       const { facts, plan } = task ?? { facts: { given: [], lookUp: [], derive: [], guesses: [] }, plan: [] }
       const { rounds, resets, ended } = course
       const common = { facts, plan, rounds, resets }
-      if (ended === null)
-        return { status: 'completed', output: message, reason: reasonOf(ctx.state), ...common }
+      if (ended === null) return { status: 'completed', output: message, reason: reasonOf(ctx.state), ...common }
       const { by, reason } = ended
       const last = transcriptOf(ctx.state).findLast((entry) => !['manager', 'user'].includes(entry.speaker))
       return { status: 'stopped', by, reason, partial: last?.text ?? null, leftUndone: openSteps(task), ...common }

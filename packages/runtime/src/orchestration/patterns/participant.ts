@@ -130,6 +130,7 @@ export function seat(builder: DraftBuilder, given: Seat): DraftBuilder {
     name,
     { ...member, input: ANYTHING },
     {
+      session: 'kept',
       prompt: (_message, state) => promptOf(given, state),
       done: (answer, ctx) => {
         ctx.write({ transcript: entryAfter(transcriptOf(ctx.state), name, said(answer)) })
@@ -154,9 +155,14 @@ export function turnView(name: string, state: State): TurnView {
   return { name, input: state.input ?? null, news: newFor(transcript, name), transcript, first }
 }
 
+/** A turn in which nothing is new wants words all the same. */
+function newsText(news: readonly Entry[]): string {
+  return news.length === 0 ? 'Nobody else has spoken since your last turn. Go on.' : renderEntries(news)
+}
+
 function promptOf({ participant, preface, tell }: Seat, state: State): string {
   const turn = turnView(participant.name, state)
-  const own = participant.prompt?.(turn) ?? renderEntries(tell?.(turn) ?? turn.news)
+  const own = participant.prompt?.(turn) ?? newsText(tell?.(turn) ?? turn.news)
   const before = preface?.(turn, state) ?? ''
   return before === '' ? own : `${before}\n\n${own}`
 }
