@@ -41,14 +41,9 @@ const says =
   (text: string): Script =>
   () =>
     text
-/** The answers of an agent that chooses, by how often it was asked in this run. */
+/** The answers of an agent that chooses, one after another: its conversation goes on. */
 function choices(...answers: readonly unknown[]): Script {
-  return (request) => {
-    const spoken = lastAsked(request).startsWith('Your answer cannot be used')
-      ? request.messages.filter((message) => message.role === 'assistant').length
-      : (lastAsked(request).match(/^(anna|ben):$/gm) ?? []).length
-    return JSON.stringify(answers[spoken] ?? null)
-  }
+  return ({ messages }) => JSON.stringify(answers[messages.filter(({ role }) => role === 'assistant').length] ?? null)
 }
 
 async function play(options: Partial<Options> = {}, scripts: Readonly<Record<string, Script>> = {}) {
@@ -90,8 +85,18 @@ describe('group chat', () => {
       { next: 'anna', reason: 'a figure' },
       { next: null, reason: 'all is said' },
     )
-    const { output, one, runId } = await play({ select: chairman }, { chairman: script })
+    const weighed: string[] = []
+    const chairing: Script = (request, signal) => {
+      weighed.push(lastAsked(request))
+      return script(request, signal)
+    }
+    const { output, one, runId } = await play({ select: chairman }, { chairman: chairing })
     expect(output).toMatchObject({ status: 'completed', by: 'select', reason: 'all is said', rounds: 2 })
+    expect(weighed.map((text) => text.replace(/\s+/g, ' '))).toEqual([
+      expect.stringMatching(/^Say who .* - anna: knows the figures - ben: knows the law user: > hello$/),
+      'Since then was said: ben: > I am ben',
+      'Since then was said: anna: > I am anna',
+    ])
     const contents = await one.sb.runs.contents('acme', runId)
     const chats = (await one.of(runId, 'superstep.completed')).flatMap(({ results }) =>
       results.flatMap(({ writes }) => writes.filter((write) => write.field === 'chat')),
@@ -215,8 +220,7 @@ describe('group chat', () => {
         select: chairman,
         maxRounds: 2,
       })
-      const choose = (request: Parameters<Script>[0]): string =>
-        JSON.stringify({ next: /^paula:$/m.test(lastAsked(request)) ? 'ben' : 'paula', reason: 'their turn' })
+      const choose = choices({ next: 'paula', reason: 'first' }, { next: 'ben', reason: 'then' })
       const models = () => voices({ chairman: choose, paula: payer('bob', 7), ben: says('fine') })
       const make = (store?: Store) =>
         box({ workflows: [flow], models: models(), policy: approvalPolicy(), ...(store ? { store } : {}) })

@@ -83,13 +83,15 @@ const CHAT = z.object({
   rounds: z.int(),
   /** True while the agent that chooses is asked. */
   asked: z.boolean(),
+  /** Entries of the transcript that the agent that chooses was told. */
+  told: z.int(),
   next: z.string().nullable(),
   reason: z.string(),
   by: z.enum(['select', 'until', 'max_rounds']).nullable(),
 })
 type Chat = z.output<typeof CHAT>
 
-const START: Chat = { rounds: 0, asked: false, next: null, reason: '', by: null }
+const START: Chat = { rounds: 0, asked: false, told: 0, next: null, reason: '', by: null }
 const CHOICE = z.object({ next: z.string().nullable(), reason: z.string() })
 const OWN_NAMES = ['chair', 'chooser', 'conclude']
 /** `open`, the last `chair`, `conclude`, `close`, and one to spare. */
@@ -120,7 +122,7 @@ export function groupChat<I extends z.ZodType, O extends z.ZodType>(
   for (const participant of participants)
     graph = seat(graph, { participant, preface: (turn) => (turn.first ? introduction(participant, participants) : '') })
   for (const { name } of participants) graph = graph.edge(name, 'chair')
-  if (typeof select !== 'function') graph = chooser(graph, select, participants, view)
+  if (typeof select !== 'function') graph = chooser(graph, select, participants)
   graph = closing(graph, options, result, view)
   const cases = participants.map(({ name }) => ({ when: isNext(name), to: name }))
   if (typeof select !== 'function') cases.unshift({ when: (message) => CHAT.parse(message).asked, to: 'chooser' })
@@ -158,8 +160,8 @@ function chair(
       const seen = view(ctx.state)
       const before = ctx.state.chat === undefined ? START : CHAT.parse(ctx.state.chat)
       const chat = before.asked
-        ? chosen(CHOICE.parse(message), seen)
-        : (ended(options, seen) ?? next(options.select, seen))
+        ? { ...chosen(CHOICE.parse(message), seen), told: seen.transcript.length }
+        : { ...(ended(options, seen) ?? next(options.select, seen)), told: before.told }
       ctx.write({ chat })
       return chat
     },
@@ -195,22 +197,24 @@ function chosen({ next: name, reason }: z.output<typeof CHOICE>, { rounds, parti
   throw new SignalboxError('NODE_FAILED', `\`select\` named \`${String(name)}\`, who is none of ${names}`)
 }
 
-/** The agent that is asked who speaks next; a name that nobody has does not fit its output and is asked for again. */
+/**
+ * The agent that is asked who speaks next; a name that nobody has does not fit its output and is asked for again.
+ * Its conversation goes on from its last choice, so that it is told only what is new.
+ */
 function chooser(
   graph: DraftBuilder,
   select: Agent<never, unknown>,
   participants: readonly Participant[],
-  view: (state: State) => GroupView,
 ): DraftBuilder {
   const choice = z.strictObject({ next: z.enum(participants.map((one) => one.name)).nullable(), reason: z.string() })
-  const prompt = (_message: JsonValue, state: State): string =>
-    [
-      `Say who speaks next in this conversation, and why. Give null for \`next\` when it has reached its end.`,
-      roster(participants),
-      renderEntries(view(state).transcript),
-    ].join('\n\n')
+  const ask = 'Say who speaks next in this conversation, and why. Give null for `next` when it has reached its end.'
+  const prompt = (_message: JsonValue, state: State): string => {
+    const { told } = CHAT.parse(state.chat)
+    const news = renderEntries(transcriptOf(state).slice(told))
+    return [...(told === 0 ? [ask, roster(participants)] : ['Since then was said:']), news].join('\n\n')
+  }
   return graph
-    .agent('chooser', { ...answering(select, shapeOf(choice)), input: ANYTHING }, { prompt })
+    .agent('chooser', { ...answering(select, shapeOf(choice)), input: ANYTHING }, { prompt, session: 'kept' })
     .edge('chooser', 'chair')
 }
 

@@ -55,6 +55,7 @@ export const BEGIN: Course = {
   cause: 'first',
   remark: '',
   since: 1,
+  weighed: 1,
   ended: null,
 }
 
@@ -104,7 +105,7 @@ function follow({ course, said }: Place, task: TaskLedger): Move {
   const facts = [...given, ...derive, ...lookUp, ...guesses.map((guess) => `perhaps: ${guess}`)]
   const known =
     facts.length === 0 ? '' : `What is known or to be found:\n${facts.map((fact) => `- ${fact}`).join('\n')}\n`
-  return { ...askProgress({ ...course, since: said + 1 }), task, says: `${known}The plan:\n${plan}` }
+  return { ...askProgress({ ...course, since: said + 1, weighed: said + 1 }), task, says: `${known}The plan:\n${plan}` }
 }
 
 function reviewed(place: Place, message: JsonValue): Move {
@@ -129,7 +130,8 @@ function askProgress(course: Course): Move {
 }
 
 function judged(place: Place, message: JsonValue): Move {
-  const { limits, course, names } = place
+  const { limits, names } = place
+  const course = { ...place.course, weighed: place.said }
   const progress = progressAsked(names).parse(message)
   const task = marked(place.task, progress.done.answer)
   const kept = { progress, ...(task ? { task } : {}) }

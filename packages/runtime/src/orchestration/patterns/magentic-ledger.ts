@@ -72,6 +72,8 @@ export const COURSE = z.object({
   remark: z.string(),
   /** Entries of the transcript before the plan that is in force. */
   since: z.int(),
+  /** Entries of the transcript that the manager has weighed. */
+  weighed: z.int(),
   /** Set when the work stopped before its end. */
   ended: z.object({ by: STOPPED_BY, reason: z.string() }).nullable(),
 })

@@ -34,21 +34,21 @@ export function planPrompt({ task, ledger, course, news, team }: Question): stri
   return [...parts, 'What was known and planned:', ledgerText(ledger), ...since, why, ask, again].join('\n\n')
 }
 
-/** Asks for the progress ledger. */
-export function progressPrompt({ task, ledger, news, team }: Question): string {
-  return [
-    'The task:',
-    renderEntries(task),
-    `The team:\n${team}`,
-    ...(ledger ? [ledgerText(ledger)] : []),
-    'What was said since the plan was made:',
-    renderEntries(news),
-    [
-      'Answer, each with a reason: is the request fully satisfied? Is the team in a loop, repeating the same? Is progress',
-      'being made? Which steps of the plan are done, by number? Who speaks next? What exactly is that member to do or to',
-      'answer, in words that it understands without anything else?',
-    ].join(' '),
-  ].join('\n\n')
+/**
+ * Asks for the progress ledger. The conversation about it goes on from round to round: the plan is shown when it is new,
+ * after that what was said since.
+ */
+export function progressPrompt({ task, ledger, course, news, team }: Question): string {
+  const fresh = course.weighed === course.since
+  const said = renderEntries(news.slice(course.weighed - course.since))
+  const ask = [
+    'Answer, each with a reason: is the request fully satisfied? Is the team in a loop, repeating the same? Is progress',
+    'being made? Which steps of the plan are done, by number? Who speaks next? What exactly is that member to do or to',
+    'answer, in words that it understands without anything else?',
+  ].join(' ')
+  if (!fresh) return ['What was said since then:', said, ask].join('\n\n')
+  const plan = ledger ? [ledgerText(ledger)] : []
+  return ['The task:', renderEntries(task), `The team:\n${team}`, ...plan, said, ask].filter(Boolean).join('\n\n')
 }
 
 /** Asks for the final answer. */

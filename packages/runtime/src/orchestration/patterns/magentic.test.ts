@@ -51,6 +51,14 @@ function kindOf(asked: string): 'plan' | 'progress' | 'answer' {
   return asked.includes('Is the team in a loop') ? 'progress' : 'plan'
 }
 
+/** All that the manager was asked since the plan in force was shown to it. */
+function sinceThePlan({ messages, ...request }: Parameters<Script>[0]): string {
+  const asked = messages.flatMap((message, i) =>
+    message.role === 'user' ? [lastAsked({ ...request, messages: messages.slice(0, i + 1) })] : [],
+  )
+  return asked.slice(asked.findLastIndex((text) => text.includes('The task:'))).join('\n')
+}
+
 /** A manager by the question, and by the names of those who have spoken since the plan. */
 function boss(script: {
   plan?: (asked: string) => unknown
@@ -58,13 +66,11 @@ function boss(script: {
   answer?: string
 }): Script {
   return (request) => {
-    // A repair is asked for after the question itself.
-    const asked = lastAsked({ ...request, messages: request.messages.slice(0, 2) })
+    const asked = sinceThePlan(request)
     const kind = kindOf(asked)
     if (kind === 'answer') return script.answer ?? 'it is done'
     if (kind === 'plan') return JSON.stringify(script.plan?.(asked) ?? PLAN)
-    const since = asked.split('What was said since the plan was made:')[1] ?? ''
-    const spoken = (since.match(/^(anna|ben):$/gm) ?? []).map((name) => name.slice(0, -1))
+    const spoken = (asked.match(/^(anna|ben):$/gm) ?? []).map((name) => name.slice(0, -1))
     return JSON.stringify(script.progress?.(spoken, asked) ?? usual(spoken))
   }
 }

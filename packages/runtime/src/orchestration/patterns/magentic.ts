@@ -200,11 +200,19 @@ function managerNodes(
 ): DraftBuilder {
   const names = participants.map((one) => one.name)
   const team = participants.map(({ name, description }) => `- ${name}: ${description}`).join('\n')
-  const ask = (before: DraftBuilder, name: string, fits: z.ZodType, prompt: (question: Question) => string) =>
+  const ask = (
+    before: DraftBuilder,
+    name: 'plan' | 'progress' | 'answer',
+    fits: z.ZodType,
+    prompt: (question: Question) => string,
+  ) =>
     before.agent(
       name,
       { ...answering(manager, shapeOf(fits)), input: ANYTHING },
-      { prompt: (_message, state) => prompt(questionOf(state, team)) },
+      {
+        session: name === 'progress' ? 'kept' : 'fresh',
+        prompt: (_message, state) => prompt(questionOf(state, team)),
+      },
     )
   const decides = graph.node('manager', {
     input: z.unknown(),

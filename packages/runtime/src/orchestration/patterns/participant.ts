@@ -130,7 +130,6 @@ export function seat(builder: DraftBuilder, given: Seat): DraftBuilder {
     name,
     { ...member, input: ANYTHING },
     {
-      session: 'kept',
       prompt: (_message, state) => promptOf(given, state),
       done: (answer, ctx) => {
         ctx.write({ transcript: entryAfter(transcriptOf(ctx.state), name, said(answer)) })
