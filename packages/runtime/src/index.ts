@@ -23,6 +23,9 @@ export {
 export {
   type Absence,
   type Aggregate,
+  type AgentToolDef,
+  agentTool,
+  type AsAgentDef,
   appended,
   type ConcurrentOptions,
   type ConcurrentResult,
@@ -31,6 +34,7 @@ export {
   type Contribution,
   concurrent,
   DEFAULT_BUDGET,
+  asAgent,
   decisionRecord,
   type Entry,
   type FailurePolicy,
@@ -55,6 +59,7 @@ export {
   type Review,
   reduced,
   reviewWorkflow,
+  type ScopeToolOptions,
   type SideEffect,
   type Takes,
   sequential,
@@ -65,6 +70,7 @@ export {
   toMermaid,
   type TurnView,
   workflow,
+  workflowTool,
 } from './orchestration/index.ts'
 export {
   auditHeads,

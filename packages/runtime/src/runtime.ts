@@ -9,7 +9,7 @@ import type { RunResult, RunsApi, StartRequest, StreamItem, WorkerHandle } from 
 import type { Scheduler } from './contracts/scheduler.ts'
 import type { Store } from './contracts/store.ts'
 import type { Vault } from './contracts/vault.ts'
-import type { WorkflowSpec } from './contracts/workflow.ts'
+import { toolsWithin, type WorkflowSpec } from './contracts/workflow.ts'
 import { Committer } from './engine/committer.ts'
 import { compensationWorkflow } from './engine/compensation-workflow.ts'
 import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './engine/env.ts'
@@ -83,7 +83,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
   if (options.mode === 'production') refuseOpenQuestions(workflows)
   const compensation = compensationWorkflow(workflows)
   const all = compensation ? [...workflows, compensation] : workflows
-  const tools = new Map(all.flatMap((spec) => [...spec.tools.values()].map((tool) => [tool.name, tool] as const)))
+  const tools = new Map(all.flatMap((spec) => toolsWithin(spec).map((tool) => [tool.name, tool] as const)))
   options.policy.checkTools([...tools.values()])
   const hub = new Hub()
   const env: Env = {

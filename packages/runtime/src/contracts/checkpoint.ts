@@ -19,6 +19,8 @@ export interface OpenRequest {
   readonly deadline: string
   /** Set for a timer node: nobody is asked, and the deadline is the answer. */
   readonly timer?: true
+  /** The nested scope that asks; absent for the run itself. */
+  readonly scope?: string
 }
 
 /** Value of one state field at a barrier: a reference, a list, or null when never written. */

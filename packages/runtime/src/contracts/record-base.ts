@@ -1,3 +1,4 @@
+import type { CheckpointBody } from './checkpoint.ts'
 import type { ActivityKind, ContentRef, EffectClass, Labels } from './common.ts'
 
 /** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
@@ -28,6 +29,14 @@ export interface RecordOrigin {
   readonly run: string
   readonly seq: number
   readonly at: string
+}
+
+/** What the intent of a nested scope opens (ENGINE R20). The scope is called as the key of the ask. */
+export interface ScopeOpening {
+  readonly workflow: string
+  readonly version: string
+  readonly signature: string
+  readonly checkpoint: CheckpointBody
 }
 
 /** Identifies an ask of a handler (ENGINE R1). `key` is the same on every attempt, branch and worker. */

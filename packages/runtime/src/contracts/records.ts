@@ -16,7 +16,7 @@ import type {
 import type { Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
-import type { AskRef, Proposal, RecordBase } from './record-base.ts'
+import type { AskRef, Proposal, RecordBase, ScopeOpening } from './record-base.ts'
 import type { ScopeAmounts } from './scopes.ts'
 import type { ApprovalDecided, ApprovalRequested, QuestionAnswered, QuestionAsked, TimerSet } from './wait-records.ts'
 
@@ -31,7 +31,14 @@ export type {
   QuestionAsked,
   TimerSet,
 } from './wait-records.ts'
-export { type AskRef, type Proposal, RECORD_VERSION, type RecordBase, type UndoneEffect } from './record-base.ts'
+export {
+  type AskRef,
+  type Proposal,
+  RECORD_VERSION,
+  type RecordBase,
+  type ScopeOpening,
+  type UndoneEffect,
+} from './record-base.ts'
 
 /** Genesis: everything that the run was started with. */
 export interface RunStarted extends RecordBase {
@@ -85,6 +92,8 @@ export interface ActivityIntent extends RecordBase {
   readonly idempotency_key: string
   /** Set for effects: digest of (tenant, tool, scope, business identity). */
   readonly effect_id: string | null
+  /** Set where a nested scope is entered: what it starts with. */
+  readonly opens?: ScopeOpening
 }
 
 /** How an activity ended; for a denied, rejected, expired or refused one the only record of it besides its approval. */
@@ -151,6 +160,8 @@ export interface ActivationResult {
   readonly failed?: true
   /** The conversation as it was left, of an agent whose session is kept. */
   readonly session?: ListRef
+  /** Set for a port inside a nested scope that the workflow around it answered. */
+  readonly answered_by?: 'parent'
 }
 
 /** An activation that finished while siblings of its superstep still run. */
@@ -176,6 +187,8 @@ export interface ActivationFailed extends RecordBase {
 /** A message that nobody accepted (invariant 9). */
 export interface MessageDropped extends RecordBase {
   readonly type: 'message.dropped'
+  /** The nested scope it belongs to; absent for the run itself. */
+  readonly scope?: string
   readonly superstep: number
   readonly from: string
   readonly edge: string | null
@@ -186,6 +199,8 @@ export interface MessageDropped extends RecordBase {
 /** A barrier: what the activations of the superstep wrote and sent, and the checkpoint after it. */
 export interface SuperstepCompleted extends RecordBase {
   readonly type: 'superstep.completed'
+  /** The nested scope whose superstep it is; then the checkpoint is that scope's, and a save point of the run. */
+  readonly scope?: string
   readonly superstep: number
   /** ISO 8601. */
   readonly started_at: string
@@ -204,6 +219,8 @@ export interface RequestOpened extends RecordBase {
 /** A port's answer arrived, its deadline passed, or a timer node fired (`by` null). A checkpoint of kind response. */
 export interface ResponseReceived extends RecordBase {
   readonly type: 'response.received'
+  /** The nested scope whose port asked; then the checkpoint is that scope's. */
+  readonly scope?: string
   readonly request_id: string
   readonly node: string
   readonly answer: 'answered' | 'expired' | 'fired'

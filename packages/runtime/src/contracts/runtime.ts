@@ -81,7 +81,7 @@ export interface RestorePoint {
   readonly kind: 'entry' | 'superstep' | 'response' | 'upgrade' | 'save_point'
   readonly at: string
   readonly superstep: number
-  /** For save points: node and turn. */
+  /** For save points: node and turn; inside a nested workflow the nodes that lead to it, and its next superstep. */
   readonly node: string | null
   readonly position: number | null
   /** False when it lies on an abandoned branch. */

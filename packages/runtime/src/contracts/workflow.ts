@@ -3,7 +3,7 @@ import type { BudgetLimits, Labels } from './common.ts'
 import type { ModelMessage } from './model.ts'
 import type { OutcomeStatus } from './common.ts'
 import type { UndoneEffect } from './record-base.ts'
-import type { AnyTool, ToolSpec } from './tool.ts'
+import type { AnyTool, Tool, ToolSpec } from './tool.ts'
 
 /** A schema that checks unknown JSON; wraps a zod type. */
 export interface Shape {
@@ -36,6 +36,8 @@ export type AskSpec =
       readonly labels?: Labels
       readonly callId?: string
       readonly modelSeq?: number
+      /** Of a tool that enters a scope: who answers its ports instead of people, by port. */
+      readonly answers?: ScopeAnswers
       /** Only of a compensation: the effect that this call undoes. It gives the call its identity. */
       readonly undoes?: UndoneEffect
     }
@@ -57,6 +59,12 @@ export type AskSpec =
 
 /** A new message, or the place of one that is kept. */
 export type MessageOrPlace = ModelMessage | number
+
+/**
+ * Answers of a workflow to the ports of one nested in it, by port. Pure; undefined passes the request up, to whoever is
+ * around it. What is answered is checked by the port's own schema.
+ */
+export type ScopeAnswers = Readonly<Record<string, (request: JsonValue) => JsonValue | undefined>>
 
 /** The conversation of an agent activation: appended by reference, messages are never rewritten (ENGINE R8). */
 export interface ConversationHandle {
@@ -129,7 +137,7 @@ export type SessionKind = 'fresh' | 'kept'
 /** A node as the engine sees it. */
 export interface NodeSpec {
   readonly name: string
-  readonly kind: 'function' | 'agent' | 'port' | 'timer'
+  readonly kind: 'function' | 'agent' | 'port' | 'timer' | 'workflow'
   readonly input: Shape
   readonly output: Shape
   readonly retry: RetryPolicy
@@ -143,6 +151,8 @@ export interface NodeSpec {
   readonly deadlineSeconds: number | null
   /** How long a timer node holds its message back; only of kind `timer`. */
   readonly timer?: TimerSpec
+  /** For kind `workflow`: the tool that enters it. */
+  readonly enters?: string
   /** Runs the activation. Absent for ports and timers. */
   readonly run: ((input: JsonValue, ctx: HandlerCtx) => Promise<HandlerEnd>) | null
 }
@@ -282,4 +292,21 @@ export interface WorkflowSpec {
   /** The node that a failed node's failure goes to, by node name. */
   readonly failed: ReadonlyMap<string, string>
   readonly tools: ReadonlyMap<string, ToolSpec>
+  /** Nested workflows by the name of the tool that enters them; each is in `tools` too, as what policy decides on. */
+  readonly scopes: ReadonlyMap<string, WorkflowSpec>
+}
+
+/** A tool that enters a nested scope: a workflow, or an agent as a workflow of one node (ENGINE R20). */
+export interface ScopeTool<in I, out O> extends Tool<I, O> {
+  readonly workflow: WorkflowSpec
+}
+
+/** True for a tool that enters a nested scope. */
+export function isScopeTool(tool: AnyTool): tool is ScopeTool<never, unknown> {
+  return 'workflow' in tool
+}
+
+/** Every tool that a run of the workflow may call, those of nested workflows included. */
+export function toolsWithin(spec: Pick<WorkflowSpec, 'tools' | 'scopes'>): readonly ToolSpec[] {
+  return [...new Set([...spec.tools.values(), ...[...spec.scopes.values()].flatMap(toolsWithin)])]
 }

@@ -15,6 +15,7 @@ import { askDigest, perform } from './door/perform.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import type { AskedAgain, RecordedStretch } from './replay/port.ts'
 import { isStoreTrouble } from './retry.ts'
+import type { Scope } from './scope.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A promise that never settles: what a handler gets after its activation left this process (ENGINE R7). */
@@ -36,6 +37,7 @@ interface Asked {
  * 4. The activation is over when the handler has ended and all its asks are terminal.
  */
 export class Activation {
+  readonly scope: Scope
   readonly run: LiveRun
   readonly node: NodeSpec
   readonly id: string
@@ -64,7 +66,7 @@ export class Activation {
 
   /** `session` is the conversation that the activation goes on with; null begins one. */
   constructor(
-    run: LiveRun,
+    scope: Scope,
     node: NodeSpec,
     id: string,
     superstep: number,
@@ -72,6 +74,8 @@ export class Activation {
     input: ContentRef,
     session: ListRef | null,
   ) {
+    const { run } = scope
+    this.scope = scope
     this.run = run
     this.node = node
     this.id = id
@@ -85,7 +89,7 @@ export class Activation {
     this.replayLeft = this.queue.length
     this.talk = new Conversation(run, this.fold.position?.list ?? session ?? emptyList(input.l))
     this.seen = joinLabels([input.l, snapshot.labels, this.talk.labels])
-    this.lastAt = recorded.at ?? (this.fold.position ? toldAt(this.fold.position) : run.fold.checkpointAt)
+    this.lastAt = recorded.at ?? (this.fold.position ? toldAt(this.fold.position) : scope.state.checkpointAt)
   }
 
   /** What this attempt finds on record from its position on; a replay also knows what came after later positions. */
@@ -235,7 +239,7 @@ export class Activation {
       get seen(): Labels {
         return self.seen
       },
-      endsOnRejection: this.run.spec.rejected.has(this.node.name),
+      endsOnRejection: this.scope.spec.rejected.has(this.node.name),
       now: () => new Date(timeOf(self.lastAt)),
       random: () => {
         self.draws += 1

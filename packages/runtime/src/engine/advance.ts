@@ -2,16 +2,17 @@ import { toSignalboxError } from '../base/errors.ts'
 import { timeOf } from '../base/time.ts'
 import type { SegmentStarted } from '../contracts/records.ts'
 import { isEnded } from '../reliability/run-machine.ts'
-import { appendBarrier } from './barrier.ts'
-import { openHeld } from './fan-in.ts'
 import { announceStop, complete, openEffects, park, stop } from './finish.ts'
 import { drainInbox } from './inbox.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
+import { runScope } from './nested.ts'
 import { decideAt, passes } from './points.ts'
 import { resumeOpenEffects } from './resume-effects.ts'
 import { nearestDeadline, takeResponses } from './responses.ts'
 import { isStoreTrouble } from './retry.ts'
+import { rootScope, type Scope } from './scope.ts'
 import { openState, type OpenState } from './state.ts'
+import { closeSuperstep, nextMove } from './step.ts'
 import { Superstep } from './superstep.ts'
 import { takeOver } from './takeover.ts'
 
@@ -24,6 +25,7 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
   try {
     startSegment(run, worker, why)
     restoreHalt(run)
+    const root = rootScope(run, runScope)
     let state: OpenState | null = null
     // While the run goes on, its worker drains the inbox beside it; here it is read before anything is decided upon it.
     let look = true
@@ -41,27 +43,27 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
         continue
       }
       if (await takeOver(run, worker)) continue
-      if (await takeResponses(run)) {
+      if (await takeResponses(root)) {
         await run.flush()
         continue
       }
       // Released while running: another worker claims it at once.
       if (run.draining && (await run.release(null))) return
-      const { queue, requests, superstep } = run.fold.checkpoint
-      if (queue.length > 0 && superstep < run.spec.maxSupersteps) {
-        state ??= await openState(run.spec, run.fold.checkpoint, run.contents)
-        state = await runSuperstep(run, state, worker)
-      } else if (queue.length > 0) {
-        run.stopWith({
-          kind: 'stop',
-          end: 'stopped',
-          reason: { kind: 'supersteps', code: 'SUPERSTEP_LIMIT', subject: String(superstep) },
-          by: null,
-        })
-      } else if (requests.length > 0) {
-        await waitForRequests(run, worker)
-        look = true
-      } else complete(run)
+      switch (nextMove(root)) {
+        case 'superstep':
+          state ??= await openState(run.spec, run.fold.checkpoint, run.contents)
+          state = await runSuperstep(root, state, worker)
+          break
+        case 'limit':
+          stopAtLimit(run)
+          break
+        case 'wait':
+          await waitForRequests(run, worker)
+          look = true
+          break
+        default:
+          complete(root)
+      }
     }
   } catch (thrown) {
     await lastResort(run, thrown)
@@ -69,6 +71,16 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
     stopTimer()
     run.unload()
   }
+}
+
+function stopAtLimit(run: LiveRun): void {
+  const subject = String(run.fold.checkpoint.superstep)
+  run.stopWith({
+    kind: 'stop',
+    end: 'stopped',
+    reason: { kind: 'supersteps', code: 'SUPERSTEP_LIMIT', subject },
+    by: null,
+  })
 }
 
 /** Nothing goes on any more, but what a person may order. */
@@ -110,14 +122,15 @@ function armRuntimeLimit(run: LiveRun): () => void {
       by: null,
     })
     run.abort.abort()
-    run.waits.wakeAll(['approval', 'retry', 'timer'])
+    run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
   })
   return () => cancel()
 }
 
-async function runSuperstep(run: LiveRun, before: OpenState, worker: string): Promise<OpenState | null> {
+async function runSuperstep(root: Scope, before: OpenState, worker: string): Promise<OpenState | null> {
+  const { run } = root
   if (!(await passInput(run))) return before
-  const step = new Superstep(run, before)
+  const step = new Superstep(root, before)
   step.start()
   await untilOver(run, () => step.isOver, worker)
   if (run.halt) return null
@@ -127,13 +140,7 @@ async function runSuperstep(run: LiveRun, before: OpenState, worker: string): Pr
     run.stopWith({ kind: 'stop', end: 'stopped', reason: { kind, code: error.code, subject: node }, by: null })
     return null
   }
-  await run.env.fault?.('barrier', { runId: run.runId, name: String(step.number) })
-  const held = await openHeld(run)
-  // Conditions of edges are user code too.
-  const place = { runId: run.runId, activation: null, where: 'condition', mediated: false } as const
-  run.env.outlet.runIn(place, () => appendBarrier(run, before, held, step.startedAt, step.done))
-  await run.flush()
-  await run.env.fault?.('barrier_durable', { runId: run.runId, name: String(step.number) })
+  await closeSuperstep(root, step, before)
   return null
 }
 

@@ -8,6 +8,7 @@ import { fanInOf, joinInto } from './fan-in.ts'
 import { adoptedEffects, definitionPart } from '../reliability/fold.ts'
 import type { LiveRun, Put } from './live-run.ts'
 import { sessionsAfter } from './sessions.ts'
+import type { Scope } from './scope.ts'
 import type { OpenState } from './state.ts'
 
 /** What a barrier changes. */
@@ -21,38 +22,41 @@ interface Merge {
  * STATE_CONFLICT, STATE_NOT_OWNED or NODE_FAILED (a condition threw) before anything is appended.
  */
 export function appendBarrier(
-  run: LiveRun,
+  scope: Scope,
   before: OpenState,
   held: Held<ContentRef>,
   startedAt: string,
   all: readonly Done[],
 ): void {
-  const superstep = run.fold.checkpoint.superstep
+  const { run, spec } = scope
+  const { superstep } = scope.state.checkpoint
   const seq = run.lastSeq + 1
   let drops: readonly Drop<ContentRef>[] = []
   run.append((put) => {
     const sealed = all.map((done) => ({ done, ...withRefs(done, put) }))
     const finished = sealed.map((one) => one.finished)
-    const routed = route(run.spec, finished, held, joinInto(put))
+    const routed = route(spec, finished, held, joinInto(put))
     drops = routed.drops
-    const merge = mergeState(run, before, finished, seq, put)
-    const earlier = run.fold.checkpoint
+    const merge = mergeState(scope, before, finished, seq, put)
+    const earlier = scope.state.checkpoint
     const checkpoint: CheckpointBody = {
       kind: 'superstep',
       superstep: superstep + 1,
       state: merge.state,
       queue: routed.deliveries.map(queued),
       fan_in: fanInOf(routed.held),
-      requests: [...earlier.requests, ...run.fold.opened],
+      requests: [...earlier.requests, ...scope.state.opened],
       outputs: [...earlier.outputs, ...routed.outputs.map(({ node, ref }) => ({ node, value: ref }))],
-      effect_keys: run.effectKeys,
-      adopted: adoptedEffects(run.fold),
+      // Of a scope, the barrier of the run around it tells them.
+      effect_keys: scope.around ? [] : run.effectKeys,
+      adopted: scope.around ? [] : adoptedEffects(run.fold),
       spent: run.spent(),
-      ...sessionsAfter(run, all),
-      ...definitionPart(run.fold),
+      ...sessionsAfter(scope, all),
+      ...(scope.around ? {} : definitionPart(run.fold)),
     }
     return {
       type: 'superstep.completed' as const,
+      ...scope.mark,
       superstep,
       started_at: startedAt,
       results: sealed.filter((one) => !one.done.recorded).map((one) => one.result),
@@ -60,18 +64,18 @@ export function appendBarrier(
       checkpoint,
     }
   })
-  recordDrops(run, superstep, drops, seq)
+  recordDrops(scope, superstep, drops, seq)
 }
 
 /** A message that nobody took is on record (invariant 9). */
 export function recordDrops(
-  run: LiveRun,
+  { run, mark }: Scope,
   superstep: number,
   drops: readonly Pick<Drop<ContentRef>, 'from' | 'edge' | 'reason' | 'ref'>[],
   cause: number | null,
 ): void {
   for (const { from, edge, reason, ref } of drops)
-    run.append({ type: 'message.dropped' as const, superstep, from, edge, reason, message: ref }, cause)
+    run.append({ type: 'message.dropped' as const, ...mark, superstep, from, edge, reason, message: ref }, cause)
 }
 
 function queued(delivery: Delivery<ContentRef>): QueuedMessage {
@@ -79,21 +83,20 @@ function queued(delivery: Delivery<ContentRef>): QueuedMessage {
 }
 
 function mergeState(
-  run: LiveRun,
+  { run, spec, state: at }: Scope,
   before: OpenState,
   finished: Parameters<typeof mergeWrites<ContentRef>>[2],
   seq: number,
   put: Put,
 ): Merge {
-  const state: Record<string, FieldRef> = { ...run.fold.checkpoint.state }
+  const state: Record<string, FieldRef> = { ...at.checkpoint.state }
   const appends: Record<string, ListAppend> = {}
-  for (const [name, merged] of mergeWrites(run.spec, before.values, finished)) {
+  for (const [name, merged] of mergeWrites(spec, before.values, finished)) {
     if (merged.kind === 'append') {
       const { list, append } = appended(run, state[name] ?? null, merged.items, seq)
       state[name] = list
       appends[name] = append
-    } else if (merged.refs.length === 1 && run.spec.fields.get(name)?.reduce === null)
-      state[name] = merged.refs[0] ?? null
+    } else if (merged.refs.length === 1 && spec.fields.get(name)?.reduce === null) state[name] = merged.refs[0] ?? null
     else state[name] = put(merged.value, joinLabels(merged.refs.map((ref) => ref.l)))
   }
   return { state, appends }

@@ -11,6 +11,7 @@ import {
 import type { ActivityIntent, ActivityOutcome, RunRecord, RunStarted } from '../contracts/records.ts'
 import type { EffectRow, RunRow } from '../contracts/store.ts'
 import type { ToolSpec } from '../contracts/tool.ts'
+import { toolsWithin, type WorkflowSpec } from '../contracts/workflow.ts'
 import type { Sealer } from '../contracts/vault.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { judgeUndo, type RecordedEffect, undoIdentity, UNDO_SCOPE } from '../reliability/compensation.ts'
@@ -170,9 +171,9 @@ function happened(row: EffectRow, record: RunRecord | undefined): ActivityOutcom
 /** The tool of the run's own workflow version; else the newest of that name that is loaded. */
 function toolOf(env: Env, row: RunRow, intent: ActivityIntent): ToolSpec | null {
   const { name } = intent.proposal
-  const own = env.workflows.get(row.signature)?.tools.get(name)
-  if (own) return own
-  return [...env.workflows.values()].flatMap((spec) => spec.tools.get(name) ?? []).at(-1) ?? null
+  const find = (spec: WorkflowSpec): ToolSpec | undefined => toolsWithin(spec).find((tool) => tool.name === name)
+  const own = env.workflows.get(row.signature)
+  return (own && find(own)) ?? [...env.workflows.values()].flatMap((spec) => find(spec) ?? []).at(-1) ?? null
 }
 
 interface Fork {

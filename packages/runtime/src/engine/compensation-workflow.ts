@@ -6,7 +6,13 @@ import { COMPENSATION_WORKFLOW, type CompensationResult } from '../contracts/com
 import type { UndoneEffect } from '../contracts/records.ts'
 import { shapeOf } from '../contracts/shape.ts'
 import type { ToolSpec } from '../contracts/tool.ts'
-import type { HandlerCtx, HandlerEnd, NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
+import {
+  type HandlerCtx,
+  type HandlerEnd,
+  type NodeSpec,
+  toolsWithin,
+  type WorkflowSpec,
+} from '../contracts/workflow.ts'
 import { sign } from '../orchestration/index.ts'
 
 /** What a compensation is started with. Only the engine makes it, from the records of the run. */
@@ -72,6 +78,7 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
     rejected: new Map(),
     failed: new Map(),
     tools,
+    scopes: new Map(),
   }
   const named = { name: COMPENSATION_WORKFLOW, version: '1.0.0' }
   return {
@@ -92,8 +99,8 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
 
 function undoTools(workflows: readonly WorkflowSpec[]): Map<string, ToolSpec> {
   const tools = new Map<string, ToolSpec>()
-  for (const { tools: declared } of workflows)
-    for (const { undo } of declared.values()) {
+  for (const spec of workflows)
+    for (const { undo } of toolsWithin(spec)) {
       if (undo === undefined || undo === 'impossible') continue
       const known = tools.get(undo.tool.name)
       if (known && known.definitionHash !== undo.tool.definitionHash)

@@ -6,6 +6,7 @@ import type { RunRow } from '../contracts/store.ts'
 import type { UpgradeStep, WorkflowSpec } from '../contracts/workflow.ts'
 import { definitionId, describeDifference } from '../orchestration/index.ts'
 import { type RunFold, standsAt } from '../reliability/fold.ts'
+import { openScopes } from '../reliability/fold-scopes.ts'
 import { changesNothingStored, upgradePath } from '../reliability/upgrade.ts'
 import type { Env } from './env.ts'
 
@@ -50,7 +51,8 @@ export function standingOf(env: Pick<Env, 'workflows'>, workflow: string, ref: D
 export function mayUpgradeAt(fold: RunFold, spec: WorkflowSpec, path: readonly UpgradeStep[]): boolean {
   const at = standsAt(fold)
   if (at !== 'position') return at === 'barrier'
-  if (fold.definition.shape !== spec.shape || !changesNothingStored(path)) return false
+  // What is nested goes on with the graph that it was entered with.
+  if (fold.definition.shape !== spec.shape || !changesNothingStored(path) || openScopes(fold).length > 0) return false
   const nodes = [...fold.checkpoint.queue.map((one) => one.to), ...fold.opened.map((one) => one.node)]
   return nodes.every((name) => spec.nodes.has(name))
 }

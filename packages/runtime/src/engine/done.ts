@@ -23,6 +23,8 @@ export interface Done {
   readonly failed?: true
   /** The conversation that the node goes on with, where one is kept. */
   readonly session?: ListRef
+  /** Set for a port that the workflow around its scope answered. */
+  readonly answeredBy?: 'parent'
   /** True when an activation.completed record holds it. */
   readonly recorded: boolean
 }
@@ -49,6 +51,7 @@ export function withRefs(
       rejection: rejection?.ref ?? null,
       ...(done.failed ? { failed: true as const } : {}),
       ...(done.session ? { session: done.session } : {}),
+      ...(done.answeredBy ? { answered_by: done.answeredBy } : {}),
     },
     finished: {
       node: done.node,
@@ -95,6 +98,7 @@ export async function doneFromRecord(run: LiveRun, result: ActivationResult): Pr
     rejection: result.rejection && (await open(result.rejection)),
     ...(result.failed ? { failed: true as const } : {}),
     ...(result.session ? { session: result.session } : {}),
+    ...(result.answered_by ? { answeredBy: result.answered_by } : {}),
     recorded: true,
   }
 }

@@ -2,12 +2,13 @@ import type { JsonValue } from '../base/json.ts'
 import type { CheckpointBody } from '../contracts/checkpoint.ts'
 import { type ContentRef, joinLabels } from '../contracts/common.ts'
 import type { Held, Join } from '../orchestration/index.ts'
-import type { LiveRun, Put } from './live-run.ts'
+import type { Put } from './live-run.ts'
+import type { Scope } from './scope.ts'
 
-/** What the fan-ins of the checkpoint hold, with its values opened. */
-export async function openHeld(run: LiveRun): Promise<Held<ContentRef>> {
+/** What the fan-ins of the scope's checkpoint hold, with its values opened. */
+export async function openHeld({ run, state }: Scope): Promise<Held<ContentRef>> {
   const held: Record<string, Record<string, { value: JsonValue; ref: ContentRef }[]>> = {}
-  for (const [edge, sources] of Object.entries(run.fold.checkpoint.fan_in)) {
+  for (const [edge, sources] of Object.entries(state.checkpoint.fan_in)) {
     const opened: Record<string, { value: JsonValue; ref: ContentRef }[]> = {}
     for (const [source, refs] of Object.entries(sources))
       opened[source] = await Promise.all(refs.map(async (ref) => ({ value: await run.contents.read(ref), ref })))

@@ -2,8 +2,11 @@ import { SignalboxError } from '../base/errors.ts'
 import { type ContentRef, NO_AMOUNTS, type Principal } from '../contracts/common.ts'
 import type { ActivityIntent, RecordBase, RunStopped, StopReason, TimerSet } from '../contracts/records.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
+import { depthOf, openScopes } from '../reliability/fold-scopes.ts'
+import { nodePath } from '../base/scope-id.ts'
 import { recordDrops } from './barrier.ts'
 import type { Halt, LiveRun } from './live-run.ts'
+import type { Scope } from './scope.ts'
 
 /** Effects that were sent and whose end is not known: no run ends over one (ENGINE R19). */
 export function openEffects(run: LiveRun): readonly AskJournal[] {
@@ -17,21 +20,22 @@ function isOpenEffect(entry: AskJournal): boolean {
 }
 
 /** The run reached its output. */
-export function complete(run: LiveRun): void {
+export function complete(root: Scope): void {
+  const { run } = root
   const output = lastOutput(run)
   if (output) {
-    dropHeld(run)
+    dropHeld(root)
     run.append({ type: 'run.completed' as const, output, decision: null })
   } else stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
 }
 
 /** What fan-ins still hold when nothing more can come reached nobody (invariant 9). */
-function dropHeld(run: LiveRun): void {
-  const { superstep, fan_in: held } = run.fold.checkpoint
+export function dropHeld(scope: Scope): void {
+  const { superstep, fan_in: held } = scope.state.checkpoint
   for (const [edge, sources] of Object.entries(held))
     for (const [from, refs] of Object.entries(sources)) {
       const drops = refs.map((ref) => ({ from, edge, reason: 'fan_in_incomplete' as const, ref }))
-      recordDrops(run, superstep, drops, run.fold.checkpointSeq)
+      recordDrops(scope, superstep, drops, scope.state.checkpointSeq)
     }
 }
 
@@ -42,6 +46,7 @@ export function stop(
   end: 'stopped' | 'cancelled' | 'terminated',
   by: Principal | null,
 ): void {
+  const inside = undoneInside(run)
   closeRequests(run)
   closeCalls(run)
   const { queue, requests, fan_in: held } = run.fold.checkpoint
@@ -51,10 +56,17 @@ export function stop(
     reason,
     by,
     partial: lastOutput(run),
-    undone: [...new Set([...queue.map(({ to }) => to), ...requests.map(({ node }) => node), ...waiting])],
+    undone: [...new Set([...queue.map(({ to }) => to), ...requests.map(({ node }) => node), ...waiting, ...inside])],
   }
   run.append(record)
   run.with({ code: reason.code })
+}
+
+/** What nested scopes leave undone, each node with those around it. */
+function undoneInside(run: LiveRun): readonly string[] {
+  return openScopes(run.fold).flatMap(({ id, checkpoint: { queue, requests } }) =>
+    [...queue.map(({ to }) => to), ...requests.map(({ node }) => node)].map((node) => nodePath(id, node)),
+  )
 }
 
 /** Stands still until a person acts (invariant 2). */
@@ -87,7 +99,9 @@ function lastOutput(run: LiveRun): ContentRef | null {
  * was reserved for them is charged (invariants 6 and 15). No effect is among them (ENGINE R19).
  */
 function closeCalls(run: LiveRun): void {
-  for (const activation of run.fold.activations.values())
+  // What lies in a nested scope comes before the scope, which its own end closes.
+  const inwards = [...run.fold.activations.values()].sort((a, b) => depthOf(b.scope) - depthOf(a.scope))
+  for (const activation of inwards)
     for (const entry of activation.asks.values()) {
       const intent = entry.intents.at(-1) ?? entry.timer
       if (intent && entry.outcome === null) closeCall(run, intent)
@@ -129,8 +143,9 @@ function closeCall(run: LiveRun, asked: ActivityIntent | TimerSet): void {
 /** Questions of the run that nobody needs to answer any more. */
 function closeRequests(run: LiveRun): void {
   // A timer asks nobody.
-  for (const request of run.fold.checkpoint.requests)
-    if (!request.timer) run.closeRequest(request.request_id, 'cancelled', null)
+  for (const { checkpoint, opened } of [run.fold, ...run.fold.scopes.values()])
+    for (const request of [...checkpoint.requests, ...opened])
+      if (!request.timer) run.closeRequest(request.request_id, 'cancelled', null)
   for (const activation of run.fold.activations.values())
     for (const entry of activation.asks.values()) closeAsked(run, entry)
 }

@@ -22,14 +22,17 @@ import type { WorkflowSpec } from '../contracts/workflow.ts'
 import { definitionId } from '../orchestration/index.ts'
 import { CHAIN_START, decodeRecord, encodeRecord } from '../reliability/chain.ts'
 import { adoptedEffects } from '../reliability/fold.ts'
+import { openRequestsIn } from '../reliability/fold-scopes.ts'
 import { copiesOf, forkedCheckpoint, heldBy, takenOver } from '../reliability/fork.ts'
 import { isOnWay } from '../reliability/family.ts'
+import { nodePath } from '../base/scope-id.ts'
 import { traceIdOf } from '../reliability/keys.ts'
 import { onTimeline } from '../reliability/timeline.ts'
 import { standingOf } from './definitions.ts'
 import type { Env } from './env.ts'
 import { findPoint, openAtPoint, type Point, refuseChanged, refuseErased, rootOf, rowOf, wayToPoint } from './move.ts'
 import { DEFAULT_DEADLINE_SECONDS } from './ports.ts'
+import { specInside } from './scope.ts'
 import { noRunLeft, refuseUnlessPermitted, refuseWhenSwitchedOff, startCharges } from './start.ts'
 
 /**
@@ -237,7 +240,15 @@ class Fork {
     const places = new Map(
       kept.flatMap((record, i) => (record.type === 'request.opened' ? [[record.request.request_id, i + 2]] : [])),
     )
-    const request = (asked: OpenRequest): OpenRequest => this.#reopened(asked, places.get(asked.request_id) ?? 1)
+    const open = new Set(openRequestsIn(was.fold).map((asked) => asked.request_id))
+    const anew = new Map<string, OpenRequest>()
+    // What was answered before the point stays answered; the others keep one new id, wherever a checkpoint names them.
+    const request = (asked: OpenRequest): OpenRequest => {
+      if (!open.has(asked.request_id)) return asked
+      const known = anew.get(asked.request_id) ?? this.#reopened(asked, places.get(asked.request_id) ?? 1)
+      anew.set(asked.request_id, known)
+      return known
+    }
     return copiesOf(kept, { from: this.#row.runId, firstSeq: 2, request })
   }
 
@@ -245,7 +256,7 @@ class Fork {
   #reopened(asked: OpenRequest, seq: number): OpenRequest {
     const { host } = this.#env
     const now = host.now()
-    const node = this.#spec.nodes.get(asked.node)
+    const node = specInside(this.#spec, this.#point.was.fold, asked.scope).nodes.get(asked.node)
     const id = newId(host, 'req')
     // A timer goes on where it was, and asks nobody.
     if (asked.timer) return { ...asked, request_id: id }
@@ -257,7 +268,7 @@ class Fork {
       runId: this.#runId,
       workflow: this.#spec.name,
       seq,
-      tool: asked.node,
+      tool: nodePath(asked.scope, asked.node),
       class: 'port',
       effect: 'none',
       approvers: [],

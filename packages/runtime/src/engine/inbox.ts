@@ -36,12 +36,7 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
       applyAnswer(run, item, text(body, 'question_id'), text(body, 'answer'))
       return
     case 'respond':
-      run.responses.push({
-        row: item.row,
-        requestId: text(body, 'request_id'),
-        by: item.by,
-        text: sealedText(run, item) ?? 'null',
-      })
+      applyResponse(run, item, text(body, 'request_id'))
       return
     case 'cancel':
     case 'terminate':
@@ -60,6 +55,20 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
     default:
       item.kind satisfies never
   }
+}
+
+/** An answer that nobody waits for any more is consumed; a nested scope that waits for it goes on. */
+function applyResponse(run: LiveRun, item: StoredInboxItem, requestId: string): void {
+  const scopes = [run.fold, ...run.fold.scopes.values()]
+  const asker = scopes.find(({ checkpoint, opened }) =>
+    [...checkpoint.requests, ...opened].some((one) => one.request_id === requestId),
+  )
+  if (!asker) {
+    run.with({ consumed: item.row })
+    return
+  }
+  run.responses.push({ row: item.row, requestId, by: item.by, text: sealedText(run, item) ?? 'null' })
+  for (const { request_id: id, timer } of asker.checkpoint.requests) run.waits.wake(timer ? 'timer' : 'request', id)
 }
 
 function applyDecision(
@@ -118,7 +127,7 @@ function applyStop(run: LiveRun, item: StoredInboxItem): void {
   run.stopWith({ kind: 'stop', end, reason: { kind: 'person', code: 'CANCELLED', subject: null }, by: item.by })
   // A cancel lets calls that were sent finish; a termination breaks off what can be broken off.
   if (item.kind === 'terminate') run.abort.abort()
-  run.waits.wakeAll(['approval', 'retry', 'timer'])
+  run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
 }
 
 function applyResume(run: LiveRun, item: StoredInboxItem): void {

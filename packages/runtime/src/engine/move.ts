@@ -6,6 +6,7 @@ import type { EffectRow, RunRow } from '../contracts/store.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { type Ancestor, type Stretch, wayTo } from '../reliability/family.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
+import { openScopes } from '../reliability/fold-scopes.ts'
 import { timelineRanges } from '../reliability/timeline.ts'
 import { Contents } from './contents.ts'
 import { openList } from './conversation.ts'
@@ -98,13 +99,17 @@ export async function refuseErased(env: Env, row: RunRow, point: Point): Promise
 /** Conversations that agents would go on with: a session that cannot be read whole refuses the move. */
 function sessionsAt({ was: { fold } }: Point): readonly ListRef[] {
   const left = [...fold.activations.values()].flatMap(({ result }) => (result?.session ? [result.session] : []))
-  return [...Object.values(fold.checkpoint.sessions ?? {}), ...left]
+  const kept = [fold, ...openScopes(fold)].flatMap(({ checkpoint }) => Object.values(checkpoint.sessions ?? {}))
+  return [...kept, ...left]
 }
 
 /** Contents that a handler or a barrier would read; of growing lists, those that the open superstep added. */
 function neededRefs({ was }: Point): readonly ContentRef[] {
   const { started, fold } = was
-  const refs: (ContentRef | null | undefined)[] = [started.input, ...checkpointRefs(fold.checkpoint)]
+  const refs: (ContentRef | null | undefined)[] = [
+    started.input,
+    ...[fold, ...openScopes(fold)].flatMap(({ checkpoint }) => checkpointRefs(checkpoint)),
+  ]
   for (const { position, asks, result } of fold.activations.values()) {
     refs.push(position?.state, ...(position?.append.items ?? []))
     for (const { outcome } of asks.values()) refs.push(outcome?.result)

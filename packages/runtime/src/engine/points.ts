@@ -5,6 +5,7 @@ import type { Labels } from '../contracts/common.ts'
 import type { Decision, InterventionPoint, PolicyRequest } from '../contracts/policy.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
+import type { Scope } from './scope.ts'
 
 /** Facts that a point shows to policy; never content that the bundle did not declare. */
 export interface PointSubject {
@@ -56,15 +57,20 @@ export function passes(decision: Decision | null): boolean {
  * agent's answer was judged at the door, before the call's own outcome; `judged` says which value passed there.
  */
 export function passOutput(
-  run: LiveRun,
+  scope: Scope,
   node: NodeSpec,
   end: HandlerEnd,
   labels: Labels,
   judged: string | null,
 ): Promise<void> {
-  if (end.kind !== 'message' || !run.spec.outputs.includes(node.name)) return Promise.resolve()
+  if (end.kind !== 'message' || !isRunOutput(scope, node.name)) return Promise.resolve()
   if (judged !== null && judged === canonicalJson(end.message)) return Promise.resolve()
-  return stopUnlessPassed(run, 'output', outputSubject(node, end.message, labels))
+  return stopUnlessPassed(scope.run, 'output', outputSubject(node, end.message, labels))
+}
+
+/** True for a node whose message the run gives away; what a nested scope gives goes on inside the run. */
+export function isRunOutput({ spec, around }: Scope, node: string): boolean {
+  return around === null && spec.outputs.includes(node)
 }
 
 /** What policy sees of an output. */

@@ -5,45 +5,58 @@ import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import { type Drop, type Held, inDeliveryOrder, route } from '../orchestration/index.ts'
 import type { ResponseReceived } from '../contracts/records.ts'
-import { adoptedEffects, definitionPart } from '../reliability/fold.ts'
+import { adoptedEffects, definitionPart, type RunFold } from '../reliability/fold.ts'
+import { hasOpenWork } from '../reliability/fold-scopes.ts'
+import { ROOT_SCOPE } from '../base/scope-id.ts'
 import { recordDrops } from './barrier.ts'
 import { fanInOf, joinInto, openHeld } from './fan-in.ts'
 import type { LiveRun, PendingResponse } from './live-run.ts'
+import type { Scope } from './scope.ts'
 
 /**
- * Takes answers, passed deadlines of ports and timers that are due between supersteps, in the order of their times; each
- * makes a checkpoint. True when there was one.
+ * Takes answers, passed deadlines of a scope's ports and its timers that are due between its supersteps, in the order of
+ * their times; each makes a checkpoint. True when there was one. An answer that nobody waits for is taken by the run.
  */
-export async function takeResponses(run: LiveRun): Promise<boolean> {
+export async function takeResponses(scope: Scope): Promise<boolean> {
+  const { run } = scope
   // A checkpoint inside an open superstep would cut off what is on record of it: the message travels after its barrier.
-  if (run.fold.activations.size > 0 || run.fold.opened.length > 0) return false
+  if (hasOpenWork(run.fold, scope.id)) return false
   let taken = false
-  for (const response of run.responses.splice(0)) {
+  for (const response of run.responses.filter((one) => isFor(run.fold, one, scope.id))) {
+    run.responses.splice(run.responses.indexOf(response), 1)
     run.with({ consumed: response.row })
-    const request = run.fold.checkpoint.requests.find((one) => one.request_id === response.requestId)
-    if (request && !request.timer && acceptAnswer(run, request, response, await openHeld(run))) taken = true
+    const request = scope.state.checkpoint.requests.find((one) => one.request_id === response.requestId)
+    if (request && !request.timer && acceptAnswer(scope, request, response, await openHeld(scope))) taken = true
   }
   const now = run.env.host.now()
-  const over = run.fold.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)
+  const over = scope.state.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)
   for (const request of over.toSorted((a, b) => timeOf(a.deadline) - timeOf(b.deadline))) {
-    if (request.timer) await fire(run, request)
-    else expire(run, request, await openHeld(run))
+    if (request.timer) await fire(scope, request)
+    else expire(scope, request, await openHeld(scope))
     taken = true
   }
   return taken
 }
 
 /** The time has come: the message that reached the timer travels on, the same content under the same labels. */
-async function fire(run: LiveRun, request: OpenRequest): Promise<void> {
-  const value = await run.contents.read(request.payload)
-  append(run, request, 'fired', null, { value, ref: request.payload, rejected: false, held: await openHeld(run) })
+async function fire(scope: Scope, request: OpenRequest): Promise<void> {
+  const value = await scope.run.contents.read(request.payload)
+  append(scope, request, 'fired', null, { value, ref: request.payload, rejected: false, held: await openHeld(scope) })
 }
 
-function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingResponse, held: Held<ContentRef>): boolean {
+function isFor(fold: RunFold, { requestId }: PendingResponse, scope: string): boolean {
+  const asker = [...fold.scopes.values()].find((one) =>
+    [...one.checkpoint.requests, ...one.opened].some((request) => request.request_id === requestId),
+  )
+  return (asker?.id ?? ROOT_SCOPE) === scope
+}
+
+function acceptAnswer(scope: Scope, request: OpenRequest, response: PendingResponse, held: Held<ContentRef>): boolean {
+  const { run, spec } = scope
   try {
-    const shape = run.spec.nodes.get(request.node)?.output
+    const shape = spec.nodes.get(request.node)?.output
     const value = shape?.parse(parseJson(response.text, 'the response'), 'the response') ?? null
-    append(run, request, 'answered', response.by, { value, rejected: false, held })
+    append(scope, request, 'answered', response.by, { value, rejected: false, held })
     run.closeRequest(request.request_id, 'answered', response.by.id)
     return true
   } catch (thrown) {
@@ -54,12 +67,13 @@ function acceptAnswer(run: LiveRun, request: OpenRequest, response: PendingRespo
   }
 }
 
-/** Nobody answered: the declared fallback, or the end of the run. */
-function expire(run: LiveRun, request: OpenRequest, held: Held<ContentRef>): void {
+/** Nobody answered: the declared fallback, or the end of the run; a nested scope ends by itself (`scopeEnd`). */
+function expire(scope: Scope, request: OpenRequest, held: Held<ContentRef>): void {
+  const { run, spec } = scope
   const value = { code: 'APPROVAL_EXPIRED', reason: 'nobody answered in time', leftUndone: [request.node] }
-  append(run, request, 'expired', null, { value, rejected: true, held })
+  append(scope, request, 'expired', null, { value, rejected: true, held })
   run.closeRequest(request.request_id, 'expired', null)
-  if (!run.spec.rejected.has(request.node))
+  if (scope.around === null && !spec.rejected.has(request.node))
     run.stopWith({
       kind: 'stop',
       end: 'stopped',
@@ -69,7 +83,7 @@ function expire(run: LiveRun, request: OpenRequest, held: Held<ContentRef>): voi
 }
 
 function append(
-  run: LiveRun,
+  scope: Scope,
   request: OpenRequest,
   answer: ResponseReceived['answer'],
   by: Principal | null,
@@ -81,6 +95,7 @@ function append(
     readonly held: Held<ContentRef>
   },
 ): void {
+  const { run, spec } = scope
   let drops: readonly Drop<ContentRef>[] = []
   const { seq } = run.append((put) => {
     const ref = sent.ref ?? put(sent.value, OPERATOR_LABELS)
@@ -92,23 +107,24 @@ function append(
       message: sent.rejected ? null : message,
       rejection: sent.rejected ? message : null,
     }
-    const routed = route<ContentRef>(run.spec, [answered], sent.held, joinInto(put))
+    const routed = route<ContentRef>(spec, [answered], sent.held, joinInto(put))
     drops = routed.drops
-    const before = run.fold.checkpoint
+    const before = scope.state.checkpoint
     const queue = routed.deliveries.map(({ to, from, edge, ref: r }) => ({ to, from, edge, message: r }))
     const checkpoint: CheckpointBody = {
       ...before,
       kind: 'response',
-      queue: inDeliveryOrder(run.spec, [...before.queue, ...queue]),
+      queue: inDeliveryOrder(spec, [...before.queue, ...queue]),
       fan_in: fanInOf(routed.held),
       requests: before.requests.filter((one) => one.request_id !== request.request_id),
       outputs: [...before.outputs, ...routed.outputs.map(({ node, ref: r }) => ({ node, value: r }))],
-      adopted: adoptedEffects(run.fold),
+      adopted: scope.around ? [] : adoptedEffects(run.fold),
       spent: run.spent(),
-      ...definitionPart(run.fold),
+      ...(scope.around ? {} : definitionPart(run.fold)),
     }
     return {
       type: 'response.received' as const,
+      ...scope.mark,
       request_id: request.request_id,
       node: request.node,
       answer,
@@ -116,7 +132,7 @@ function append(
       checkpoint,
     }
   })
-  recordDrops(run, run.fold.checkpoint.superstep, drops, seq)
+  recordDrops(scope, scope.state.checkpoint.superstep, drops, seq)
 }
 
 /** Nearest deadline of an open port request or timer, or null. */

@@ -5,7 +5,15 @@ import type { RestorePoint } from '../contracts/runtime.ts'
 import type { EffectRow, PersonRequestRow, RunRow } from '../contracts/store.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
-import { CHECKPOINT_TYPES, isCheckpoint, onTimeline, timelineRanges } from '../reliability/timeline.ts'
+import { openRequestsIn } from '../reliability/fold-scopes.ts'
+import { scopePath } from '../base/scope-id.ts'
+import {
+  CHECKPOINT_TYPES,
+  isCheckpoint,
+  isScopeCheckpoint,
+  onTimeline,
+  timelineRanges,
+} from '../reliability/timeline.ts'
 import type { Env } from './env.ts'
 import { refusePruned } from './pruned.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
@@ -48,6 +56,12 @@ function isRealEffect(record: RunRecord): record is ActivityOutcome {
 function pointOf(record: RunRecord): Omit<RestorePoint, 'current' | 'laterEffects'> | null {
   const base = { seq: record.seq, at: record.at, node: null, position: null }
   if (isCheckpoint(record)) return { ...base, kind: record.checkpoint.kind, superstep: record.checkpoint.superstep }
+  if (isScopeCheckpoint(record)) {
+    // The barrier of a nested scope is a save point of the run, as a turn of an agent is (ENGINE R8).
+    const [, superstep] = record.scope.split('.')
+    const node = scopePath(record.scope).join('/')
+    return { ...base, kind: 'save_point', superstep: Number(superstep), node, position: record.checkpoint.superstep }
+  }
   if (record.type !== 'position.saved') return null
   return { ...base, kind: 'save_point', superstep: record.superstep, node: record.node, position: record.position }
 }
@@ -151,7 +165,7 @@ function settleRequests(
   anew: ReadonlySet<string>,
 ): void {
   const { fold } = point.was
-  const open = new Set([...fold.checkpoint.requests, ...fold.opened].map((request) => request.request_id))
+  const open = new Set(openRequestsIn(fold).map((request) => request.request_id))
   for (const { requested, decided } of approvalsAt(point))
     if (decided === null && !anew.has(requested.approval_id)) open.add(requested.approval_id)
   // What became of an effect that was sent is known by now: nobody is asked about it again.

@@ -4,6 +4,7 @@ import { perform } from './door/perform.ts'
 import { type AskJournal, activation as foldOf } from '../reliability/fold.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { isStoreTrouble } from './retry.ts'
+import { scopeOfActivation } from './scope.ts'
 
 /**
  * Brings effects that were sent to their end without running any handler: for a run that stops (ENGINE R19). The same
@@ -37,11 +38,13 @@ export async function resumeOpenEffects(
 
 /** An activation that asks nothing itself. */
 function ownerOf(run: LiveRun, entry: AskJournal): AskOwner {
-  const node = run.spec.nodes.get(entry.ask.node)
+  const scope = scopeOfActivation(run, entry.ask.activation)
+  const node = scope.spec.nodes.get(entry.ask.node)
   const intent = entry.intents.at(-1)
   if (!node || !intent) throw new Error(`the workflow has no node \`${entry.ask.node}\``)
   return {
     run,
+    scope,
     node,
     attempt: entry.ask.attempt,
     seen: intent.proposal.labels,

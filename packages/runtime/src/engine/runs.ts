@@ -9,6 +9,7 @@ import type { Sealer } from '../contracts/vault.ts'
 import type { NodeSpec } from '../contracts/workflow.ts'
 import { mayDecide } from '../policy/index.ts'
 import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
+import { openRequestsIn } from '../reliability/fold-scopes.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import { compensate, compensationPlan } from './compensate.ts'
 import { Contents } from './contents.ts'
@@ -20,6 +21,7 @@ import { movePlan } from './move-plan.ts'
 import { refusePruned } from './pruned.ts'
 import { restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
+import { specInside } from './scope.ts'
 import { startRun } from './start.ts'
 import { streamRun, waitForRun } from './stream.ts'
 
@@ -244,7 +246,7 @@ async function answerQuestion(env: Env, request: AnswerRequest): Promise<void> {
 async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0]): Promise<void> {
   const row = await requestFor(env, request.requestId, request.by, 'request')
   const run = await activeRun(env, row.tenant, row.runId)
-  const node = await portOf(env, run, row.tool)
+  const node = await portOf(env, run, row)
   const value = node.output.parse(request.value, 'the response')
   await post(env, run, request.by, {
     kind: 'respond',
@@ -255,14 +257,16 @@ async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0
 }
 
 /** The port that a request waits at, as the version here has it. Throws WORKFLOW_CHANGED when it has none. */
-async function portOf(env: Env, run: RunRow, name: string): Promise<NodeSpec> {
+async function portOf(env: Env, run: RunRow, { id, tool }: PersonRequestRow): Promise<NodeSpec> {
   const { fold } = await loadFold(env, run, run.checkpointSeq, run.seq)
   const standing = standingOf(env, run.workflow, fold.definition)
   const refusal = await whyNot(env, run, fold, standing)
   if (refusal) throw refusal
   const steps = standing.kind === 'upgrade' ? standing.path : []
+  const { node: name = tool, scope } = openRequestsIn(fold).find((one) => one.request_id === id) ?? {}
   const now = steps.reduce((at, step) => step.nodes.get(at) ?? at, name)
-  const node = standing.kind === 'missing' ? undefined : standing.spec.nodes.get(now)
+  const spec = standing.kind === 'missing' ? null : specInside(standing.spec, fold, scope)
+  const node = spec?.nodes.get(now)
   if (node) return node
   throw new SignalboxError('WORKFLOW_CHANGED', `the workflow of run \`${run.runId}\` has no port \`${now}\` here`)
 }

@@ -4,19 +4,19 @@ import type { ListRef } from '../contracts/common.ts'
 import type { NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
 import { sessionFault } from '../reliability/upgrade.ts'
 import type { Done } from './done.ts'
-import type { LiveRun } from './live-run.ts'
+import type { Scope } from './scope.ts'
 
 /** The conversation that a node with a kept session goes on with; null when it has none yet or keeps none. */
-export function sessionOf(run: LiveRun, node: NodeSpec): ListRef | null {
-  return (node.session === 'kept' ? run.fold.checkpoint.sessions?.[node.name] : null) ?? null
+export function sessionOf({ state }: Scope, node: NodeSpec): ListRef | null {
+  return (node.session === 'kept' ? state.checkpoint.sessions?.[node.name] : null) ?? null
 }
 
 /**
  * The sessions after a superstep: of deliveries to one node the last one counts. An activation that failed for good has
  * no part in it, so that its node goes on from where it was before.
  */
-export function sessionsAfter(run: LiveRun, all: readonly Done[]): Pick<CheckpointBody, 'sessions'> {
-  const sessions: Record<string, ListRef> = { ...run.fold.checkpoint.sessions }
+export function sessionsAfter({ state }: Scope, all: readonly Done[]): Pick<CheckpointBody, 'sessions'> {
+  const sessions: Record<string, ListRef> = { ...state.checkpoint.sessions }
   const inOrder = all.toSorted((a, b) => a.delivery - b.delivery)
   for (const { node, session } of inOrder) if (session) sessions[node] = session
   const names = Object.keys(sessions).sort()

@@ -1,4 +1,4 @@
-import { SignalboxError, toSignalboxError } from '../base/errors.ts'
+import { isErrorCode, SignalboxError, toSignalboxError } from '../base/errors.ts'
 import type { JsonObject } from '../base/json.ts'
 import { isoTime, timeOf } from '../base/time.ts'
 import type { QueuedMessage } from '../contracts/checkpoint.ts'
@@ -15,6 +15,7 @@ import { passOutput, stopUnlessPassed } from './points.ts'
 import { openPort, openTimer } from './ports.ts'
 import { backoffMs, isStoreTrouble, mayBeTaken, mayRetry, parksRun } from './retry.ts'
 import { refuseLostSessions, sessionOf } from './sessions.ts'
+import type { Scope } from './scope.ts'
 import { Snapshot } from './snapshot.ts'
 import type { OpenState } from './state.ts'
 
@@ -41,22 +42,26 @@ export class Superstep {
   private lanesLeft: number
   private activationsLeft: number
   private readonly lanes: readonly Lane[]
+  private readonly scope: Scope
   private readonly run: LiveRun
   private readonly before: OpenState
+  private onOver: (() => void) | null = null
 
   /** Throws WORKFLOW_CHANGED when a message or a kept session has no place in the graph. */
-  constructor(run: LiveRun, before: OpenState) {
-    refuseLostSessions(run.spec, run.fold.checkpoint.sessions)
+  constructor(scope: Scope, before: OpenState) {
+    const { run } = scope
+    refuseLostSessions(scope.spec, scope.state.checkpoint.sessions)
+    this.scope = scope
     this.run = run
     this.before = before
     this.startedAt = isoTime(run.env.host.now())
-    this.lanes = lanesOf(run)
+    this.lanes = lanesOf(scope)
     this.lanesLeft = this.lanes.length
-    this.activationsLeft = run.fold.checkpoint.queue.length
+    this.activationsLeft = scope.state.checkpoint.queue.length
   }
 
   get number(): number {
-    return this.run.fold.checkpoint.superstep
+    return this.scope.state.checkpoint.superstep
   }
 
   /** True when every lane has ended, well or not. */
@@ -72,9 +77,22 @@ export class Superstep {
         .catch((thrown: unknown) => this.laneFailed(lane, thrown))
         .finally(() => {
           this.lanesLeft -= 1
+          if (this.isOver) this.onOver?.()
           this.run.leave()
         })
     }
+  }
+
+  /** Ends when every lane has; whoever waits is not busy meanwhile, so that a run in which all wait can leave memory. */
+  over(): Promise<void> {
+    if (this.isOver) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.onOver = () => {
+        this.run.enter()
+        resolve()
+      }
+      this.run.leave()
+    })
   }
 
   private laneFailed(lane: Lane, thrown: unknown): void {
@@ -87,16 +105,16 @@ export class Superstep {
 
   private async runLane(lane: Lane): Promise<void> {
     let state: JsonObject = this.before.values
-    let session = sessionOf(this.run, lane.node)
+    let session = sessionOf(this.scope, lane.node)
     for (const { message, delivery } of lane.deliveries) {
-      const id = activationId(this.number, lane.node.name, delivery)
+      const id = activationId(this.scope.id, this.number, lane.node.name, delivery)
       const recorded = foldOf(this.run.fold, id).result
       const done = recorded
         ? await doneFromRecord(this.run, recorded)
         : await this.runOne(lane.node, id, delivery, message, { state, session })
       session = done.session ?? session
       for (const write of done.writes)
-        state = new Snapshot(this.run.spec, state, OPERATOR_LABELS).after(lane.node.name, write)
+        state = new Snapshot(this.scope.spec, state, OPERATOR_LABELS).after(lane.node.name, write)
       this.done.push(done)
       this.activationsLeft -= 1
     }
@@ -109,15 +127,15 @@ export class Superstep {
     message: QueuedMessage,
     from: StartsFrom,
   ): Promise<Done> {
-    if (node.kind === 'port') return this.keep(openPort(this.run, node, id, delivery, message))
+    if (node.kind === 'port') return this.keep(await openPort(this.scope, node, id, delivery, message))
     if (node.kind === 'timer')
-      return this.keep(await openTimer(this.run, node, { id, delivery, message, state: from.state }))
+      return this.keep(await openTimer(this.scope, node, { id, delivery, message, state: from.state }))
     for (;;) {
       const fold = foldOf(this.run.fold, id)
       if (fold.dead) {
         const taken = await this.takenFailure(node, id, delivery, fold.dead)
         if (taken) return this.keep(taken)
-        throw new SignalboxError('NODE_FAILED', `node \`${node.name}\` failed`)
+        throw deadEnd(node, fold.dead)
       }
       if (fold.failed?.retry_at) await this.waitForRetry(id, timeOf(fold.failed.retry_at))
       try {
@@ -133,7 +151,7 @@ export class Superstep {
 
   /** True when the failure goes to a declared fallback instead of ending the run. */
   private isTaken(node: NodeSpec, code: string): boolean {
-    return this.run.spec.failed.has(node.name) && mayBeTaken(code) && !this.run.halt
+    return this.scope.spec.failed.has(node.name) && mayBeTaken(code) && !this.run.halt
   }
 
   /** A failure that goes to a declared fallback: what is on record of it, and nothing of the node's writes (ENGINE R6). */
@@ -157,8 +175,8 @@ export class Superstep {
     message: QueuedMessage,
     { state, session }: StartsFrom,
   ): Promise<Done> {
-    const snapshot = new Snapshot(this.run.spec, state, this.before.labels)
-    const activation = new Activation(this.run, node, id, this.number, snapshot, message.message, session)
+    const snapshot = new Snapshot(this.scope.spec, state, this.before.labels)
+    const activation = new Activation(this.scope, node, id, this.number, snapshot, message.message, session)
     const input = await this.run.contents.read(message.message)
     const subject = {
       name: node.name,
@@ -175,7 +193,7 @@ export class Superstep {
         value: end.kind === 'message' ? end.message : end.reason,
         labels,
       })
-    await passOutput(this.run, node, end, labels, activation.judgedOutput)
+    await passOutput(this.scope, node, end, labels, activation.judgedOutput)
     const left = activation.session()
     return this.keep({ ...doneOf(node, id, delivery, snapshot, end, labels), ...(left ? { session: left } : {}) })
   }
@@ -194,9 +212,9 @@ export class Superstep {
 
   /** Records the failure; true when the node will be tried again. */
   private recordFailure(node: NodeSpec, id: string, error: SignalboxError): boolean {
-    const { attempt } = foldOf(this.run.fold, id)
-    const again = attempt < node.retry.attempts && mayRetry(error.code) && !this.run.halt
-    const wait = backoffMs(node.retry, attempt, `${this.run.rootRun}/${id}`)
+    const { attempt, firstAttempt } = foldOf(this.run.fold, id)
+    const again = attempt - firstAttempt + 1 < node.retry.attempts && mayRetry(error.code) && !this.run.halt
+    const wait = backoffMs(node.retry, attempt - firstAttempt + 1, `${this.run.rootRun}/${id}`)
     this.run.append((put) => ({
       type: 'activation.failed' as const,
       activation: id,
@@ -207,6 +225,9 @@ export class Superstep {
       error: put(error.message),
       retry_at: again ? isoTime(this.run.env.host.now() + wait) : null,
     }))
+    // What was entered in this attempt gives the places of its effects up (ENGINE R5).
+    for (const [effect, { key, activation }] of this.run.matched)
+      if (again && activation !== id && key.startsWith(`${id}/`)) this.run.matched.delete(effect)
     return again
   }
 }
@@ -238,10 +259,15 @@ function doneOf(
   }
 }
 
-function lanesOf(run: LiveRun): readonly Lane[] {
+/** A node that failed for good before a crash fails again with what is on record. */
+function deadEnd(node: NodeSpec, { code }: { readonly code: string }): SignalboxError {
+  return new SignalboxError(isErrorCode(code) ? code : 'NODE_FAILED', `node \`${node.name}\` failed`)
+}
+
+function lanesOf({ spec, state }: Scope): readonly Lane[] {
   const lanes = new Map<string, { node: NodeSpec; deliveries: { message: QueuedMessage; delivery: number }[] }>()
-  for (const { message, delivery } of numberDeliveries(run.fold.checkpoint.queue)) {
-    const node = run.spec.nodes.get(message.to)
+  for (const { message, delivery } of numberDeliveries(state.checkpoint.queue)) {
+    const node = spec.nodes.get(message.to)
     if (!node)
       throw new SignalboxError(
         'WORKFLOW_CHANGED',

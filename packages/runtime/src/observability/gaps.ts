@@ -124,9 +124,9 @@ function callGaps(activity: ActivityView, context: Context): readonly Gap[] {
   if (!proposal) return [gap('tool_call', seq, 'no proposal tells what was asked')]
   const gaps: Gap[] = []
   const ask = activity.intent?.ask ?? activity.outcomes[0]?.ask
-  if (ask && checkpointBefore(context.records, context.branches, seq, ask.superstep) === null)
+  if (ask && checkpointBefore(context.records, context.branches, seq, ask) === null)
     gaps.push(gap('checkpoint', seq, `no checkpoint of superstep ${ask.superstep} is on record before the call`))
-  if (proposal.kind !== 'tool' || ask?.parent) return gaps
+  if (proposal.kind === 'model' || ask?.parent) return gaps
   if (proposal.agent !== null && proposal.model_seq === null)
     gaps.push(gap('model_call', seq, `agent \`${proposal.agent}\` asked, but no model call is named`))
   if (proposal.model_seq !== null) gaps.push(...modelGaps(proposal.model_seq, proposal.call_id, seq, context))
@@ -350,7 +350,8 @@ function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
         : record.type === 'branch.started'
           ? record.spent
           : null
-    if (told && isLower(told, fold.spent))
+    // A barrier that a fork took over tells the totals of where it was made.
+    if (told && record.origin === undefined && isLower(told, fold.spent))
       gaps.push(gap('budget', record.seq, 'the totals it tells are lower than what the records before it spent'))
     if (record.type !== 'activity.intent') continue
     const passed = limitsPassed(addAmounts(fold.spent, heldIn(fold)), limits)

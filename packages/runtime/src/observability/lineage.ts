@@ -1,9 +1,11 @@
+import { ROOT_SCOPE, scopeOf, scopePath } from '../base/scope-id.ts'
 import type { BudgetLimits, OutcomeStatus } from '../contracts/common.ts'
 import type { Decision } from '../contracts/policy.ts'
 import type {
   ActivityOutcome,
   ApprovalDecided,
   ApprovalRequested,
+  AskRef,
   Proposal,
   RunRecord,
   UndoneEffect,
@@ -30,6 +32,8 @@ export interface EffectLineage {
   readonly tool: string
   readonly class: string
   readonly effect: 'reversible' | 'irreversible'
+  /** The nodes that lead to the nested workflow it lies in, outermost first; empty for the run itself. */
+  readonly path: readonly string[]
   readonly superstep: number
   readonly node: string
   readonly agent: string | null
@@ -106,6 +110,7 @@ function effectLineage(
     tool: last?.name ?? proposal?.name ?? '',
     class: last?.class ?? proposal?.class ?? '',
     effect,
+    path: scopePath(scopeOf(first.ask.activation)),
     superstep: first.ask.superstep,
     node: first.ask.node,
     agent: proposal?.agent ?? null,
@@ -113,7 +118,7 @@ function effectLineage(
     callId: proposal?.call_id ?? null,
     decision: activity.intent?.decision ?? activity.outcomes[0]?.decision ?? null,
     approval: approvalId === null ? null : effectApproval(approvalId, approvals),
-    checkpointSeq: checkpointBefore(records, branches, first.seq, first.ask.superstep),
+    checkpointSeq: checkpointBefore(records, branches, first.seq, first.ask),
     intentSeq: activity.intent?.seq ?? null,
     outcomeSeq: last?.seq ?? null,
     status: last?.status ?? 'open',
@@ -147,16 +152,22 @@ export function checkpointBefore(
   records: readonly RunRecord[],
   branches: Branches,
   seq: number,
-  superstep: number,
+  { activation, superstep }: Pick<AskRef, 'activation' | 'superstep'>,
 ): number | null {
+  const scope = scopeOf(activation)
   const found = records.findLast(
-    (record) =>
-      record.seq < seq &&
-      'checkpoint' in record &&
-      record.checkpoint?.superstep === superstep &&
-      branches.leadsTo(record.seq, seq),
+    (record) => record.seq < seq && isCheckpointOf(record, scope, superstep) && branches.leadsTo(record.seq, seq),
   )
   return found?.seq ?? null
+}
+
+/** True for the record whose checkpoint a superstep of the scope started from; the first is that of its entry. */
+function isCheckpointOf(record: RunRecord, scope: string, superstep: number): boolean {
+  if (record.type === 'activity.intent')
+    return record.opens !== undefined && record.ask.key === scope && record.opens.checkpoint.superstep === superstep
+  if (!('checkpoint' in record)) return false
+  const own = ('scope' in record ? record.scope : undefined) ?? ROOT_SCOPE
+  return own === scope && record.checkpoint?.superstep === superstep
 }
 
 /** What a lineage gap is about. */

@@ -5,7 +5,7 @@ export interface ActivityView {
   /** Key of the ask; the same on every attempt, branch and worker. */
   readonly key: string
   readonly intent: ActivityIntent | null
-  /** More than one when an unknown outcome was resolved later. */
+  /** More than one when an unknown outcome was resolved later, or a nested scope ended again on another branch. */
   readonly outcomes: readonly ActivityOutcome[]
 }
 
@@ -27,7 +27,7 @@ export function activitiesOf(records: readonly RunRecord[]): readonly ActivityVi
       latest.set(record.ask.key, opened)
     } else if (record.type === 'activity.outcome') {
       const open = latest.get(record.ask.key)
-      if (open && isOpen(open)) open.outcomes.push(record)
+      if (open?.intent && (isOpen(open) || record.kind === 'scope')) open.outcomes.push(record)
       else all.push({ key: record.ask.key, intent: null, outcomes: [record] })
     }
   }

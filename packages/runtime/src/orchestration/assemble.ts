@@ -3,13 +3,21 @@ import { type JsonObject, toJsonValue } from '../base/json.ts'
 import { usdToNano } from '../base/money.ts'
 import type { BudgetLimits } from '../contracts/common.ts'
 import { shapeOf } from '../contracts/shape.ts'
-import type { EdgeSpec, FieldSpec, NodeSpec, Shape, UpgradeStep, WorkflowSpec } from '../contracts/workflow.ts'
+import {
+  type EdgeSpec,
+  type FieldSpec,
+  isScopeTool,
+  type NodeSpec,
+  type Shape,
+  type UpgradeStep,
+  type WorkflowSpec,
+} from '../contracts/workflow.ts'
 import { checkFields, checkHeader, checkNodes, checkTools, toolsOf } from './check.ts'
 import { checkUpgrades } from './check-upgrades.ts'
 import { checkConnected, checkEdges, warnings } from './check-graph.ts'
 import { mismatch } from './compatible.ts'
 import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf, type UpgradeDraft } from './draft.ts'
-import { agentHandler, functionHandler, timerSpec } from './handler.ts'
+import { agentHandler, functionHandler, timerSpec, workflowHandler } from './handler.ts'
 import { REJECTION } from './rejection.ts'
 import { sign } from './signature.ts'
 import type { Budget, Validation } from './types.ts'
@@ -86,6 +94,10 @@ function nodeShapes(
     const message = shape(node.message, `the message of timer \`${node.name}\``)
     return { input: message, output: message }
   }
+  if (node.kind === 'workflow') {
+    const { input, output } = node.tool.workflow
+    return { input: node.takes ? shape(node.takes, `what node \`${node.name}\` takes`) : input, output }
+  }
   return {
     input: shape(node.input, `the input of node \`${node.name}\``),
     output: shape(node.output, `the output of node \`${node.name}\``),
@@ -133,6 +145,7 @@ function specOf(draft: Draft, shapes: Shapes): WorkflowSpec {
     rejected: new Map(draft.rejected.map((one) => [one.from, one.to])),
     failed: new Map(draft.failed.map((one) => [one.from, one.to])),
     tools: new Map(toolsOf(draft).map((tool) => [tool.name, tool.spec])),
+    scopes: new Map(toolsOf(draft).flatMap((tool) => (isScopeTool(tool) ? [[tool.name, tool.workflow] as const] : []))),
   }
   return {
     name: draft.name,
@@ -175,6 +188,10 @@ function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[])
   if (node.kind === 'agent') {
     const agent = node.agent.spec
     return { ...common, agent, session: node.session, tools: agent.tools, run: agentHandler(node, fields) }
+  }
+  if (node.kind === 'workflow') {
+    const { name } = node.tool
+    return { ...common, tools: [name], enters: name, run: workflowHandler(node, input, fields) }
   }
   const tools = node.tools === null ? null : node.tools.map((tool) => tool.name)
   return { ...common, tools, run: functionHandler(node, input, output, fields) }

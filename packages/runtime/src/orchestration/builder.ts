@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { SignalboxError } from '../base/errors.ts'
 import { assemble } from './assemble.ts'
 import type { Draft, EdgeDraft, NodeDraft, UpgradeDraft, WaitDraft } from './draft.ts'
+import { workflowTool } from './scope-tool.ts'
 import type { Builder, Fields, Validation, Workflow, WorkflowDef } from './types.ts'
 
 /**
@@ -45,6 +46,8 @@ export function draftWorkflow<I extends z.ZodType, O extends z.ZodType, S extend
 
 type GivenUpgrade = Pick<UpgradeDraft, 'from'> & { readonly [K in keyof UpgradeDraft]?: UpgradeDraft[K] | undefined }
 type FunctionDraft = Extract<NodeDraft, { kind: 'function' }>
+type WorkflowDraft = Extract<NodeDraft, { kind: 'workflow' }>
+type Nested = Workflow<never, unknown> | WorkflowDraft['tool']
 type AgentDraft = Extract<NodeDraft, { kind: 'agent' }>
 /** What the user passes for a node: the draft without what the builder adds, `Optional` may be left out. */
 type Given<D, Optional extends keyof D> = Omit<D, 'kind' | 'name' | Optional> & { [K in Optional]?: D[K] }
@@ -78,6 +81,24 @@ export class DraftBuilder {
   timer(name: string, def: { readonly message: z.ZodType } & WaitDraft): DraftBuilder {
     const wait = 'until' in def ? { until: def.until } : { seconds: def.seconds }
     return this.#add({ kind: 'timer', name, message: def.message, wait, retry: null })
+  }
+
+  workflow(
+    name: string,
+    nested: Nested,
+    wiring: Partial<Given<Omit<WorkflowDraft, 'tool'>, 'retry' | 'takes' | 'input' | 'done' | 'answers'>> = {},
+  ): DraftBuilder {
+    const { takes, input, done, answers, retry } = wiring
+    return this.#add({
+      kind: 'workflow',
+      name,
+      tool: 'spec' in nested && 'workflow' in nested ? nested : workflowTool(nested),
+      takes: takes ?? null,
+      input: input ?? null,
+      done: done ?? null,
+      answers: answers ?? {},
+      retry: retry ?? null,
+    })
   }
 
   start(name: string): DraftBuilder {

@@ -2,6 +2,7 @@ import { toSignalboxError } from '../base/errors.ts'
 import { usdToNano } from '../base/money.ts'
 import { secondsOf } from '../base/time.ts'
 import type { AnyTool } from '../contracts/tool.ts'
+import { isScopeTool, toolsWithin, type WorkflowSpec } from '../contracts/workflow.ts'
 import type { Draft, NodeDraft } from './draft.ts'
 
 /** Checks of everything but the edges. Each returns plain sentences that name the place and the fix. */
@@ -72,6 +73,7 @@ export function checkNodes(draft: Draft): string[] {
     }
     if (node.kind === 'port') errors.push(...checkPort(node))
     if (node.kind === 'timer') errors.push(...checkTimer(node))
+    if (node.kind === 'workflow') errors.push(...checkAnswers(node))
   }
   return errors
 }
@@ -85,6 +87,13 @@ function checkRetry(node: NodeDraft): string[] {
   if (!Number.isFinite(backoff) || backoff < 0)
     errors.push(`node \`${node.name}\`: \`retry.backoffSeconds\` must be 0 or more`)
   return errors
+}
+
+function checkAnswers(node: Extract<NodeDraft, { kind: 'workflow' }>): string[] {
+  const { nodes, name } = node.tool.workflow
+  return Object.keys(node.answers)
+    .filter((port) => nodes.get(port)?.kind !== 'port')
+    .map((port) => `node \`${node.name}\`: \`answers\` names \`${port}\`, which is no port of \`${name}\``)
 }
 
 function checkPort(node: Extract<NodeDraft, { kind: 'port' }>): string[] {
@@ -126,17 +135,44 @@ export function toolsOf(draft: Draft): readonly AnyTool[] {
   for (const node of draft.nodes) {
     if (node.kind === 'agent') all.push(...node.agent.tools)
     if (node.kind === 'function') all.push(...(node.tools ?? []))
+    if (node.kind === 'workflow') all.push(node.tool)
   }
   return [...new Set(all)]
 }
 
 /** Errors in the tools: two of one name (the door, the catalogue and the model know tools by name). */
 export function checkTools(draft: Draft): string[] {
+  const tools = toolsOf(draft)
   const errors: string[] = []
   const byName = new Map<string, AnyTool>()
-  for (const tool of toolsOf(draft)) {
+  for (const tool of tools) {
     if (byName.has(tool.name)) errors.push(`two different tools are named \`${tool.name}\``)
     byName.set(tool.name, tool)
   }
+  return [...errors, ...checkNested(tools)]
+}
+
+/** So deep may workflows be nested: each level is a scope of its own in the history, and an activation that waits. */
+const MOST_LEVELS = 8
+
+/** Errors in what is nested: too deep, tools of one name, agents of one name. A workflow cannot hold itself: it is built first. */
+function checkNested(tools: readonly AnyTool[]): string[] {
+  const errors: string[] = []
+  const scopes = tools.filter(isScopeTool)
+  for (const { name, workflow } of scopes)
+    if (levelsOf(workflow) >= MOST_LEVELS)
+      errors.push(`\`${name}\` is nested more than ${MOST_LEVELS} levels deep; make its graph flatter`)
+  const all = [...tools.map((tool) => tool.spec), ...scopes.flatMap(({ workflow }) => toolsWithin(workflow))]
+  const hashes = new Map<string, string>()
+  for (const { name, definitionHash } of all) {
+    const known = hashes.get(name)
+    if (known !== undefined && known !== definitionHash)
+      errors.push(`two different tools are named \`${name}\`: a nested workflow has its own`)
+    hashes.set(name, definitionHash)
+  }
   return errors
+}
+
+function levelsOf(spec: WorkflowSpec): number {
+  return 1 + Math.max(0, ...[...spec.scopes.values()].map(levelsOf))
 }

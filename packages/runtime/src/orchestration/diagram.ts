@@ -26,6 +26,7 @@ function mermaidShape(node: NodeSpec): string {
   const text = `"${labelOf(node).map(escapeMermaid).join('<br/>')}"`
   if (node.kind === 'agent') return `{{${text}}}`
   if (node.kind === 'timer') return `([${text}])`
+  if (node.kind === 'workflow') return `[[${text}]]`
   return node.kind === 'port' ? `[/${text}/]` : `[${text}]`
 }
 
@@ -38,7 +39,9 @@ export function toDot(spec: WorkflowSpec): string {
   const ids = idsOf(spec)
   const lines = [`digraph ${quote(spec.name)} {`, '  input [shape=oval, label="input"];']
   for (const node of spec.nodes.values()) {
-    const shape = { function: 'box', agent: 'hexagon', port: 'parallelogram', timer: 'oval' }[node.kind]
+    const shape = { function: 'box', agent: 'hexagon', port: 'parallelogram', timer: 'oval', workflow: 'box3d' }[
+      node.kind
+    ]
     lines.push(`  ${ids(node.name)} [shape=${shape}, label=${quote(labelOf(node).join('\n'))}];`)
   }
   lines.push('  output [shape=oval, label="output"];')
@@ -55,6 +58,7 @@ function quote(text: string): string {
 
 function labelOf(node: NodeSpec): readonly string[] {
   if (node.agent !== null) return [node.name, `agent ${node.agent.name}`, node.agent.model]
+  if (node.enters !== undefined) return [node.name, `workflow ${node.enters}`]
   if (node.deadlineSeconds !== null) return [node.name, `answer within ${node.deadlineSeconds} s`]
   if (node.timer) return [node.name, 'until' in node.timer ? 'until a time' : `after ${node.timer.seconds} s`]
   return [node.name]

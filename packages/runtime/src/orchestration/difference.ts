@@ -17,11 +17,25 @@ export function describeDifference(before: JsonObject, after: JsonObject): strin
   const lines: string[] = []
   compareParts(objectAt(before, 'graph'), objectAt(after, 'graph'), lines)
   compareNamed('state', objectAt(before, 'state'), objectAt(after, 'state'), lines)
+  const [old, now] = [before, after].map((one) => objectAt(objectAt(one, 'graph'), 'scopes'))
+  if (old && now) compareScopes(old, now, lines)
   return lines
+}
+
+/** Nested workflows are compared like any other; what differs is told with their name in front. */
+function compareScopes(before: JsonObject, after: JsonObject, lines: string[]): void {
+  for (const name of keysOf(before, after)) {
+    if (!Object.hasOwn(before, name)) lines.push(`nested workflow \`${name}\` was added`)
+    else if (!Object.hasOwn(after, name)) lines.push(`nested workflow \`${name}\` was removed`)
+    else
+      for (const line of describeDifference(objectAt(before, name), objectAt(after, name)))
+        lines.push(`in \`${name}\`: ${line}`)
+  }
 }
 
 function compareParts(before: JsonObject, after: JsonObject, lines: string[]): void {
   for (const part of keysOf(before, after)) {
+    if (part === 'scopes') continue
     const named = Object.hasOwn(WORDS, part)
     if (named) compareNamed(part, objectAt(before, part), objectAt(after, part), lines)
     else if (part.endsWith('_order')) compareOrder(part, before[part], after[part], lines)

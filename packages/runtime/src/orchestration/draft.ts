@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { AnyTool } from '../contracts/tool.ts'
-import type { Agent, SessionKind, WorkflowContract } from '../contracts/workflow.ts'
+import type { Agent, ScopeTool, SessionKind, WorkflowContract } from '../contracts/workflow.ts'
 import type { Budget, Field, NodeCtx, Port, RetryOptions } from './types.ts'
 
 /**
@@ -42,6 +42,14 @@ export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | 
     }
   | { readonly kind: 'port'; readonly port: Port<never, unknown> }
   | { readonly kind: 'timer'; readonly message: z.ZodType; readonly wait: WaitDraft }
+  | {
+      readonly kind: 'workflow'
+      readonly tool: ScopeTool<never, unknown>
+      readonly input: ((message: JsonValue, state: AnyNodeCtx['state']) => unknown) | null
+      readonly takes: z.ZodType | null
+      readonly done: ((output: JsonValue, ctx: AnyNodeCtx) => void) | null
+      readonly answers: Readonly<Record<string, (request: JsonValue, state: AnyNodeCtx['state']) => unknown>>
+    }
 )
 
 /** A declared edge. */

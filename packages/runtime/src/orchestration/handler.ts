@@ -1,8 +1,17 @@
-import { SignalboxError } from '../base/errors.ts'
+import { isErrorCode, SignalboxError } from '../base/errors.ts'
 import { type JsonObject, type JsonValue, toJsonValue } from '../base/json.ts'
 import { isoTime, momentOf, secondsOf } from '../base/time.ts'
 import type { AnyTool } from '../contracts/tool.ts'
-import type { AskSpec, FieldSpec, HandlerCtx, HandlerEnd, Shape, TimerSpec } from '../contracts/workflow.ts'
+import type {
+  AskSpec,
+  FieldSpec,
+  HandlerCtx,
+  HandlerEnd,
+  ScopeAnswers,
+  ScopeTool,
+  Shape,
+  TimerSpec,
+} from '../contracts/workflow.ts'
 import type { AnyNodeCtx, NodeDraft } from './draft.ts'
 
 /**
@@ -57,6 +66,57 @@ export function timerSpec(
 
 function listsOf(fields: readonly FieldSpec[]): readonly string[] {
   return fields.filter((field) => field.kind === 'appended').map((field) => field.name)
+}
+
+/**
+ * Handler of a node that is a workflow: one ask that enters its scope. Throws what the nested workflow failed with, so that
+ * the node fails with the same code and its retries apply.
+ */
+export function workflowHandler(
+  node: Extract<NodeDraft, { kind: 'workflow' }>,
+  takes: Shape,
+  fields: readonly FieldSpec[],
+): Run {
+  return async (message, ctx) => {
+    const user = userCtx(ctx, fields)
+    const { state } = user
+    const taken = takes.parse(message, `the message to node \`${node.name}\``)
+    const given = node.input ? node.input(taken, state) : taken
+    const end = await enterWorkflow(ctx, node.tool, given, answersOf(node, state))
+    if (end.kind === 'message') node.done?.(end.message, user)
+    return end
+  }
+}
+
+/**
+ * One ask that enters the scope of a workflow, as the whole of a handler. Throws what the nested workflow failed with; a
+ * person who let it not go on ends the turn where the node has a fallback for that.
+ */
+export async function enterWorkflow(
+  ctx: HandlerCtx,
+  { name, workflow }: Pick<ScopeTool<never, unknown>, 'name' | 'workflow'>,
+  input: unknown,
+  answers: ScopeAnswers = {},
+): Promise<HandlerEnd> {
+  const args = workflow.input.parse(input, `the input of \`${workflow.name}\` in node \`${ctx.node}\``)
+  const { status, output, code, reason, labels } = await ctx.ask({ kind: 'tool', tool: name, args, answers })
+  if (status === 'succeeded')
+    return { kind: 'message', message: workflow.output.parse(output, `the output of \`${workflow.name}\``), labels }
+  const person = status === 'rejected' || status === 'expired' || code === 'APPROVAL_EXPIRED'
+  if (ctx.endsOnRejection && person) return { kind: 'rejected', code, reason, leftUndone: [name] }
+  throw new SignalboxError(isErrorCode(code) ? code : status === 'denied' ? 'POLICY_DENIED' : 'NODE_FAILED', reason)
+}
+
+function answersOf(node: Extract<NodeDraft, { kind: 'workflow' }>, state: AnyNodeCtx['state']): ScopeAnswers {
+  const answer = (port: string, give: (typeof node.answers)[string]) => (request: JsonValue) => {
+    const value = give(request, state)
+    if (value instanceof Promise) {
+      value.catch(() => undefined)
+      throw new SignalboxError('NODE_FAILED', `the answer to port \`${port}\` must not be a promise: it is pure`)
+    }
+    return value === undefined ? undefined : toJsonValue(value, `the answer to port \`${port}\``)
+  }
+  return Object.fromEntries(Object.entries(node.answers).map(([port, give]) => [port, answer(port, give)]))
 }
 
 /** The user's view of the engine's handle. Getters, because the handle's state changes with the node's own writes. */

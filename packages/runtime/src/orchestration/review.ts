@@ -1,6 +1,6 @@
 import { nanoToUsd } from '../base/money.ts'
 import type { ToolSpec } from '../contracts/tool.ts'
-import type { WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
+import { type NodeSpec, toolsWithin, type WorkflowContract, type WorkflowSpec } from '../contracts/workflow.ts'
 
 /** One tool of the inventory of side effects. */
 export interface SideEffect {
@@ -39,7 +39,7 @@ export const CONTRACT_QUESTIONS: Readonly<Record<keyof WorkflowContract, string>
 
 /** Reads a definition as a review board would. Pure; the same definition gives the same review. */
 export function reviewWorkflow(spec: WorkflowSpec): Review {
-  const sideEffects = [...spec.tools.values()].flatMap((tool) => sideEffect(spec, tool))
+  const sideEffects = toolsWithin(spec).flatMap((tool) => sideEffect(spec, tool))
   return { missing: missing(spec), doubts: doubts(spec), sideEffects, stops: stops(spec) }
 }
 
@@ -54,7 +54,7 @@ function missing(spec: WorkflowSpec): string[] {
 
 function doubts(spec: WorkflowSpec): string[] {
   const found: string[] = []
-  for (const tool of spec.tools.values()) {
+  for (const tool of toolsWithin(spec)) {
     if (tool.effect === 'none') continue
     if (tool.effectKey === null)
       found.push(`tool \`${tool.name}\` has no \`effectKey\`: two runs may do the same business act`)
@@ -73,11 +73,20 @@ function doubts(spec: WorkflowSpec): string[] {
 
 function sideEffect(spec: WorkflowSpec, tool: ToolSpec): SideEffect[] {
   if (tool.effect === 'none') return []
-  const nodes = [...spec.nodes.values()].filter(
-    ({ kind, tools }) => kind !== 'port' && (tools === null || tools.includes(tool.name)),
-  )
   const { name, effect } = tool
-  return [{ tool: name, class: tool.class, effect, nodes: nodes.map((node) => node.name), whenLost: whenLost(tool) }]
+  return [{ tool: name, class: tool.class, effect, nodes: callersOf(spec, tool), whenLost: whenLost(tool) }]
+}
+
+/** The nodes that may call a tool; those of nested workflows with the nodes around them, such as `enrich/pay`. */
+function callersOf(spec: WorkflowSpec, tool: ToolSpec): readonly string[] {
+  const may = (node: NodeSpec, name: string): boolean =>
+    node.kind !== 'port' && (node.tools === null || node.tools.includes(name))
+  return [...spec.nodes.values()].flatMap((node) => [
+    ...(spec.tools.has(tool.name) && may(node, tool.name) ? [node.name] : []),
+    ...[...spec.scopes]
+      .filter(([name]) => may(node, name))
+      .flatMap(([, inner]) => callersOf(inner, tool).map((name) => `${node.name}/${name}`)),
+  ])
 }
 
 function whenLost(tool: ToolSpec): string {

@@ -26,6 +26,7 @@ export type Describable = Pick<
   | 'rejected'
   | 'failed'
   | 'tools'
+  | 'scopes'
 >
 
 /** Description of a workflow with its two hashes. */
@@ -71,6 +72,10 @@ function describeGraph(spec: Describable): JsonObject {
     fallbacks: Object.fromEntries(spec.rejected),
     ...(spec.failed.size > 0 ? { failure_fallbacks: Object.fromEntries(spec.failed) } : {}),
     tools: Object.fromEntries([...spec.tools.values()].map((tool) => [tool.name, tool.definitionHash])),
+    // Left out where there is none, so that other graphs keep the signature that they had.
+    ...(spec.scopes.size > 0
+      ? { scopes: Object.fromEntries([...spec.scopes].map(([name, inner]) => [name, inner.description])) }
+      : {}),
   }
 }
 
@@ -85,6 +90,7 @@ function describeNode(node: NodeSpec): JsonObject {
     ...(node.timer ? { timer: 'until' in node.timer ? { until: true } : { seconds: node.timer.seconds } } : {}),
     // Only what is not the default: definitions of earlier versions keep their hashes.
     ...(node.session === 'kept' ? { session: node.session } : {}),
+    ...(node.enters === undefined ? {} : { enters: node.enters }),
     agent:
       node.agent === null
         ? null

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
-import type { Agent, SessionKind, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
+import type { Agent, ScopeTool, SessionKind, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
 import type { REJECTION } from './rejection.ts'
 
 /**
@@ -96,6 +96,23 @@ export interface AgentWiring<S extends Fields, N extends string, I, O> {
   readonly retry?: RetryOptions
   /** `kept`: the conversation goes on from the node's last activation in this run. Default `fresh`. */
   readonly session?: SessionKind
+}
+
+/** How a workflow becomes a node of another: a nested scope of the run (ENGINE R20). */
+export interface WorkflowWiring<S extends Fields, N extends string, I, O, M extends z.ZodType> {
+  /** What the node takes, where it is not what the nested workflow takes. */
+  readonly takes?: M
+  /** The nested workflow's input. Pure. Default: the message as it is. */
+  readonly input?: (message: z.output<M>, state: StateOf<S>) => I
+  /** Called once with the nested workflow's output, before it is sent on. */
+  readonly done?: (output: O, ctx: DoneCtx<S, N>) => void
+  /**
+   * Answers to the nested workflow's ports, by port node. Pure: request and state in, answer out; undefined passes the
+   * request up to people. Default: all are passed up.
+   */
+  readonly answers?: Readonly<Record<string, (request: never, state: StateOf<S>) => unknown>>
+  /** The nested workflow again from its start; its effects and approvals are kept. */
+  readonly retry?: RetryOptions
 }
 
 /** A place where the workflow asks a person or a system and goes on with the answer as a later message. */
@@ -231,6 +248,24 @@ export interface Builder<P extends Declared, G extends Graph> {
     name: N & New<G, N>,
     def: TimerDef<P['state'], M>,
   ): Builder<P, G & Record<N, { in: z.output<M>; out: z.output<M> }>>
+  /**
+   * Adds a node that runs another workflow as a nested scope: with a state of its own, fresh for each message, and the
+   * run's budget. Its requests hold this node, not the nodes beside it after the superstep.
+   */
+  workflow<const N extends string, I, O>(
+    name: N & New<G, N>,
+    nested: Workflow<I, O> | ScopeTool<I, O>,
+    wiring?: WorkflowWiring<P['state'], N, I, O, z.ZodType<I>> & { readonly takes?: undefined },
+  ): Builder<P, G & Record<N, { in: I; out: O }>>
+  /** The same with a message of another type, from which `input` makes what the nested workflow takes. */
+  workflow<const N extends string, I, O, M extends z.ZodType>(
+    name: N & New<G, N>,
+    nested: Workflow<I, O> | ScopeTool<I, O>,
+    wiring: WorkflowWiring<P['state'], N, I, O, M> & {
+      readonly takes: M
+      readonly input: (message: z.output<M>, state: StateOf<P['state']>) => I
+    },
+  ): Builder<P, G & Record<N, { in: z.output<M>; out: O }>>
   /** Names the node that gets the run's input. */
   start<N extends Name<G>>(name: N & Fit<P['in'], G[N]['in'], N>): Builder<P, G>
   /** With a type guard as condition, the target needs to take only what the guard lets through. */

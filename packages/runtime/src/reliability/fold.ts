@@ -1,82 +1,36 @@
 import { SignalboxError } from '../base/errors.ts'
-import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
+import type { CheckpointBody } from '../contracts/checkpoint.ts'
 import type {
   ActivationFailed,
-  ActivationResult,
   ActivityIntent,
   ActivityOutcome,
   ApprovalDecided,
-  ApprovalRequested,
   AskRef,
   DefinitionRef,
   PositionSaved,
   QuestionAnswered,
-  QuestionAsked,
   RunRecord,
   RunStarted,
-  RunStatus,
-  RunStopping,
   RunUpgraded,
-  TimerSet,
 } from '../contracts/records.ts'
+import {
+  closeBeneath,
+  endScope,
+  firstAttempt,
+  foldScopeCheckpoint,
+  gatherEffects,
+  isAdopted,
+  noteAttempt,
+  openScope,
+  scopeState,
+  upwards,
+} from './fold-scopes.ts'
+import { ROOT_SCOPE, scopeOf } from '../base/scope-id.ts'
+import type { ActivationFold, AskJournal, RunFold } from './run-fold.ts'
 import { isEnded, nextStatus } from './run-machine.ts'
-import { isCheckpoint } from './timeline.ts'
+import { isCheckpoint, isScopeCheckpoint } from './timeline.ts'
 
-/** All that is on record of one ask. */
-export interface AskJournal {
-  readonly ask: AskRef
-  intents: ActivityIntent[]
-  /** The latest outcome; an `unknown` one of an effect is not its end. */
-  outcome: ActivityOutcome | null
-  approval: { requested: ApprovalRequested; decided: ApprovalDecided | null } | null
-  /** When the ask is a timer: until when it sleeps. */
-  timer: TimerSet | null
-  questions: { asked: QuestionAsked; answered: QuestionAnswered | null }[]
-  /** Outcomes of what the activity itself asked, by `<phase>/<n>`. */
-  children: Map<string, ActivityOutcome>
-}
-
-/** All that is on record of one activation since its last save point, in its present attempt. */
-export interface ActivationFold {
-  readonly id: string
-  attempt: number
-  /** The failure after which the present attempt started or will start. */
-  failed: ActivationFailed | null
-  /** The failure that ended it for good. */
-  dead: ActivationFailed | null
-  position: PositionSaved | null
-  asks: Map<number, AskJournal>
-  /** Ends in log order: the order in which the handler got them (ENGINE R1). */
-  outcomes: ActivityOutcome[]
-  result: ActivationResult | null
-  /** Effects of the turns before the last save point. */
-  effects: Set<string>
-  /** Those of them that the ledger answered with: they lie on an abandoned branch or an earlier attempt. */
-  adopted: Set<string>
-  /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`: kept by a retry (ENGINE R5). */
-  carried: Map<string, { requested: ApprovalRequested; decided: ApprovalDecided }>
-}
-
-/** A run as its records tell it: the last checkpoint and what happened since (ENGINE resume). */
-export interface RunFold {
-  readonly started: RunStarted
-  /** The version that the run is with (ENGINE R14). */
-  definition: DefinitionRef
-  status: RunStatus
-  checkpointSeq: number
-  checkpointAt: string
-  checkpoint: CheckpointBody
-  activations: Map<string, ActivationFold>
-  /** Port requests opened since the checkpoint; the next barrier carries them. */
-  opened: OpenRequest[]
-  stopping: RunStopping | null
-  parkedCode: string | null
-  segment: number
-  branch: number
-  activeMs: number
-  lastSeq: number
-  lastAt: string
-}
+export type { ActivationFold, AskJournal, RunFold } from './run-fold.ts'
 
 /** True for an outcome that is an end; `unknown` waits for its resolution (invariant 5). */
 export function isTerminalOutcome(outcome: ActivityOutcome): boolean {
@@ -95,6 +49,7 @@ export function foldStart(started: RunStarted): RunFold {
     checkpointAt: started.parent?.checkpoint_at ?? started.at,
     checkpoint: started.checkpoint,
     activations: new Map(),
+    scopes: new Map(),
     opened: [],
     stopping: null,
     parkedCode: null,
@@ -116,6 +71,10 @@ export function foldRecord(fold: RunFold, record: RunRecord): void {
   if (record.type === 'run.upgraded') foldUpgrade(fold, record)
   if (isCheckpoint(record) && record.type !== 'run.started') {
     foldCheckpoint(fold, record.seq, record.at, record.checkpoint)
+    return
+  }
+  if (isScopeCheckpoint(record)) {
+    foldScopeCheckpoint(fold, record, toldAt(record))
     return
   }
   foldLife(fold, record)
@@ -148,8 +107,16 @@ export function standsAt(fold: RunFold): Standpoint {
   const begun = [...fold.activations.values()].filter(hasBegun)
   if (begun.length === 0 && fold.opened.length === 0) return 'barrier'
   const rests = (one: ActivationFold): boolean =>
-    one.result !== null || (one.position !== null && one.asks.size === 0 && !one.failed && !one.dead)
+    one.result !== null ||
+    (!one.failed && !one.dead && (isInScope(fold, one) || (one.position !== null && one.asks.size === 0)))
   return begun.every(rests) ? 'position' : 'open'
+}
+
+/** True for an activation that did nothing but enter the scope that it is in: it stands where that scope stands. */
+function isInScope(fold: RunFold, { position, asks }: ActivationFold): boolean {
+  const [only] = asks.values()
+  const scope = only && asks.size === 1 && position === null ? fold.scopes.get(only.ask.key) : undefined
+  return scope !== undefined && !scope.ended
 }
 
 function hasBegun(one: ActivationFold): boolean {
@@ -168,6 +135,7 @@ function foldCheckpoint(fold: RunFold, seq: number, at: string, checkpoint: Chec
   // A response arrives between supersteps; nothing of an open superstep is lost at either kind.
   if (checkpoint.kind !== 'superstep') return
   fold.activations.clear()
+  fold.scopes.clear()
   fold.opened = []
 }
 
@@ -250,16 +218,16 @@ function foldWork(fold: RunFold, record: RunRecord): void {
       foldAnswered(fold, record)
       return
     case 'request.opened':
-      fold.opened.push(record.request)
+      scopeState(fold, record.request.scope ?? ROOT_SCOPE).opened.push(record.request)
       return
     case 'position.saved':
-      foldPosition(activation(fold, record.activation), record)
+      foldPosition(fold, activation(fold, record.activation), record)
       return
     case 'activation.completed':
       activation(fold, record.result.activation).result = record.result
       return
     case 'activation.failed':
-      foldFailed(activation(fold, record.activation), record)
+      foldFailed(fold, activation(fold, record.activation), record)
       return
     default:
   }
@@ -282,9 +250,15 @@ export function journal(fold: RunFold, ask: AskRef): AskJournal {
 export function activation(fold: RunFold, id: string): ActivationFold {
   let entry = fold.activations.get(id)
   if (!entry) {
+    const scope = scopeOf(id)
+    const attempt = firstAttempt(fold, scope)
     entry = {
       id,
-      attempt: 1,
+      scope,
+      attempt,
+      firstAttempt: attempt,
+      beneath: 0,
+      floor: 0,
       failed: null,
       dead: null,
       position: null,
@@ -296,6 +270,7 @@ export function activation(fold: RunFold, id: string): ActivationFold {
       carried: new Map(),
     }
     fold.activations.set(id, entry)
+    noteAttempt(fold, id, attempt)
   }
   return entry
 }
@@ -304,8 +279,9 @@ function foldIntent(fold: RunFold, record: ActivityIntent): void {
   if (record.ask.parent !== null) return
   journal(fold, record.ask).intents.push(record)
   // An approval kept by a retry is used up by the first intent that names it (invariant 7).
-  const { carried } = activation(fold, record.ask.activation)
-  for (const [key, { requested }] of carried) if (requested.approval_id === record.approval_id) carried.delete(key)
+  for (const { carried } of upwards(fold, record.ask.activation))
+    for (const [key, { requested }] of carried) if (requested.approval_id === record.approval_id) carried.delete(key)
+  openScope(fold, record, toldAt(record))
 }
 
 function foldOutcome(fold: RunFold, record: ActivityOutcome): void {
@@ -315,7 +291,9 @@ function foldOutcome(fold: RunFold, record: ActivityOutcome): void {
     return
   }
   entry.outcome = record
-  if (isTerminalOutcome(record)) activation(fold, record.ask.activation).outcomes.push(record)
+  if (!isTerminalOutcome(record)) return
+  activation(fold, record.ask.activation).outcomes.push(record)
+  endScope(fold, record)
 }
 
 function foldDecided(fold: RunFold, record: ApprovalDecided): void {
@@ -331,43 +309,49 @@ function foldAnswered(fold: RunFold, record: QuestionAnswered): void {
   question.answered = record
 }
 
-function foldPosition(entry: ActivationFold, record: PositionSaved): void {
-  for (const ask of entry.asks.values()) {
-    const id = ask.outcome?.effect_id
-    if (id) entry.effects.add(id)
-    if (id && isAdopted(ask.outcome)) entry.adopted.add(id)
-  }
+function foldPosition(fold: RunFold, entry: ActivationFold, record: PositionSaved): void {
+  gatherEffects(entry, entry)
+  closeBeneath(fold, entry.id, entry)
   entry.position = record
   entry.asks.clear()
   entry.outcomes = []
 }
 
-function foldFailed(entry: ActivationFold, record: ActivationFailed): void {
+function foldFailed(fold: RunFold, entry: ActivationFold, record: ActivationFailed): void {
   if (record.retry_at === null) {
     entry.dead = record
     return
   }
-  for (const ask of entry.asks.values()) {
-    const { approval } = ask
-    // An intent has used its approval up, whatever became of it (invariant 7).
-    if (ask.intents.length > 0 || !approval?.decided || approval.decided.answer !== 'approved') continue
-    const key = `${approval.requested.proposal.name}|${approval.requested.proposal.args_digest}`
-    entry.carried.set(key, { requested: approval.requested, decided: approval.decided })
-  }
+  carryApprovals(entry, entry)
+  for (const one of fold.activations.values())
+    if (one.id.startsWith(`${entry.id}/`)) {
+      for (const [key, approval] of one.carried) entry.carried.set(key, approval)
+      carryApprovals(one, entry)
+    }
+  // What it entered is entered anew; its effects stay and are matched again (ENGINE R5).
+  closeBeneath(fold, entry.id, null)
   entry.failed = record
   entry.attempt = record.attempt + 1
+  entry.floor = Math.max(entry.floor, entry.beneath)
   entry.asks.clear()
   entry.outcomes = []
+  noteAttempt(fold, entry.id, entry.attempt)
 }
 
-/** True for an answer from the ledger of this run or its family, which nothing else on the timeline may be answered with. */
-function isAdopted(outcome: ActivityOutcome | null): boolean {
-  return outcome?.ledger != null && (outcome.ledger.family === true || outcome.ledger.run === outcome.run)
+/** Approvals that were given and not used are kept for the next attempt. */
+function carryApprovals(from: ActivationFold, to: ActivationFold): void {
+  for (const { approval, intents } of from.asks.values()) {
+    // An intent has used its approval up, whatever became of it (invariant 7).
+    if (intents.length > 0 || !approval?.decided || approval.decided.answer !== 'approved') continue
+    const key = `${approval.requested.proposal.name}|${approval.requested.proposal.args_digest}`
+    to.carried.set(key, { requested: approval.requested, decided: approval.decided })
+  }
 }
 
 /** Effects off this timeline that it was answered with from the ledger, those of the open superstep included (ENGINE R5). */
 export function adoptedEffects(fold: RunFold): readonly string[] {
   const adopted = new Set(fold.checkpoint.adopted)
+  for (const scope of fold.scopes.values()) for (const id of scope.adopted) adopted.add(id)
   for (const entry of fold.activations.values()) {
     for (const id of entry.adopted) adopted.add(id)
     for (const { outcome } of entry.asks.values())

@@ -5,11 +5,12 @@
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import type { ActivityOutcome, AskRef, Proposal, RunRecord } from '../contracts/records.ts'
 import { isTerminalOutcome } from './fold.ts'
+import { isScopeCheckpoint } from './timeline.ts'
 
 /** What is on record of one ask in one attempt. */
 interface AskSummary {
   ended: boolean
-  /** Sent as an effect: it may have happened, so the fork must not forget it. */
+  /** Sent as an effect, which may have happened, or entered as a scope, whose records follow: the fork must not forget it. */
   sent: boolean
 }
 
@@ -47,6 +48,9 @@ export function takenOver(records: readonly RunRecord[]): readonly RunRecord[] {
       case 'request.opened':
       case 'decision.recorded':
         return true
+      case 'superstep.completed':
+      case 'response.received':
+        return isScopeCheckpoint(record)
       default:
         return false
     }
@@ -65,7 +69,7 @@ function summaries(records: readonly RunRecord[]): ReadonlyMap<string, AskSummar
     const ask = asks.get(idOf(record.ask)) ?? { ended: false, sent: false }
     asks.set(idOf(record.ask), ask)
     if (record.type === 'activity.outcome') ask.ended ||= isTerminalOutcome(record)
-    else ask.sent ||= record.proposal.effect !== 'none'
+    else ask.sent ||= record.proposal.effect !== 'none' || record.opens !== undefined
   }
   return asks
 }
@@ -121,6 +125,11 @@ function copyOf(record: RunRecord, seqs: ReadonlyMap<number, number>, options: C
     }
     case 'request.opened':
       return { ...moved, request: options.request(moved.request) }
+    case 'superstep.completed':
+    case 'response.received': {
+      const { checkpoint } = moved
+      return { ...moved, checkpoint: { ...checkpoint, requests: checkpoint.requests.map(options.request) } }
+    }
     default:
       return moved
   }

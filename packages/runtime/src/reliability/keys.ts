@@ -1,8 +1,8 @@
 import { sha256Hex } from '../base/hash.ts'
 
 /** Identifies an activation: the same on every branch, attempt and worker (ENGINE R1). */
-export function activationId(superstep: number, node: string, delivery: number): string {
-  return `root.${superstep}.${node}.${delivery}`
+export function activationId(scope: string, superstep: number, node: string, delivery: number): string {
+  return `${scope}.${superstep}.${node}.${delivery}`
 }
 
 /** Journal key of an ask. */

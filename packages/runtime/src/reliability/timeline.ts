@@ -38,14 +38,27 @@ export function onTimeline(ranges: readonly Range[], seq: number): boolean {
 
 /** A record whose body holds a checkpoint. */
 export type CheckpointRecord =
-  | Extract<RunRecord, { type: 'run.started' | 'superstep.completed' | 'response.received' }>
+  | (Extract<RunRecord, { type: 'run.started' | 'superstep.completed' | 'response.received' }> & {
+      readonly scope?: undefined
+    })
   | (RunUpgraded & { readonly checkpoint: CheckpointBody })
 
 /** Types of records that may hold a checkpoint. */
 export const CHECKPOINT_TYPES = ['run.started', 'superstep.completed', 'response.received', 'run.upgraded'] as const
 
-/** True for a record whose body holds a checkpoint. */
+/** True for a record whose body holds a checkpoint of the run; that of a nested scope is none (ENGINE R20). */
 export function isCheckpoint(record: RunRecord): record is CheckpointRecord {
   if (record.type === 'run.upgraded') return record.checkpoint !== null
-  return record.type === 'run.started' || record.type === 'superstep.completed' || record.type === 'response.received'
+  if (record.type === 'run.started') return true
+  return (record.type === 'superstep.completed' || record.type === 'response.received') && record.scope === undefined
+}
+
+/** A record that holds a checkpoint of a nested scope: a save point of the run (ENGINE R8). */
+export type ScopeCheckpointRecord = Extract<RunRecord, { type: 'superstep.completed' | 'response.received' }> & {
+  readonly scope: string
+}
+
+/** True for the checkpoint of a nested scope. */
+export function isScopeCheckpoint(record: RunRecord): record is ScopeCheckpointRecord {
+  return (record.type === 'superstep.completed' || record.type === 'response.received') && record.scope !== undefined
 }

@@ -6,6 +6,7 @@ import type { PolicyPort } from '../contracts/policy.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import type { RunResult } from '../contracts/runtime.ts'
 import type { PersonRequestRow, RunRow, Store } from '../contracts/store.ts'
+import { toolsWithin } from '../contracts/workflow.ts'
 import type { FaultHook } from '../engine/env.ts'
 import type { Worker, WorkerOptions } from '../engine/worker.ts'
 import { decodeRecord } from '../reliability/chain.ts'
@@ -65,7 +66,7 @@ export class BenchBox {
     this.host = options.host ?? skewedHost()
     this.store = options.store ?? memoryStore(this.host)
     const { store, host } = this
-    const tools = options.workflows.flatMap((one) => [...('spec' in one ? one.spec : one).tools.values()])
+    const tools = options.workflows.flatMap((one) => toolsWithin('spec' in one ? one.spec : one))
     const undos = tools.flatMap(({ undo }) => (undo === undefined || undo === 'impossible' ? [] : [undo.tool]))
     const rows = Object.fromEntries(
       [...tools, ...undos].map((tool) => [tool.name, { class: tool.class, effect: tool.effect }]),

@@ -2,7 +2,7 @@
  * The restore drill: runs the inputs undisturbed, then again while workers are killed with SIGKILL in the stages of the
  * door and at barriers; each next process takes over what the killed one left. What came out is compared.
  */
-import { type RunRecord, SignalboxError } from 'signalbox'
+import { type RunRecord, SignalboxError, toolsWithin } from 'signalbox'
 import { checkEvidence } from './check.ts'
 import type { Finding } from './findings.ts'
 import type { WorkflowDrill } from './define.ts'
@@ -135,7 +135,7 @@ function requireUsable(drill: WorkflowDrill, { signalbox }: Stand): void {
   const names = drill.inputs.map((each) => each.name)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) throw fault(`two of \`inputs\` are named \`${twice}\`: give each a name of its own`)
-  const tools = new Set(signalbox.workflows.flatMap((spec) => [...spec.tools.keys()]))
+  const tools = new Set(signalbox.workflows.flatMap((spec) => toolsWithin(spec).map((tool) => tool.name)))
   const unknown = drill.recorded.find((name) => !tools.has(name))
   if (unknown !== undefined) throw fault(`\`recorded\` names \`${unknown}\`, which no workflow of the project has`)
 }

@@ -5,6 +5,7 @@ import type { ApprovalPacket } from '../../contracts/packets.ts'
 import type { ApprovalDecided, ApprovalRequested } from '../../contracts/records.ts'
 import type { Preview } from '../../contracts/tool.ts'
 import { approvalBinding, isStillBound } from '../../policy/index.ts'
+import { upwards } from '../../reliability/fold-scopes.ts'
 import { drainInbox } from '../inbox.ts'
 import type { Ask, Ended } from './ask.ts'
 import { type ChildRead, freshRead, recordedRead } from './child.ts'
@@ -42,9 +43,12 @@ export async function askForApproval(ask: Ask): Promise<Ended | null> {
 /** An approval that an earlier attempt got and did not use; taken out, so that no second call of this attempt uses it. */
 function takeCarried(ask: Ask): { requested: ApprovalRequested; decided: ApprovalDecided } | null {
   const key = `${ask.name}|${ask.digest}`
-  const carried = ask.owner.fold.carried.get(key) ?? null
-  ask.owner.fold.carried.delete(key)
-  return carried
+  // A node around the scope may have been tried again: what its earlier attempt was given lies with it.
+  for (const { carried } of upwards(ask.run.fold, ask.ref.activation)) {
+    const kept = carried.get(key)
+    if (carried.delete(key) && kept) return kept
+  }
+  return null
 }
 
 /** Stores the request before the pause (invariant 7). A preview that fails denies. */

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import {
+  type ActivityKind,
   type Amounts,
   type ContentRef,
   type EffectClass,
@@ -23,11 +24,14 @@ import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
 import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
 import type { Deadline } from '../lease.ts'
 import type { LiveRun, Put } from '../live-run.ts'
+import type { Scope } from '../scope.ts'
 import type { GatePlace } from './gate.ts'
 
 /** What the door needs to know of the activation that asks. */
 export interface AskOwner {
   readonly run: LiveRun
+  /** The scope that the activation belongs to. */
+  readonly scope: Scope
   readonly node: NodeSpec
   readonly attempt: number
   readonly seen: Labels
@@ -87,6 +91,8 @@ export class Ask {
   readonly digest: string
   readonly labels: Labels
 
+  /** `scope` for a tool that enters one; what its record says. */
+  kind: ActivityKind
   tool: ToolSpec | null = null
   model: ModelHandle | null = null
   request: ModelRequest | null = null
@@ -94,6 +100,8 @@ export class Ask {
   args: JsonValue
   class: string
   effect: EffectClass = 'none'
+  /** The effect that policy is told, where the record holds another: that of a nested scope. */
+  shownEffect: EffectClass | null = null
   definitionHash = ''
   facts: JsonObject = {}
   decision: Decision | null = null
@@ -120,6 +128,7 @@ export class Ask {
     this.run = owner.run
     this.ref = ref
     this.spec = spec
+    this.kind = spec.kind
     this.place = place
     this.args = argsOf(owner, spec)
     this.class = CLASS_OF[spec.kind]
@@ -147,7 +156,7 @@ export class Ask {
   proposal(put: Put): Proposal {
     this.argsRef ??= put(this.args, this.labels)
     return {
-      kind: this.spec.kind,
+      kind: this.kind,
       name: this.name,
       class: this.class,
       effect: this.effect,

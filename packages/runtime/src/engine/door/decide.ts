@@ -50,7 +50,12 @@ export function decide(ask: Ask, approval: ApprovalFact | null): Decision {
     point: ask.spec.kind === 'model' ? 'pre_model_call' : 'pre_tool_call',
     run: { id: run.runId, workflow: run.spec.name, agent: ask.agent, mode: run.env.mode },
     principal: run.principal,
-    action: { name: ask.name, class: ask.class, effect: ask.effect, definition_hash: ask.definitionHash },
+    action: {
+      name: ask.name,
+      class: ask.class,
+      effect: ask.shownEffect ?? ask.effect,
+      definition_hash: ask.definitionHash,
+    },
     input: ask.spec.kind === 'tool' ? asObject(ask.args) : {},
     facts: ask.facts,
     labels: ask.labels,

@@ -4,6 +4,7 @@ import type { Amounts, Usage } from '../../contracts/common.ts'
 import { callCost } from '../../contracts/cost.ts'
 import type { ModelAnswer, ModelHandle } from '../../contracts/model.ts'
 import type { DefiniteFailure } from '../../contracts/tool.ts'
+import { scopeInside } from '../scope.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { guardSend, nothingSent, outboundHeaders, refusedToSend, type Sent, toolCtx, withTimeout } from './outlet.ts'
@@ -21,7 +22,15 @@ export async function execute(ask: Ask): Promise<Ended> {
       settled: { ...ask.worst, tokens: 0, cost_nano_usd: '0' },
     }
   }
+  if (ask.kind === 'scope') return enterScope(ask)
   return ask.model ? callModel(ask, ask.model) : callTool(ask)
+}
+
+/** Runs the nested scope that the intent opened, from where it stands: at its entry, or at its last barrier. */
+export function enterScope(ask: Ask): Promise<Ended> {
+  const { owner, ref, spec } = ask
+  const answers = (spec.kind === 'tool' ? spec.answers : undefined) ?? null
+  return owner.scope.enter(scopeInside(owner.scope, ref.key, ask.name, answers))
 }
 
 /** One execution of a tool under its key, classified by what was seen to leave the process. */

@@ -2,6 +2,7 @@ import { canonicalJson } from '../../base/json.ts'
 import type { ForkPlanEntry } from '../../contracts/records.ts'
 import { type EffectRow, holdsIdentity } from '../../contracts/store.ts'
 import { UNDO_SCOPE } from '../../reliability/compensation.ts'
+import { upwards } from '../../reliability/fold-scopes.ts'
 import { isBehind, isOnWay, type Stretch } from '../../reliability/family.ts'
 import type { LiveRun } from '../live-run.ts'
 import type { Ask } from './ask.ts'
@@ -67,7 +68,17 @@ function usedIn(ask: Ask, rows: readonly EffectRow[]): (row: EffectRow) => boole
 
 /** An effect of another activation of the open superstep is that one's, also while it is to be tried again. */
 function isOfSibling(ask: Ask, way: readonly Stretch[], row: EffectRow): boolean {
-  return isOnWay(way, row) && !row.askKey.startsWith(`${ask.ref.activation}/`)
+  return isOnWay(way, row) && !row.askKey.startsWith(`${ask.ref.activation}/`) && !isOfEarlierAttempt(ask, row)
+}
+
+/** True for an effect from before the last failure of a node around both: in its new attempt any ask may match it. */
+function isOfEarlierAttempt({ run, ref }: Ask, { askKey, runId, intentSeq }: EffectRow): boolean {
+  for (const { id, failed } of upwards(run.fold, ref.activation)) {
+    if (!failed || !askKey.startsWith(`${id}/`)) continue
+    const { run: told, seq } = failed.origin ?? failed
+    if (told === runId && intentSeq < seq) return true
+  }
+  return false
 }
 
 /** Two asks under way at once are not the same effect; an earlier attempt of the same node has given its place up. */
@@ -80,6 +91,7 @@ function isMatchedElsewhere({ run, ref }: Ask, effectId: string): boolean {
 /** Effects that this timeline already has, of this superstep and adopted ones. */
 function effectsOfTimeline(run: LiveRun): ReadonlySet<string> {
   const used = new Set(run.fold.checkpoint.adopted)
+  for (const scope of run.fold.scopes.values()) for (const id of scope.effects) used.add(id)
   for (const activation of run.fold.activations.values()) {
     for (const id of activation.effects) used.add(id)
     for (const entry of activation.asks.values()) {

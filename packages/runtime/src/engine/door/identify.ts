@@ -17,12 +17,14 @@ export function identifySent(ask: Ask): null {
   if (identify(ask) !== null) ask.tool = null
   if (!sent) return null
   ask.class = sent.class
+  ask.kind = sent.kind
   ask.effect = sent.effect
   return null
 }
 
 function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended | null {
-  const tool = ask.run.spec.tools.get(spec.tool)
+  const { spec: graph } = ask.owner.scope
+  const tool = graph.tools.get(spec.tool)
   const allowed = ask.owner.node.tools
   const row = ask.run.env.policy.tool(spec.tool)
   if (!tool || !row || (allowed !== null && !allowed.includes(spec.tool))) {
@@ -40,8 +42,19 @@ function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended
     const error = toSignalboxError(thrown, 'TOOL_INPUT_INVALID')
     return { status: 'failed', code: error.code, result: error.message }
   }
-  ask.worst = { turns: 0, tool_calls: 1, tokens: 0, cost_nano_usd: '0' }
+  if (graph.scopes.has(spec.tool)) identifyScope(ask)
+  else ask.worst = { turns: 0, tool_calls: 1, tokens: 0, cost_nano_usd: '0' }
   return null
+}
+
+/**
+ * Entering a nested scope changes nothing outside and costs nothing: each call in it is decided, reserved and recorded by
+ * itself (ENGINE R20). Policy decides on the effect that the catalogue tells of it.
+ */
+function identifyScope(ask: Ask): void {
+  ask.kind = 'scope'
+  ask.shownEffect = ask.effect
+  ask.effect = 'none'
 }
 
 function identifyModel(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): Ended | null {
@@ -55,7 +68,7 @@ function identifyModel(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): End
 /** The request with its messages. A tool without any possible permit is still shown: the door decides on the call. */
 function modelRequest(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): ModelRequest {
   const tools = spec.tools.flatMap((name) => {
-    const tool = ask.run.spec.tools.get(name)
+    const tool = ask.owner.scope.spec.tools.get(name)
     return tool ? [{ name: tool.name, description: tool.description, inputSchema: tool.inputSchema }] : []
   })
   const messages: readonly ModelMessage[] = [...ask.owner.conversation()]

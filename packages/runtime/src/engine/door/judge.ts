@@ -1,6 +1,6 @@
 import { canonicalJson, type JsonValue } from '../../base/json.ts'
 import type { InterventionPoint } from '../../contracts/policy.ts'
-import { decideAt, outputSubject, passes, stopAt } from '../points.ts'
+import { decideAt, isRunOutput, outputSubject, passes, stopAt } from '../points.ts'
 import type { Ask, Ended } from './ask.ts'
 
 /**
@@ -33,7 +33,7 @@ function judgeAtPoint(ask: Ask, end: Ended): Ended {
  */
 function judgeOutput(ask: Ask, end: Ended): Ended {
   const { owner, run, spec } = ask
-  if (spec.kind !== 'model' || !spec.finalOf || !run.spec.outputs.includes(owner.node.name)) return end
+  if (spec.kind !== 'model' || !spec.finalOf || !isRunOutput(owner.scope, owner.node.name)) return end
   if (!run.env.policy.hasRulesAt('output')) return end
   const final = spec.finalOf(end.result)
   if (!final) return end

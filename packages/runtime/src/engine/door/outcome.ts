@@ -19,7 +19,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
     return {
       type: 'activity.outcome' as const,
       ask: ask.ref,
-      kind: ask.spec.kind,
+      kind: ask.kind,
       name: ask.name,
       class: ask.class,
       effect: ask.effect,

@@ -4,6 +4,7 @@ import type { KillSwitch } from '../../contracts/store.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
 import { engaged } from '../../policy/index.ts'
 import { isPast } from '../lease.ts'
+import { workflowsAround } from '../scope.ts'
 import type { Ask } from './ask.ts'
 
 /** What was seen to leave the process while a tool ran. */
@@ -84,8 +85,12 @@ export async function guardSend(ask: Ask, reading = false): Promise<void> {
   if (run.dead || isPast(run.env.host, run.lease)) throw notSent('FENCED', 'this worker no longer holds the run')
   if (!reading && ask.notAfter && isPast(run.env.host, ask.notAfter))
     throw notSent('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
-  const subject = { tenant: run.tenant, workflow: run.spec.name, tool: ask.name, class: ask.class }
-  const hit = engaged(switches, subject, now, 'send')
+  const subject = { tenant: run.tenant, tool: ask.name, class: ask.class }
+  // A switch on a workflow holds for it wherever it is nested, and for all that is nested in it.
+  const hits = workflowsAround(ask.owner.scope).map((workflow) =>
+    engaged(switches, { ...subject, workflow }, now, 'send'),
+  )
+  const hit = hits.find((one) => one !== null)
   if (hit)
     throw notSent(
       'KILL_SWITCH',

@@ -6,7 +6,7 @@ import type { FaultPoint } from '../env.ts'
 import { askForApproval } from './approval.ts'
 import { argsOf, Ask, askName, type AskOwner, type Ended } from './ask.ts'
 import { decideAgain, decideFirst, readFacts } from './decide.ts'
-import { execute } from './execute.ts'
+import { enterScope, execute } from './execute.ts'
 import { fault } from './fault.ts'
 import type { GatePlace } from './gate.ts'
 import { identify, identifySent } from './identify.ts'
@@ -52,9 +52,16 @@ const RESUMED_EFFECT: readonly Stage[] = [
 /** Time passes for everybody alike: nothing is sent, so nobody is asked and nothing is reserved. */
 const TIMER: readonly Stage[] = [{ name: 'pass time', run: passTime }]
 
+/** A nested scope that is open goes on from its last barrier: what is asked in it passes the door by itself. */
+const RESUMED_SCOPE: readonly Stage[] = [
+  { name: 'identify', run: identifySent },
+  { name: 'execute', run: enterScope },
+]
+
 function stagesFor(ask: Ask): readonly Stage[] {
   if (ask.spec.kind === 'timer') return TIMER
   const intent = ask.journal().intents.at(-1) ?? null
+  if (intent?.opens) return RESUMED_SCOPE
   return intent !== null && intent.proposal.effect !== 'none' ? RESUMED_EFFECT : STAGES
 }
 

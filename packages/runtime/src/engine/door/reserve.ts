@@ -1,8 +1,10 @@
 import { SignalboxError } from '../../base/errors.ts'
 import { isoTime } from '../../base/time.ts'
 import type { Amounts } from '../../contracts/common.ts'
-import type { ActivityIntent } from '../../contracts/records.ts'
+import type { ActivityIntent, Proposal, ScopeOpening } from '../../contracts/records.ts'
 import type { ScopeAmounts } from '../../contracts/scopes.ts'
+import { toolsWithin } from '../../contracts/workflow.ts'
+import { routeStart } from '../../orchestration/index.ts'
 import { affordableOutputTokens } from '../../policy/index.ts'
 import { deadlineIn } from '../lease.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
@@ -18,11 +20,18 @@ export async function waitForTurn(ask: Ask): Promise<Ended | null> {
   const { place, run } = ask
   if (!place) return null
   place.gate.clear(place.index)
-  if (ask.effect === 'none' || place.gate.mayRun(place.index)) return null
+  if (!mayAct(ask) || place.gate.mayRun(place.index)) return null
   const ready = place.gate.whenMayRun(place.index, () => run.enter())
   run.leave()
   await ready
   return null
+}
+
+/** True for an effect, and for a nested scope that has effects in it: a batch runs them one after another. */
+function mayAct({ effect, kind, owner, name }: Ask): boolean {
+  if (kind !== 'scope') return effect !== 'none'
+  const spec = owner.scope.spec.scopes.get(name)
+  return spec !== undefined && toolsWithin(spec).some((tool) => tool.effect !== 'none')
 }
 
 /**
@@ -63,6 +72,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
       not_after: isoTime(notAfter.wallMs),
       idempotency_key: ask.identity?.idempotencyKey ?? '',
       effect_id: ask.identity?.effectId ?? null,
+      ...(ask.kind === 'scope' ? { opens: scopeOpening(ask, ask.proposal(put)) } : {}),
     }),
     ask.approval?.decidedSeq ?? null,
   )
@@ -74,6 +84,31 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
   if (ask.effect !== 'none' || ask.worst.cost_nano_usd !== '0' || ask.model) await run.flush()
   await fault(ask, 'intent_durable')
   return null
+}
+
+/** What a nested scope starts with: its input is what was asked for. */
+function scopeOpening(ask: Ask, { args }: Proposal): ScopeOpening {
+  const { owner, run } = ask
+  const spec = owner.scope.spec.scopes.get(ask.name)
+  if (!spec) throw new Error('a scope needs its workflow')
+  const { to, from, edge } = routeStart(spec, { value: ask.args, ref: args })
+  return {
+    workflow: spec.name,
+    version: spec.version,
+    signature: spec.signature,
+    checkpoint: {
+      kind: 'entry',
+      superstep: 0,
+      state: {},
+      queue: [{ to, from, edge, message: args }],
+      fan_in: {},
+      requests: [],
+      outputs: [],
+      effect_keys: [],
+      adopted: [],
+      spent: run.spent(),
+    },
+  }
 }
 
 /** What is done again on an approval has a key of its own, of which the approval is a part (ENGINE R5). */

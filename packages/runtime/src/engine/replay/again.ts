@@ -14,6 +14,7 @@ import type { Env } from '../env.ts'
 import { openHeld } from '../fan-in.ts'
 import { Hub } from '../hub.ts'
 import { LiveRun } from '../live-run.ts'
+import { rootScope } from '../scope.ts'
 import { openState } from '../state.ts'
 import { Superstep } from '../superstep.ts'
 import { type SeenAsk, seen } from './asks.ts'
@@ -101,7 +102,7 @@ export async function runAgain(
   })
   try {
     const before = await openState(spec, run.fold.checkpoint, run.contents)
-    const step = new Superstep(run, before)
+    const step = new Superstep(rootScope(run, nothingInside), before)
     step.start()
     await untilNothingGoesOn(run, step, again.host)
     let broken = step.failed?.error ?? brokenBy(run)
@@ -132,11 +133,16 @@ async function barrier(
   step: Superstep,
 ): Promise<SignalboxError | null> {
   try {
-    const held = await openHeld(run)
+    const held = await openHeld(rootScope(run, nothingInside))
     const place = { runId: run.runId, activation: null, where: 'condition', mediated: false } as const
-    run.env.outlet.runIn(place, () => appendBarrier(run, before, held, step.startedAt, step.done))
+    run.env.outlet.runIn(place, () => appendBarrier(rootScope(run, nothingInside), before, held, step.startedAt, step.done))
     return null
   } catch (thrown) {
     return toSignalboxError(thrown, 'NODE_FAILED')
   }
+}
+
+/** A nested scope is answered from the record as one call: what lies in it is not run again. */
+export function nothingInside(): Promise<never> {
+  return Promise.reject(new Error('a replay enters no scope'))
 }

@@ -7,9 +7,10 @@ import type { WorkflowSpec } from '../../contracts/workflow.ts'
 import { complete } from '../finish.ts'
 import type { LiveRun } from '../live-run.ts'
 import { takeResponses } from '../responses.ts'
+import { rootScope } from '../scope.ts'
 import { takeOver } from '../takeover.ts'
 import type { Standing } from '../definitions.ts'
-import { type Again, scratchRun } from './again.ts'
+import { type Again, nothingInside, scratchRun } from './again.ts'
 import { type Compared, difference } from './asks.ts'
 import { checkpointDifference, outputDifference } from './compare.ts'
 import type { Stretch } from './journal.ts'
@@ -57,7 +58,7 @@ export async function responseDifference(
     again.host.set(timeOf(closing.at))
     const { request_id: requestId, by } = closing
     if (by) scratch.responses.push({ row: 0, requestId, by, text: JSON.stringify(value) })
-    return takeResponses(scratch)
+    return takeResponses(rootScope(scratch, nothingInside))
   })
   const after = records.find((record) => record.type === 'response.received')
   const at = { node: closing.node, seq: closing.seq }
@@ -118,7 +119,9 @@ export async function endDifference(
   ended: Extract<RunRecord, { type: 'run.completed' }>,
   place: Place,
 ): Promise<ReplayDifference | null> {
-  const { records, run } = await made(again, stretch, here(place.spec), complete)
+  const { records, run } = await made(again, stretch, here(place.spec), (scratch) =>
+    complete(rootScope(scratch, nothingInside)),
+  )
   return outputDifference(place, ended, run.contents, records)
 }
 

@@ -5,6 +5,7 @@ import type {
   PositionSaved,
   RunRecord,
 } from '../../contracts/records.ts'
+import { ROOT_SCOPE, scopeOf } from '../../base/scope-id.ts'
 import { foldRecord, type RunFold, toldAt } from '../../reliability/fold.ts'
 import { type CheckpointRecord, isCheckpoint } from '../../reliability/timeline.ts'
 import type { RecordedStretch } from './port.ts'
@@ -13,7 +14,7 @@ const NOTHING: RecordedStretch = { asks: new Map(), outcomes: [] }
 
 /** The state at a checkpoint, with nothing begun: what a superstep starts from. */
 export function freshFold(fold: RunFold): RunFold {
-  return { ...fold, activations: new Map(), opened: [] }
+  return { ...fold, activations: new Map(), scopes: new Map(), opened: [] }
 }
 
 /** A part of a run's timeline: from one checkpoint to the next, or to the head. */
@@ -47,9 +48,10 @@ export class RecordedStep {
       if (isCheckpoint(record)) continue
       if (record.type === 'position.saved' || record.type === 'activation.failed') this.keep(fold, record.activation)
       foldRecord(fold, record)
-      this.note(record)
+      if (!isInside(record)) this.note(record)
     }
-    for (const id of fold.activations.keys()) this.keep(fold, id)
+    // What lies in a nested scope is not run again: the scope is one call, answered from the record.
+    for (const { id, scope } of fold.activations.values()) if (scope === ROOT_SCOPE) this.keep(fold, id)
     if (closing?.type === 'superstep.completed')
       for (const result of closing.results) this.results.set(result.activation, result)
   }
@@ -79,6 +81,13 @@ export class RecordedStep {
       ...(at === undefined ? {} : { at }),
     })
   }
+}
+
+/** True for the record of an activation inside a nested scope. */
+function isInside(record: RunRecord): boolean {
+  if (record.type === 'activation.completed') return scopeOf(record.result.activation) !== ROOT_SCOPE
+  const told = record.type === 'position.saved' || record.type === 'activation.failed'
+  return told && scopeOf(record.activation) !== ROOT_SCOPE
 }
 
 /** Names a stretch: the same for the record and for the replay. */

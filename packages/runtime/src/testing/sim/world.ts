@@ -3,7 +3,7 @@ import type { ToolSpec } from '../../contracts/tool.ts'
 import type { ModelHandle, ModelPort } from '../../contracts/model.ts'
 import type { PolicyPort } from '../../contracts/policy.ts'
 import type { Scheduler } from '../../contracts/scheduler.ts'
-import type { WorkflowSpec } from '../../contracts/workflow.ts'
+import { toolsWithin, type WorkflowSpec } from '../../contracts/workflow.ts'
 import { FAULT_POINTS, type FaultHook } from '../../engine/env.ts'
 import { LocalScheduler } from '../../engine/local-scheduler.ts'
 import { composeSignalbox, outletOver, type Signalbox } from '../../runtime.ts'
@@ -334,7 +334,7 @@ class World implements SimContext {
 }
 
 function allowAll(specs: readonly WorkflowSpec[]): PolicyPort {
-  const tools = specs.flatMap((spec) => [...spec.tools.values()])
+  const tools = specs.flatMap(toolsWithin)
   return scriptedPolicy({ tools: Object.fromEntries(tools.map((tool: ToolSpec) => [tool.name, rowOf(tool)])) })
 }
 

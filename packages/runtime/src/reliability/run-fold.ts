@@ -1,0 +1,104 @@
+import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
+import type {
+  ActivationFailed,
+  ActivationResult,
+  ActivityIntent,
+  ActivityOutcome,
+  ApprovalDecided,
+  ApprovalRequested,
+  AskRef,
+  DefinitionRef,
+  PositionSaved,
+  QuestionAnswered,
+  QuestionAsked,
+  RunStarted,
+  RunStatus,
+  RunStopping,
+  TimerSet,
+} from '../contracts/records.ts'
+
+/** All that is on record of one ask. */
+export interface AskJournal {
+  readonly ask: AskRef
+  intents: ActivityIntent[]
+  /** The latest outcome; an `unknown` one of an effect is not its end. */
+  outcome: ActivityOutcome | null
+  approval: { requested: ApprovalRequested; decided: ApprovalDecided | null } | null
+  /** When the ask is a timer: until when it sleeps. */
+  timer: TimerSet | null
+  questions: { asked: QuestionAsked; answered: QuestionAnswered | null }[]
+  /** Outcomes of what the activity itself asked, by `<phase>/<n>`. */
+  children: Map<string, ActivityOutcome>
+}
+
+/** All that is on record of one activation since its last save point, in its present attempt. */
+export interface ActivationFold {
+  readonly id: string
+  readonly scope: string
+  attempt: number
+  /** The attempt that it began with: above 1 where the node around its scope was tried again. */
+  readonly firstAttempt: number
+  /** The highest attempt of anything in the scopes that it entered. */
+  beneath: number
+  /** The same at its own last failure: what it enters in the next attempt counts on from there. */
+  floor: number
+  /** The failure after which the present attempt started or will start. */
+  failed: ActivationFailed | null
+  /** The failure that ended it for good. */
+  dead: ActivationFailed | null
+  position: PositionSaved | null
+  asks: Map<number, AskJournal>
+  /** Ends in log order: the order in which the handler got them (ENGINE R1). */
+  outcomes: ActivityOutcome[]
+  result: ActivationResult | null
+  /** Effects of the turns before the last save point. */
+  effects: Set<string>
+  /** Those of them that the ledger answered with: they lie on an abandoned branch or an earlier attempt. */
+  adopted: Set<string>
+  /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`: kept by a retry (ENGINE R5). */
+  carried: Map<string, { requested: ApprovalRequested; decided: ApprovalDecided }>
+}
+
+/** What the run itself and each nested scope have: a checkpoint, and requests that were opened since. */
+export interface ScopeState {
+  checkpointSeq: number
+  /** When the checkpoint was recorded, for a record of a fork's parent there. */
+  checkpointAt: string
+  checkpoint: CheckpointBody
+  /** Port requests opened since the checkpoint; the next barrier carries them. */
+  opened: OpenRequest[]
+}
+
+/** A nested scope, from its intent until the activation that entered it goes on to a position or barrier (ENGINE R20). */
+export interface ScopeFold extends ScopeState {
+  readonly id: string
+  /** The ask that entered it. */
+  readonly ask: AskRef
+  /** Name of what was asked for: the tool under which the workflow around it knows it. */
+  readonly name: string
+  ended: boolean
+  /** The port whose request nobody answered in time, when that came last. */
+  expired: string | null
+  /** Effects of its supersteps, and those of them that the ledger answered with. */
+  readonly effects: Set<string>
+  readonly adopted: Set<string>
+}
+
+/** A run as its records tell it: the last checkpoint and what happened since (ENGINE resume). */
+export interface RunFold extends ScopeState {
+  readonly started: RunStarted
+  /** The version that the run is with (ENGINE R14). */
+  definition: DefinitionRef
+  status: RunStatus
+  /** Activations of the open supersteps of all scopes. */
+  activations: Map<string, ActivationFold>
+  /** Nested scopes that were entered since the last barrier of the run. */
+  scopes: Map<string, ScopeFold>
+  stopping: RunStopping | null
+  parkedCode: string | null
+  segment: number
+  branch: number
+  activeMs: number
+  lastSeq: number
+  lastAt: string
+}
