@@ -8,7 +8,8 @@ export const ROOT_SCOPE = 'root'
 
 /** The scope that an activation belongs to: its id without superstep, node and delivery, none of which has a dot. */
 export function scopeOf(activation: string): string {
-  return activation.split('.').slice(0, -3).join('.')
+  // Every record of a run comes by here, and nearly all of them are of the run itself.
+  return activation.includes('/') ? activation.split('.').slice(0, -3).join('.') : ROOT_SCOPE
 }
 
 /** The activation that entered a scope; null for the run itself. */

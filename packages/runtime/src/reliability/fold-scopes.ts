@@ -108,17 +108,18 @@ export function isAdopted(outcome: ActivityOutcome | null): boolean {
 }
 
 /** The activations that lead to an activation, nearest first, itself included. */
-export function* upwards(fold: RunFold, activation: string): Generator<ActivationFold> {
-  let id: string | null = activation
-  while (id !== null) {
+export function upwards(fold: RunFold, activation: string): readonly ActivationFold[] {
+  const way: ActivationFold[] = []
+  for (let id: string | null = activation; id !== null; id = enteredBy(scopeOf(id))) {
     const one = fold.activations.get(id)
-    if (one) yield one
-    id = enteredBy(scopeOf(id))
+    if (one) way.push(one)
   }
+  return way
 }
 
 /** An attempt was seen: what is entered after a failure of a node around it has to count on from there. */
 export function noteAttempt(fold: RunFold, activation: string, attempt: number): void {
+  if (scopeOf(activation) === ROOT_SCOPE) return
   for (const one of upwards(fold, activation)) if (one.id !== activation) one.beneath = Math.max(one.beneath, attempt)
 }
 
