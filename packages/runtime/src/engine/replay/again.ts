@@ -135,7 +135,9 @@ async function barrier(
   try {
     const held = await openHeld(rootScope(run, nothingInside))
     const place = { runId: run.runId, activation: null, where: 'condition', mediated: false } as const
-    run.env.outlet.runIn(place, () => appendBarrier(rootScope(run, nothingInside), before, held, step.startedAt, step.done))
+    run.env.outlet.runIn(place, () =>
+      appendBarrier(rootScope(run, nothingInside), before, held, step.startedAt, step.done),
+    )
     return null
   } catch (thrown) {
     return toSignalboxError(thrown, 'NODE_FAILED')
