@@ -13,3 +13,5 @@ export {
   type ConflictOptions,
 } from './concurrent.ts'
 export type { Absence, Conflict, Contribution, FailurePolicy, Resolution } from './contributions.ts'
+export { type AskOptions, handoff, type HandoffOptions, type HandoffResult, type HandoffView } from './handoff.ts'
+export type { JudgedHandoff } from './handoff-desk.ts'
