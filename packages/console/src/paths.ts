@@ -17,7 +17,7 @@ export const paths = {
 } as const
 
 /** The views of one run, in the order of their tabs. */
-export const RUN_VIEWS = ['timeline', 'checkpoints', 'decisions', 'cost', 'explanation', 'content'] as const
+export const RUN_VIEWS = ['timeline', 'graph', 'checkpoints', 'decisions', 'cost', 'explanation', 'content'] as const
 /** One view of a run. */
 export type RunView = (typeof RUN_VIEWS)[number]
 

@@ -14,6 +14,14 @@ export const meSchema = z.object({ principal: principalSchema, permissions: z.ar
 /** Who is signed in, and what they may do. */
 export type Me = z.output<typeof meSchema>
 
+/** A workflow's graph for somebody who draws it; `:input` and `:output` are its two ends. */
+export const graphSchema = z.object({
+  nodes: z.array(z.object({ name: z.string(), kind: z.string(), lines: z.array(z.string()) })),
+  arrows: z.array(z.object({ from: z.string(), to: z.string(), label: z.string(), dashed: z.boolean() })),
+})
+/** A workflow's graph for somebody who draws it. */
+export type Graph = z.output<typeof graphSchema>
+
 /** One workflow that this server's workers have. */
 export const workflowSchema = z.object({
   name: z.string(),
@@ -21,6 +29,7 @@ export const workflowSchema = z.object({
   signature: z.string(),
   /** Mermaid text of the graph. */
   diagram: z.string(),
+  graph: graphSchema,
   contract: z
     .object({
       objective: z.string(),

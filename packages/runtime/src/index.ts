@@ -74,6 +74,7 @@ export {
   type FeedbackOptions,
   toDot,
   toMermaid,
+  toPicture,
   type TurnView,
   workflow,
   workflowTool,

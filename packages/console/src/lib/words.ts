@@ -7,6 +7,7 @@ import type {
   RunStatusView,
   RequestSummary,
 } from '@signalbox/protocol'
+import type { NodeState } from './graph.ts'
 
 /** How strongly something asks for attention; every tone goes with a symbol and a word, never alone. */
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'idle'
@@ -47,6 +48,15 @@ export const RUN_STATUS: Record<RunStatusView, Phrase> = {
   stopped: { word: 'Stopped', tone: 'bad', icon: 'stop' },
   cancelled: { word: 'Cancelled', tone: 'idle', icon: 'ban' },
   terminated: { word: 'Terminated', tone: 'idle', icon: 'ban' },
+}
+
+/** Where a node of the graph is with a run. */
+export const NODE_STATE: Record<NodeState, Phrase> = {
+  running: { word: 'Running', tone: 'info', icon: 'play' },
+  waiting: { word: 'Waiting', tone: 'warn', icon: 'clock' },
+  done: { word: 'Done', tone: 'ok', icon: 'check' },
+  halted: { word: 'Not finished', tone: 'bad', icon: 'stop' },
+  untouched: { word: 'Not reached', tone: 'idle', icon: 'dot' },
 }
 
 /** Every state of an activity. */

@@ -380,6 +380,23 @@ const WORKFLOW = {
   version: '1.0.0',
   signature: `sha256:${hashOf('graph').slice(0, 32)}`,
   diagram: 'flowchart TD\n  match --> decide --> notify',
+  graph: {
+    nodes: [
+      { name: 'match', kind: 'function', lines: ['match'] },
+      { name: 'decide', kind: 'agent', lines: ['decide', 'agent clerk', SCRIPTED] },
+      { name: 'ask', kind: 'port', lines: ['ask', 'answer within 86400 s'] },
+      { name: 'notify', kind: 'function', lines: ['notify'] },
+    ],
+    arrows: [
+      { from: ':input', to: 'match', label: '', dashed: false },
+      { from: 'match', to: 'decide', label: 'case 1', dashed: false },
+      { from: 'match', to: 'ask', label: 'default', dashed: false },
+      { from: 'ask', to: 'decide', label: '', dashed: false },
+      { from: 'decide', to: 'notify', label: '', dashed: false },
+      { from: 'decide', to: 'ask', label: 'rejected', dashed: true },
+      { from: 'notify', to: ':output', label: '', dashed: false },
+    ],
+  },
   contract: null,
   budget: {
     max_turns: 12,

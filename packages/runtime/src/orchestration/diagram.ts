@@ -1,12 +1,37 @@
 import type { EdgeSpec, NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
 
-/** Pictures of a workflow as text. Node names are free in labels only; ids are numbers, so that no name is a keyword. */
+/** Pictures of a workflow. In texts node names are free in labels only; ids are numbers, so that no name is a keyword. */
 
-interface Arrow {
+/** The two ends of every picture; no node can be called so. */
+const INPUT = ':input'
+const OUTPUT = ':output'
+
+/** A way that messages take. */
+export interface Arrow {
+  /** A node, or `:input`. */
   readonly from: string
+  /** A node, or `:output`. */
   readonly to: string
+  /** When it is taken, in a word; empty for always. */
   readonly label: string
+  /** True for the ways that are taken when something was rejected or failed. */
   readonly dashed: boolean
+}
+
+/** A workflow's graph for somebody who draws it. */
+export interface Picture {
+  readonly nodes: readonly {
+    readonly name: string
+    readonly kind: NodeSpec['kind']
+    readonly lines: readonly string[]
+  }[]
+  readonly arrows: readonly Arrow[]
+}
+
+/** The graph as nodes, with the lines of their labels, and arrows; `:input` and `:output` are its two ends. */
+export function toPicture(spec: WorkflowSpec): Picture {
+  const nodes = [...spec.nodes.values()].map((node) => ({ name: node.name, kind: node.kind, lines: labelOf(node) }))
+  return { nodes, arrows: arrowsOf(spec) }
 }
 
 /** A Mermaid flowchart of the workflow. */
@@ -64,21 +89,20 @@ function labelOf(node: NodeSpec): readonly string[] {
   return [node.name]
 }
 
-/** The names `:input` and `:output` stand for the two ends; no node can be called so. */
 function idsOf(spec: WorkflowSpec): (name: string) => string {
   const ids = new Map([...spec.nodes.keys()].map((name, i) => [name, `n${i}`]))
-  ids.set(':input', 'input').set(':output', 'output')
+  ids.set(INPUT, 'input').set(OUTPUT, 'output')
   return (name) => ids.get(name) ?? 'unknown'
 }
 
 function arrowsOf(spec: WorkflowSpec): readonly Arrow[] {
   const solid = (from: string, to: string, label = ''): Arrow => ({ from, to, label, dashed: false })
   return [
-    solid(':input', spec.start),
+    solid(INPUT, spec.start),
     ...spec.edges.flatMap(edgeArrows),
     ...[...spec.rejected].map(([from, to]): Arrow => ({ from, to, label: 'rejected', dashed: true })),
     ...[...spec.failed].map(([from, to]): Arrow => ({ from, to, label: 'failed', dashed: true })),
-    ...spec.outputs.map((name) => solid(name, ':output')),
+    ...spec.outputs.map((name) => solid(name, OUTPUT)),
   ]
 }
 

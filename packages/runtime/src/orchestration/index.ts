@@ -1,6 +1,6 @@
 export { type AgentToolDef, agentTool, type AsAgentDef, asAgent } from './agent-tool.ts'
 export { workflow } from './builder.ts'
-export { toDot, toMermaid } from './diagram.ts'
+export { toDot, toMermaid, toPicture } from './diagram.ts'
 export { decisionRecord } from './decision-record.ts'
 export { appended, owned, port, reduced } from './fields.ts'
 export { type Finished, inDeliveryOrder, numberDeliveries } from './order.ts'

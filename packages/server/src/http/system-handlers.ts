@@ -1,4 +1,4 @@
-import { isoTime, SignalboxError, toMermaid } from 'signalbox'
+import { isoTime, SignalboxError } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
 import { outerBudgetView } from '../views/budgets.ts'
 import { undosOf } from '../views/compensation.ts'
@@ -39,7 +39,7 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     }),
     workflows: async () => ({
       workflows: deps.workflows
-        .map((spec) => workflowView(spec, toMermaid(spec), deps.models))
+        .map((spec) => workflowView(spec, deps.models))
         .sort((a, b) => a.name.localeCompare(b.name)),
     }),
     budgets: async (_input, who) => ({ budgets: (await runs.outerBudgets(who.tenant)).map(outerBudgetView) }),

@@ -1,5 +1,5 @@
 import type { KillSwitchView, Workflow } from '@signalbox/protocol'
-import type { KillSwitch, ModelPort, WorkflowSpec } from 'signalbox'
+import { type KillSwitch, type ModelPort, toMermaid, toPicture, type WorkflowSpec } from 'signalbox'
 import { isoOf, isoOrNull } from './runs.ts'
 
 /** A kill switch and whether it is in force at `now` (milliseconds since 1970). */
@@ -20,12 +20,14 @@ export function killSwitchView(row: KillSwitch, now: number): KillSwitchView {
 }
 
 /** A workflow as its page shows it. */
-export function workflowView(spec: WorkflowSpec, diagram: string, models: ModelPort): Workflow {
+export function workflowView(spec: WorkflowSpec, models: ModelPort): Workflow {
+  const { nodes, arrows } = toPicture(spec)
   return {
     name: spec.name,
     version: spec.version,
     signature: spec.signature,
-    diagram,
+    diagram: toMermaid(spec),
+    graph: { nodes: nodes.map((node) => ({ ...node, lines: [...node.lines] })), arrows: [...arrows] },
     contract: contractOf(spec),
     budget: { ...spec.budget },
     max_supersteps: spec.maxSupersteps,

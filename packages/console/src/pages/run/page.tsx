@@ -15,12 +15,14 @@ import { ContentView } from './content.tsx'
 import { CostView } from './cost.tsx'
 import { DecisionsView } from './decisions.tsx'
 import { ExplanationView } from './explanation.tsx'
+import { GraphView } from './graph.tsx'
 import { RunHeader } from './header.tsx'
 import { RunSide } from './side.tsx'
 import { TimelineView } from './timeline.tsx'
 
 const LABELS: Record<RunView, string> = {
   timeline: 'Timeline',
+  graph: 'Graph',
   checkpoints: 'Checkpoints',
   decisions: 'Decisions',
   cost: 'Cost',
@@ -60,6 +62,7 @@ function Run({ detail, live, view }: { detail: RunDetail; live: Live; view: RunV
   const id = detail.run.run_id
   const bodies: Record<RunView, () => ReactNode> = {
     timeline: () => <TimelineView detail={detail} live={live} />,
+    graph: () => <GraphView detail={detail} />,
     checkpoints: () => <CheckpointsView detail={detail} />,
     decisions: () => <DecisionsView detail={detail} />,
     cost: () => <CostView detail={detail} />,
