@@ -12,6 +12,7 @@ import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
 import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
+import { addUpgradeCommands } from './commands-upgrade.ts'
 import { addWorkflowCommands } from './commands-workflow.ts'
 import { addSubjectCommands } from './commands-subject.ts'
 import type { Shell } from './context.ts'
@@ -38,6 +39,7 @@ const VERBS: ReadonlySet<string> = new Set([
   'compensate',
   'fork',
   'release',
+  'replay',
   'restore',
   'resume',
   'show',
@@ -72,6 +74,7 @@ function program(shell: Shell): Command {
   addStoreCommands(root, shell)
   addDrillCommands(root, shell)
   addWorkflowCommands(root, shell)
+  addUpgradeCommands(root, shell)
   for (const command of everyCommand(root)) {
     command
       .exitOverride()

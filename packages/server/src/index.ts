@@ -67,4 +67,20 @@ export {
 export { JOBS, type JobName, type ScheduleDef } from './schedules/definition.ts'
 export { createServer, type RunningServer, type ServerOptions } from './server.ts'
 export { type LocalApi, openLocalApi } from './dev/local-api.ts'
+export {
+  type GoldenResult,
+  replayOne,
+  upgradeCheck,
+  type UpgradeCheckOptions,
+  type UpgradeCheckResult,
+} from './upgrade/check.ts'
+export { type OutletAttempt, shutOutlets } from './upgrade/outlets.ts'
+export type { FlipSum, ReplaySum, Selection, UpgradeFinding } from './upgrade/replays.ts'
+export {
+  type ProjectUpgradeOptions,
+  type ProjectUpgradeResult,
+  type UpgradeReport,
+  upgradeProject,
+  upgradeReport,
+} from './upgrade/report.ts'
 export { VERSION } from './version.ts'

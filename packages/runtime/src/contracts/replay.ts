@@ -71,8 +71,8 @@ export interface RunReplay {
    * says why.
    */
   readonly end: 'same' | 'differs' | 'skipped'
-  /** True when the definition here is not the one that the run is with: a difference is then to be expected. */
-  readonly otherDefinition: boolean
+  /** True when the difference lies where the run was with another version than the one here: it is to be expected then. */
+  readonly otherVersion: boolean
   readonly difference: ReplayDifference | null
   /** What changed in the definition, a sentence each; empty when it is the same. */
   readonly changes: readonly string[]

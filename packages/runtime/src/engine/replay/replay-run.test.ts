@@ -62,7 +62,7 @@ describe('a replay', () => {
     const { one, runId, done, clerk } = await oldRun()
     const before = { done: [...done], called: clerk.called(), records: await one.records(runId) }
     const found = await replayed(one, [claimsFlow({ done })], runId)
-    expect(found).toMatchObject({ end: 'same', difference: null, why: null, supersteps: 3, otherDefinition: false })
+    expect(found).toMatchObject({ end: 'same', difference: null, why: null, supersteps: 3, otherVersion: false })
     expect(found.asks).toBeGreaterThanOrEqual(5)
     expect(found.decisions).toBeGreaterThanOrEqual(5)
     expect(found.flipped).toBe(0)
