@@ -76,6 +76,7 @@ export function fakeHandler(options: FakeOptions): FakeHandler {
       return seen
     },
     endsOnRejection: options.endsOnRejection ?? false,
+    heartbeat: () => undefined,
     now: () => new Date(0),
     random: () => 0.5,
   }

@@ -24,6 +24,7 @@ export const ERROR_TABLE = {
   STATE_NOT_OWNED: { status: 422, exit: 4, title: 'A node wrote a field that it does not own' },
   NODE_FAILED: { status: 422, exit: 4, title: 'A node failed' },
   NODE_TIMEOUT: { status: 422, exit: 4, title: 'A node passed its time limit' },
+  NODE_IDLE: { status: 422, exit: 4, title: 'A node gave no sign of life within its idle limit' },
   TOOL_UNKNOWN: { status: 404, exit: 3, title: 'No such tool' },
   TOOL_INPUT_INVALID: { status: 422, exit: 4, title: 'The arguments do not fit the tool' },
   TOOL_OUTPUT_INVALID: { status: 502, exit: 4, title: 'The tool answered with another shape than it declares' },

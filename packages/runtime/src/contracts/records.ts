@@ -18,12 +18,20 @@ import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
 import type { AskRef, Proposal, RecordBase, ScopeOpening } from './record-base.ts'
 import type { ScopeAmounts } from './scopes.ts'
-import type { ApprovalDecided, ApprovalRequested, QuestionAnswered, QuestionAsked, TimerSet } from './wait-records.ts'
+import type {
+  ActivityLate,
+  ApprovalDecided,
+  ApprovalRequested,
+  QuestionAnswered,
+  QuestionAsked,
+  TimerSet,
+} from './wait-records.ts'
 
 export type { CheckpointBody, DefinitionRef, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
 export type { ForkParent, ForkPlanEntry, LedgerRef } from './fork.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
 export type {
+  ActivityLate,
   ApprovalDecided,
   ApprovalRequested,
   QuestionAbout,
@@ -373,6 +381,7 @@ export type RunRecord =
   | SegmentStarted
   | ActivityIntent
   | ActivityOutcome
+  | ActivityLate
   | ApprovalRequested
   | ApprovalDecided
   | TimerSet

@@ -267,6 +267,9 @@ export interface RunResult {
 
 /** Advances runs until stopped. */
 export interface WorkerHandle {
-  /** Resolves after running supersteps reached their barrier or were dropped safely (default 10 s), leases released. */
-  stop(): Promise<void>
+  /**
+   * Resolves when each run has reached its next barrier or position or, after `graceMs` (default 10,000), was dropped
+   * safely. The leases are given up: another worker goes on at once, and nothing is repeated.
+   */
+  stop(graceMs?: number): Promise<void>
 }

@@ -14,6 +14,8 @@ export interface ReadCtx {
   readonly principal: Principal
   /** Aborts on cancel, lost lease, run time limit and the tool's own time limit. */
   readonly signal: AbortSignal
+  /** A sign of life of a long call, for the idle limit of its node. */
+  heartbeat(): void
   /** State of the run at the last barrier, as JSON; fields never written are absent. */
   readonly state: JsonObject
 }

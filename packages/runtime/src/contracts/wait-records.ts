@@ -46,6 +46,19 @@ export interface TimerSet extends RecordBase {
 }
 
 /**
+ * A call that had been given up answered after all. Tells of it and changes nothing: how the call ended was recorded
+ * when it was given up.
+ */
+export interface ActivityLate extends RecordBase {
+  readonly type: 'activity.late'
+  readonly ask: AskRef
+  readonly name: string
+  readonly how: 'answered' | 'failed'
+  /** Milliseconds after it was given up. */
+  readonly late_ms: number
+}
+
+/**
  * A question only a person can answer: an effect with an unknown outcome, one asked again with other arguments, or one
  * asked again after it was undone, or in a fork whose plan says that a person decides.
  */

@@ -100,6 +100,8 @@ export interface HandlerCtx {
   readonly seen: Labels
   /** True when the node has a fallback for rejected calls: a rejected or expired call then ends the turn. */
   readonly endsOnRejection: boolean
+  /** A sign of life, for the node's idle limit. */
+  heartbeat(): void
   /** Deterministic time: of the last outcome delivered, else of the superstep's start. */
   now(): Date
   /** Deterministic random number in [0, 1). */
@@ -121,8 +123,16 @@ export type HandlerEnd =
 export interface RetryPolicy {
   /** All attempts, the first included. */
   readonly attempts: number
-  /** Default 1; doubles per attempt, capped at 60, with jitter. */
+  /** Wait before the second attempt. Default 1; grows per attempt, with jitter. */
   readonly backoffSeconds: number
+  /** By what the wait grows. Default 2. */
+  readonly factor?: number
+  /** What the wait does not pass. Default 60. */
+  readonly maxBackoffSeconds?: number
+  /** Codes that are tried again; default all that another attempt can mend. */
+  readonly on?: readonly string[]
+  /** Codes that are not. */
+  readonly except?: readonly string[]
 }
 
 /** How long a timer node waits: so many seconds, or until a wall time that it works out once, when it is reached. */
@@ -141,6 +151,10 @@ export interface NodeSpec {
   readonly input: Shape
   readonly output: Shape
   readonly retry: RetryPolicy
+  /** Active seconds that one attempt may take. */
+  readonly timeoutSeconds?: number
+  /** Active seconds that one attempt may pass without a sign of life. */
+  readonly idleTimeoutSeconds?: number
   /** Tools this node may ask for. Null: any registered tool of the workflow. */
   readonly tools: readonly string[] | null
   /** The agent, for kind `agent`. */

@@ -15,6 +15,7 @@ import { askDigest, perform } from './door/perform.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import type { AskedAgain, RecordedStretch } from './replay/port.ts'
 import { isStoreTrouble } from './retry.ts'
+import { NodeClock } from './node-clock.ts'
 import type { Scope } from './scope.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -44,10 +45,13 @@ export class Activation {
   readonly superstep: number
   readonly snapshot: Snapshot
   readonly fold: ActivationFold
+  readonly clock: NodeClock
   seen: Labels
   judgedOutput: string | null = null
 
   private over = false
+  /** The worker drains, and the handler stands at a position: another worker goes on from there. */
+  private left = false
   private end: { readonly value: HandlerEnd } | { readonly error: unknown } | null = null
   /** Set when the handler asked for something else than is on record: whatever else it does no longer counts. */
   private divergence: SignalboxError | null = null
@@ -82,6 +86,10 @@ export class Activation {
     this.superstep = superstep
     this.snapshot = snapshot
     this.fold = foldOf(run.fold, id)
+    this.clock = new NodeClock(this.run.env.host, node, this.fold.usedMs, {
+      around: scope.clock,
+      onLimit: () => this.onLimit(),
+    })
     this.position = this.fold.position?.position ?? 0
     const recorded = this.onRecord()
     this.journaled = new Map(recorded.asks)
@@ -121,10 +129,12 @@ export class Activation {
           (error: unknown) => this.ended({ error }),
         )
     })
+    this.clock.enter()
     try {
       await this.pump()
     } finally {
       this.over = true
+      this.clock.stop()
     }
     if (this.end && 'value' in this.end) return this.end.value
     throw this.end?.error ?? new Unloaded()
@@ -141,8 +151,12 @@ export class Activation {
       if (this.run.dead) throw new Unloaded()
       if (this.divergence) throw this.divergence
       // Nothing new starts any more; what was sent is brought to its end first.
-      if (this.run.halt && this.open === 0) throw new Unloaded()
+      if (this.left || (this.run.halt && this.open === 0)) throw new Unloaded()
       if (this.end && this.open === 0 && this.queue.length === 0) break
+      if (this.clock.limit && this.replayLeft === 0) {
+        await this.endAt(this.clock.limit)
+        continue
+      }
       const next = this.queue.shift()
       if (next) await this.deliver(next)
       else if (this.held.length > 0) this.releaseHeld()
@@ -150,6 +164,19 @@ export class Activation {
       else if (!this.end) this.stuck()
     }
     this.checkRepeated()
+  }
+
+  /** The node's time is up: what was sent is brought to its end, the handler sees nothing of it any more. */
+  private async endAt(limit: SignalboxError): Promise<void> {
+    this.open -= this.held.splice(0).length
+    if (this.open === 0) throw limit
+    await this.quiet()
+  }
+
+  /** People and times are waited for no longer; an effect that was sent is (ENGINE R4). */
+  private onLimit(): void {
+    this.run.waits.wakeOwn(this.clock, ['approval', 'timer', 'request'])
+    this.nudge?.()
   }
 
   private async deliver(outcome: ActivityOutcome): Promise<void> {
@@ -187,9 +214,11 @@ export class Activation {
       this.nudge = () => {
         this.nudge = null
         this.run.enter()
+        this.clock.enter()
         resolve()
       }
       this.run.leave()
+      this.clock.leave()
     })
   }
 
@@ -240,6 +269,9 @@ export class Activation {
         return self.seen
       },
       endsOnRejection: this.scope.spec.rejected.has(this.node.name),
+      heartbeat: () => {
+        if (!self.isOver) self.clock.touch()
+      },
       now: () => new Date(timeOf(self.lastAt)),
       random: () => {
         self.draws += 1
@@ -256,6 +288,7 @@ export class Activation {
     const entry = this.journaled.get(ordinal)
     this.run.env.replay?.asked(this.askedAgain(ordinal, spec, digest))
     const before = entry && digestOf(entry)
+    if (!entry && this.clock.limit) return NEVER
     if (before !== undefined && before !== digest) {
       // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
       const what = `ask ${ordinal} of \`${this.id}\` is now \`${askName(spec)}\` with other arguments than on record`
@@ -296,14 +329,20 @@ export class Activation {
       parent: null,
     }
     this.run.enter()
+    this.clock.enter()
+    this.clock.touch()
     perform(this, ref, spec, place)
       .catch((thrown: unknown) => this.broken(thrown))
-      .finally(() => this.run.leave())
+      .finally(() => {
+        this.run.leave()
+        this.clock.leave()
+      })
   }
 
   /** An ask of this activation has ended; what is delivered next is what was appended next. */
   recorded(outcome: ActivityOutcome): void {
     this.open -= 1
+    this.clock.touch()
     this.queue.push(outcome)
     this.nudge?.()
   }
@@ -355,6 +394,7 @@ export class Activation {
     // A handler that starts from here sees this time and draws from the beginning.
     this.lastAt = saved.at
     this.draws = 0
+    if (this.run.draining) return this.leave()
     if (this.run.env.replay) this.replayFrom(this.onRecord())
   }
 
@@ -363,6 +403,13 @@ export class Activation {
     this.queue = [...outcomes]
     this.replayLeft = this.queue.length
     this.lastAt = at ?? this.lastAt
+  }
+
+  /** Nothing of the handler goes on here. */
+  private leave(): Promise<never> {
+    this.left = true
+    this.nudge?.()
+    return NEVER
   }
 
   private async loadPosition(): Promise<JsonValue | null> {

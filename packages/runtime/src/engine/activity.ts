@@ -5,6 +5,8 @@ import type { Host } from '../base/host.ts'
  * as going on; waiting for a person or a time does not, so that a run in which all wait can be seen to be quiet.
  */
 export class Activity {
+  /** Set when a part of it left at a position or barrier because the worker stops: the run does not wait, it is handed on. */
+  left = false
   private busy = 0
   private over = false
   private pausedMs = 0

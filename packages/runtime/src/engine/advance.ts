@@ -132,7 +132,7 @@ async function runSuperstep(root: Scope, before: OpenState, worker: string): Pro
   if (!(await passInput(run))) return before
   const step = new Superstep(root, before)
   step.start()
-  await untilOver(run, () => step.isOver, worker)
+  await untilOver(run, step, worker)
   if (run.halt) return null
   if (step.failed) {
     const { node, error } = step.failed
@@ -140,6 +140,7 @@ async function runSuperstep(root: Scope, before: OpenState, worker: string): Pro
     run.stopWith({ kind: 'stop', end: 'stopped', reason: { kind, code: error.code, subject: node }, by: null })
     return null
   }
+  if (step.left) return null
   await closeSuperstep(root, step, before)
   return null
 }
@@ -169,11 +170,11 @@ async function passInput(run: LiveRun): Promise<boolean> {
  * Waits until what was started is over. When all of it waits for people or times, the run leaves memory; what arrives
  * at that very moment keeps it here (ENGINE R3, R7).
  */
-async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): Promise<void> {
+async function untilOver(run: LiveRun, work: { readonly isOver: boolean }, worker: string): Promise<void> {
   for (;;) {
     await run.activity.whenQuiet()
     if (run.dead) throw new Unloaded()
-    if (isOver()) return
+    if (work.isOver) return
     if (mustPark(run)) return
     // What waits without having sent anything has nothing to be brought to its end.
     if (run.halt?.kind === 'stop' && openEffects(run).length === 0) return
@@ -182,7 +183,12 @@ async function untilOver(run: LiveRun, isOver: () => boolean, worker: string): P
     // A cancellation that was just read wakes nobody who waits for a question: it must not be lost with the memory.
     const mustStop = run.halt?.kind === 'stop' && run.fold.status !== 'stopping'
     // While a slow store answered, what had waited may have gone on and come to its end.
-    if (!run.activity.isQuiet || mustStop || isOver() || mustPark(run)) continue
+    if (!run.activity.isQuiet || mustStop || work.isOver || mustPark(run)) continue
+    if (run.activity.left && run.halt === null) {
+      // Some wait and some stand at a position: the run is not waiting, and another worker goes on with it at once.
+      if (await run.release(null)) throw new Unloaded()
+      continue
+    }
     if (run.responses.length > 0) {
       // A port was answered: its message travels after this superstep, so the run stays here until the others are done.
       if (run.draining) run.unload()
@@ -224,7 +230,7 @@ async function settleHalt(run: LiveRun, worker: string): Promise<void> {
   if (open.length > 0) {
     announceStop(run, halt)
     const effects = await resumeOpenEffects(run, open)
-    await untilOver(run, effects.isOver, worker)
+    await untilOver(run, effects, worker)
     return
   }
   stop(run, halt.reason, halt.end, halt.by)

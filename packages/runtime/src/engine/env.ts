@@ -45,12 +45,19 @@ export interface EngineLimits {
   readonly approvalSeconds: number
   /** A model call takes no longer. */
   readonly modelTimeoutSeconds: number
+  /** How long a call has to end by itself after its signal was aborted; then it is given up. */
+  readonly abortGraceSeconds: number
   /** Records kept for slow consumers of a stream before they are read from the store again. */
   readonly streamBuffer: number
 }
 
-/** Limits when none are given: a day for an approval, two minutes for a model call. */
-export const DEFAULT_LIMITS: EngineLimits = { approvalSeconds: 86_400, modelTimeoutSeconds: 120, streamBuffer: 1_000 }
+/** Limits when none are given: a day for an approval, two minutes for a model call, a second of grace. */
+export const DEFAULT_LIMITS: EngineLimits = {
+  approvalSeconds: 86_400,
+  modelTimeoutSeconds: 120,
+  abortGraceSeconds: 1,
+  streamBuffer: 1_000,
+}
 
 /** Everything that the engine waits on, behind ports; one value per process. */
 export interface Env {

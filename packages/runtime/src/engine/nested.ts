@@ -22,6 +22,8 @@ export async function runScope(scope: Scope): Promise<ScopeEnd> {
   for (;;) {
     // Nothing new starts any more; the run closes what is open when it ends.
     if (run.dead || run.halt) throw new Unloaded()
+    const limit = scope.clock?.limit
+    if (limit) return leave(scope, failedWith(limit.code, limit.message))
     if (await takeResponses(scope)) {
       await run.flush()
       continue
@@ -51,12 +53,17 @@ async function runOne(scope: Scope, before: OpenState): Promise<ScopeEnd | null>
   const step = new Superstep(scope, before)
   step.start()
   await step.over()
-  if (run.dead || run.halt) throw new Unloaded()
+  if (run.dead || run.halt || step.left) throw new Unloaded()
   if (step.failed) {
     const { node, error } = step.failed
     return failedWith(error.code, `node \`${node}\` of \`${scope.spec.name}\` failed: ${error.message}`)
   }
   await closeSuperstep(scope, step, before)
+  // A barrier of a scope is a place from which another worker can go on (ENGINE R8).
+  if (run.draining && run.halt === null) {
+    run.activity.left = true
+    throw new Unloaded()
+  }
   return null
 }
 
@@ -65,7 +72,7 @@ async function waitForAnswer(scope: Scope): Promise<void> {
   const { run } = scope
   const [first] = [...scope.state.checkpoint.requests].sort((a, b) => timeOf(a.deadline) - timeOf(b.deadline))
   if (!first) return
-  await run.waits.wait(first.timer ? 'timer' : 'request', first.request_id, timeOf(first.deadline))
+  await run.waits.wait(first.timer ? 'timer' : 'request', first.request_id, timeOf(first.deadline), scope.clock)
 }
 
 async function endOf(scope: Scope): Promise<ScopeEnd> {

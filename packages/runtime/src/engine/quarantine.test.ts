@@ -258,7 +258,7 @@ describe('wakes', () => {
     const runId = await one.start('beside', 'hi')
     const { id } = await one.asked('request')
     await one.until(async () => ((await one.row(runId)).status === 'waiting' ? true : null), 'the run to wait')
-    await first.stop(0)
+    await first.drop()
     await one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL })
     // Three that claim for the answer and are gone before anything is durable.
     for (let n = 0; n < 3; n++) {

@@ -3,6 +3,7 @@ import type { AskOwner } from './door/ask.ts'
 import { perform } from './door/perform.ts'
 import { type AskJournal, activation as foldOf } from '../reliability/fold.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
+import { NodeClock } from './node-clock.ts'
 import { isStoreTrouble } from './retry.ts'
 import { scopeOfActivation } from './scope.ts'
 
@@ -13,7 +14,7 @@ import { scopeOfActivation } from './scope.ts'
 export async function resumeOpenEffects(
   run: LiveRun,
   open: readonly AskJournal[],
-): Promise<{ readonly isOver: () => boolean }> {
+): Promise<{ readonly isOver: boolean }> {
   let left = open.length
   for (const entry of open) {
     const intent = entry.intents.at(-1)
@@ -33,7 +34,11 @@ export async function resumeOpenEffects(
         run.leave()
       })
   }
-  return { isOver: () => left === 0 }
+  return {
+    get isOver() {
+      return left === 0
+    },
+  }
 }
 
 /** An activation that asks nothing itself. */
@@ -50,6 +55,7 @@ function ownerOf(run: LiveRun, entry: AskJournal): AskOwner {
     seen: intent.proposal.labels,
     snapshot: { state: {} },
     judgedOutput: null,
+    clock: new NodeClock(run.env.host, { name: node.name }, 0),
     fold: foldOf(run.fold, entry.ask.activation),
     conversationHead: () => ({ head: '', length: 0 }),
     conversation: () => [],

@@ -1,34 +1,7 @@
 import type { ErrorCode } from '../base/errors.ts'
+import { FINAL_FAILURES, MALFUNCTIONS } from '../contracts/failures.ts'
 import type { RetryPolicy } from '../contracts/workflow.ts'
 import { seededRandom } from '../reliability/keys.ts'
-
-/** Malfunctions: the run parks and a person looks at it (invariant 2). A divergence never fails a run (ENGINE R14). */
-const PARKS: ReadonlySet<ErrorCode> = new Set([
-  'REPLAY_DIVERGED',
-  'NONDETERMINISTIC_WAIT',
-  'POLICY_MALFUNCTION',
-  'POLICY_BUNDLE_MISSING',
-  'CONTENT_ERASED',
-  'STORE_CORRUPT',
-  'STORE_NEWER',
-  'WORKFLOW_CHANGED',
-  'MODEL_UNKNOWN',
-  'KEY_MISSING',
-  'PRICE_UNKNOWN',
-  'INTERNAL',
-])
-
-/** Failures that another attempt cannot mend. */
-const FINAL: ReadonlySet<ErrorCode> = new Set([
-  'BUDGET_EXHAUSTED',
-  'POLICY_DENIED',
-  'STATE_NOT_OWNED',
-  'STATE_CONFLICT',
-  'INPUT_INVALID',
-  'CANCELLED',
-  'UNMEDIATED_CALL',
-  'KILL_SWITCH',
-])
 
 /** Ends of the whole run and faults of the program: no fallback of one node answers for them. */
 const NOT_TAKEN: ReadonlySet<string> = new Set<ErrorCode>([
@@ -40,11 +13,13 @@ const NOT_TAKEN: ReadonlySet<string> = new Set<ErrorCode>([
   'KILL_SWITCH',
 ])
 
-const MAX_BACKOFF_MS = 60_000
+/** The waits between attempts when their declaration does not say: doubling, a minute at most. */
+const FACTOR = 2
+const MAX_BACKOFF_SECONDS = 60
 
 /** True for a malfunction: not the node's failure but ours or the environment's. */
 export function parksRun(code: ErrorCode): boolean {
-  return PARKS.has(code)
+  return MALFUNCTIONS.has(code)
 }
 
 /**
@@ -52,12 +27,13 @@ export function parksRun(code: ErrorCode): boolean {
  * run leaves this process where it was and is taken up again when its lease has run out (invariant 10).
  */
 export function isStoreTrouble(code: ErrorCode): boolean {
-  return code.startsWith('STORE_') && !PARKS.has(code)
+  return code.startsWith('STORE_') && !MALFUNCTIONS.has(code)
 }
 
-/** True when a retry may help. */
-export function mayRetry(code: ErrorCode): boolean {
-  return !FINAL.has(code)
+/** True when another attempt may help, and the node's policy wants one for this code. */
+export function mayRetry({ on, except }: RetryPolicy, code: ErrorCode): boolean {
+  if (FINAL_FAILURES.has(code) || except?.includes(code)) return false
+  return on === undefined || on.includes(code)
 }
 
 /** True when a declared fallback may take a failure with this code. */
@@ -65,8 +41,9 @@ export function mayBeTaken(code: string): boolean {
   return !NOT_TAKEN.has(code)
 }
 
-/** Wait before the attempt after `attempt`: doubles, at most 60 s, with a jitter of half that is the same on replay. */
+/** Wait before the attempt after `attempt`: grows up to its cap, with a jitter of half that is the same on replay. */
 export function backoffMs(retry: RetryPolicy, attempt: number, seed: string): number {
-  const full = Math.min(MAX_BACKOFF_MS, retry.backoffSeconds * 1_000 * 2 ** (attempt - 1))
+  const { backoffSeconds, factor = FACTOR, maxBackoffSeconds = MAX_BACKOFF_SECONDS } = retry
+  const full = Math.min(maxBackoffSeconds, backoffSeconds * factor ** (attempt - 1)) * 1_000
   return Math.round(full * (0.5 + 0.5 * seededRandom(`${seed}/backoff/${attempt}`)))
 }

@@ -6,6 +6,7 @@ import { nestedScope, scopeState } from '../reliability/fold-scopes.ts'
 import { enteredBy, ROOT_SCOPE, scopeOf } from '../base/scope-id.ts'
 import type { RunFold, ScopeState } from '../reliability/run-fold.ts'
 import type { LiveRun } from './live-run.ts'
+import type { NodeClock } from './node-clock.ts'
 
 /**
  * Where supersteps run: the run itself, or a nested scope of it (ENGINE R20). A scope has a graph and a checkpoint of its
@@ -22,6 +23,8 @@ export interface Scope {
   readonly around: Scope | null
   /** What its records carry to tell whose they are: nothing for the run itself. */
   readonly mark: { readonly scope?: string }
+  /** The time limits of the activation that entered it; null for the run itself. */
+  readonly clock: NodeClock | null
   /** How the workflow around it answers its ports; null passes every request up. */
   readonly answers: ScopeAnswers | null
   /** Runs a scope inside this one to its end. Given by the run loop, so that the door need not know supersteps. */
@@ -39,11 +42,26 @@ export interface ScopeEnd {
 
 /** The run itself as a scope. */
 export function rootScope(run: LiveRun, enter: Scope['enter']): Scope {
-  return { run, id: ROOT_SCOPE, spec: run.spec, state: run.fold, around: null, mark: {}, answers: null, enter }
+  return {
+    run,
+    id: ROOT_SCOPE,
+    spec: run.spec,
+    state: run.fold,
+    around: null,
+    mark: {},
+    clock: null,
+    answers: null,
+    enter,
+  }
 }
 
 /** A scope inside another, with the graph that the one around it knows under the name. Throws WORKFLOW_CHANGED. */
-export function scopeInside(around: Scope, id: string, name: string, answers: ScopeAnswers | null = null): Scope {
+export function scopeInside(
+  around: Scope,
+  id: string,
+  name: string,
+  { answers = null, clock = null }: Partial<Pick<Scope, 'answers' | 'clock'>> = {},
+): Scope {
   const { run } = around
   const spec = innerSpec(around.spec, name)
   return {
@@ -55,6 +73,7 @@ export function scopeInside(around: Scope, id: string, name: string, answers: Sc
     },
     around,
     mark: { scope: id },
+    clock,
     answers,
     enter: around.enter,
   }

@@ -37,6 +37,8 @@ interface StartsFrom {
  */
 export class Superstep {
   readonly done: Done[] = []
+  /** True when a lane left at a position: the superstep goes on in another process. */
+  left = false
   failed: { readonly node: string; readonly error: SignalboxError } | null = null
   readonly startedAt: string
   private lanesLeft: number
@@ -96,7 +98,11 @@ export class Superstep {
   }
 
   private laneFailed(lane: Lane, thrown: unknown): void {
-    if (thrown instanceof Unloaded) return
+    if (thrown instanceof Unloaded) {
+      this.left ||= this.run.draining && this.run.halt === null
+      this.run.activity.left ||= this.left
+      return
+    }
     const error = toSignalboxError(thrown)
     if (isStoreTrouble(error.code)) this.run.onLost(error)
     else if (parksRun(error.code)) this.run.stopWith({ kind: 'park', code: error.code, detail: error.message })
@@ -151,7 +157,7 @@ export class Superstep {
 
   /** True when the failure goes to a declared fallback instead of ending the run. */
   private isTaken(node: NodeSpec, code: string): boolean {
-    return this.scope.spec.failed.has(node.name) && mayBeTaken(code) && !this.run.halt
+    return this.scope.spec.failed.has(node.name) && mayBeTaken(code) && !this.run.halt && !this.scope.clock?.limit
   }
 
   /** A failure that goes to a declared fallback: what is on record of it, and nothing of the node's writes (ENGINE R6). */
@@ -210,10 +216,15 @@ export class Superstep {
     if (this.run.halt) throw new Unloaded()
   }
 
+  /** Not when the run stops, nor when the time of a node around this scope is up. */
+  private mayTryAgain(node: NodeSpec, error: SignalboxError): boolean {
+    return mayRetry(node.retry, error.code) && !this.run.halt && !this.scope.clock?.limit
+  }
+
   /** Records the failure; true when the node will be tried again. */
   private recordFailure(node: NodeSpec, id: string, error: SignalboxError): boolean {
     const { attempt, firstAttempt } = foldOf(this.run.fold, id)
-    const again = attempt - firstAttempt + 1 < node.retry.attempts && mayRetry(error.code) && !this.run.halt
+    const again = attempt - firstAttempt + 1 < node.retry.attempts && this.mayTryAgain(node, error)
     const wait = backoffMs(node.retry, attempt - firstAttempt + 1, `${this.run.rootRun}/${id}`)
     this.run.append((put) => ({
       type: 'activation.failed' as const,

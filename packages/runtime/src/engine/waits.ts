@@ -13,6 +13,7 @@ interface Entry {
   readonly kind: RunWaiting['on'][number]['kind']
   readonly id: string
   readonly until: number | null
+  readonly owner: object | null
   readonly done: () => void
   readonly cancel: () => void
 }
@@ -29,8 +30,8 @@ export class Waits {
     this.run = run
   }
 
-  /** Resolves when woken or when the time (ms since 1970) has come. */
-  wait(kind: Entry['kind'], id: string, until: number | null): Promise<void> {
+  /** Resolves when woken or when the time (ms since 1970) has come. `owner` is whose wait it is. */
+  wait(kind: Entry['kind'], id: string, until: number | null, owner: object | null = null): Promise<void> {
     return new Promise((resolve) => {
       const key = `${kind}:${id}`
       const done = (): void => {
@@ -42,7 +43,7 @@ export class Waits {
       }
       const { host } = this.run.env
       const cancel = until === null ? () => undefined : host.after(until - host.now(), done)
-      this.entries.set(key, { kind, id, until, done, cancel })
+      this.entries.set(key, { kind, id, until, owner, done, cancel })
       this.run.leave()
     })
   }
@@ -57,6 +58,12 @@ export class Waits {
   /** Ends every wait of the kinds given, for instance because the run stops. */
   wakeAll(kinds: readonly Entry['kind'][]): void {
     for (const entry of [...this.entries.values()]) if (kinds.includes(entry.kind)) entry.done()
+  }
+
+  /** Ends the waits of one owner of the kinds given. */
+  wakeOwn(owner: object, kinds: readonly Entry['kind'][]): void {
+    for (const entry of [...this.entries.values()])
+      if (entry.owner === owner && kinds.includes(entry.kind)) entry.done()
   }
 
   /** What is waited for, and the nearest time. */

@@ -84,20 +84,51 @@ export class Worker implements WorkerHandle {
     this.beating = this.beat()
   }
 
-  /** Takes no new runs, lets supersteps reach a barrier for up to `graceMs`, then drops the rest safely. */
+  /**
+   * Takes no new runs, lets each reach its next barrier or position for up to `graceMs`, and drops the rest safely. Every
+   * lease is given up, so that another worker goes on at once.
+   */
   async stop(graceMs = 10_000): Promise<void> {
+    await this.takeNoMore()
+    for (const { run } of this.held.values()) run.drain()
+    await this.orAfter(Promise.all(this.taken), graceMs)
+    const left = [...this.held.values()].map(({ run }) => run)
+    await this.end()
+    await this.giveUpLeases(left)
+  }
+
+  /** Drops everything at once, as a process that dies does: the leases stay. For tests. */
+  async drop(): Promise<void> {
+    await this.takeNoMore()
+    await this.end()
+  }
+
+  private async takeNoMore(): Promise<void> {
     this.stopping = true
     this.unlisten()
     this.wake()
     await this.polling
-    for (const { run } of this.held.values()) run.drain()
-    await this.orAfter(Promise.all(this.taken), graceMs)
-    // What is left is dropped between two commits: its lease runs out and another worker resumes it.
+  }
+
+  /** What is held still is dropped between two commits. */
+  private async end(): Promise<void> {
     for (const { run } of this.held.values()) run.unload()
     await Promise.all(this.taken)
     this.ending.abort()
     await this.beating
     this.unwatch()
+  }
+
+  /** What was dropped commits nothing more; an effect under way is waited for by whoever takes the run (ENGINE R4). */
+  private async giveUpLeases(runs: readonly LiveRun[]): Promise<void> {
+    if (runs.length === 0) return
+    const held = runs.map(({ tenant, runId, epoch }) => ({ tenant, runId, epoch }))
+    try {
+      await this.env.store.heartbeat(this.name, held, this.env.host.now())
+    } catch (thrown) {
+      // Then they run out by themselves.
+      this.onTrouble(toSignalboxError(thrown, 'STORE_UNAVAILABLE'))
+    }
   }
 
   /** Calls that went out beside the door are on record; production ends the run. */

@@ -182,6 +182,8 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
         : `The same effect was asked again ${AGAIN[record.about]} by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
     case 'question.answered':
       return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
+    case 'activity.late':
+      return `${name(record.name)} ${record.how} ${duration(record.late_ms)} after it had been given up; that changes nothing.`
     case 'timer.set':
       return `Node ${name(record.ask.node)} sleeps until ${record.due}.`
     case 'request.opened':

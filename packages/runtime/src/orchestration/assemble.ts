@@ -181,8 +181,9 @@ function fieldSpecs(draft: Draft, shapes: Shapes): ReadonlyMap<string, FieldSpec
 
 function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[]): NodeSpec {
   const { input, output } = shapes.nodes.get(node.name) ?? { input: ANYTHING, output: ANYTHING }
-  const retry = { attempts: node.retry?.attempts ?? 1, backoffSeconds: node.retry?.backoffSeconds ?? 1 }
-  const common = { name: node.name, kind: node.kind, input, output, retry, agent: null, deadlineSeconds: null }
+  const retry = { attempts: 1, ...node.retry, backoffSeconds: node.retry?.backoffSeconds ?? 1 }
+  const named = { name: node.name, kind: node.kind, input, output, retry }
+  const common = { ...named, ...node.limits, agent: null, deadlineSeconds: null }
   if (node.kind === 'port') return { ...common, tools: [], deadlineSeconds: node.port.deadlineSeconds, run: null }
   if (node.kind === 'timer') return { ...common, tools: [], timer: timerSpec(node, input, fields), run: null }
   if (node.kind === 'agent') {

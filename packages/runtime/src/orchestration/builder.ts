@@ -3,7 +3,7 @@ import { SignalboxError } from '../base/errors.ts'
 import { assemble } from './assemble.ts'
 import type { Draft, EdgeDraft, NodeDraft, UpgradeDraft, WaitDraft } from './draft.ts'
 import { workflowTool } from './scope-tool.ts'
-import type { Builder, Fields, Validation, Workflow, WorkflowDef } from './types.ts'
+import type { Builder, Fields, TimeLimits, Validation, Workflow, WorkflowDef } from './types.ts'
 
 /**
  * Starts a workflow definition. Nothing is checked before `validate` or `build`, which report every error at once.
@@ -60,18 +60,18 @@ export class DraftBuilder {
     this.#draft = draft
   }
 
-  node(name: string, def: Given<FunctionDraft, 'retry' | 'tools'>): DraftBuilder {
-    const { input, output, run } = def
-    return this.#add({ kind: 'function', name, input, output, run, retry: def.retry ?? null, tools: def.tools ?? null })
+  node(name: string, def: Given<FunctionDraft, 'retry' | 'tools' | 'limits'> & TimeLimits): DraftBuilder {
+    const { input, output, run, retry = null, tools = null } = def
+    return this.#add({ kind: 'function', name, input, output, run, retry, tools, limits: limitsOf(def) })
   }
 
   agent(
     name: string,
     agent: AgentDraft['agent'],
-    wiring: Given<Omit<AgentDraft, 'agent'>, 'retry' | 'done' | 'session'>,
+    wiring: Given<Omit<AgentDraft, 'agent'>, 'retry' | 'done' | 'session' | 'limits'> & TimeLimits,
   ): DraftBuilder {
     const { prompt, done = null, retry = null, session = 'fresh' } = wiring
-    return this.#add({ kind: 'agent', name, agent, prompt, done, retry, session })
+    return this.#add({ kind: 'agent', name, agent, prompt, done, retry, session, limits: limitsOf(wiring) })
   }
 
   port(name: string, port: Extract<NodeDraft, { kind: 'port' }>['port']): DraftBuilder {
@@ -175,6 +175,14 @@ export class DraftBuilder {
 
   #connect(edge: EdgeDraft): DraftBuilder {
     return new DraftBuilder({ ...this.#draft, edges: [...this.#draft.edges, edge] })
+  }
+}
+
+/** The limits that were given, and no others. */
+function limitsOf({ timeoutSeconds: whole, idleTimeoutSeconds: idle }: TimeLimits): TimeLimits {
+  return {
+    ...(whole === undefined ? {} : { timeoutSeconds: whole }),
+    ...(idle === undefined ? {} : { idleTimeoutSeconds: idle }),
   }
 }
 

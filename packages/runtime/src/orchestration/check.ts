@@ -1,6 +1,7 @@
-import { toSignalboxError } from '../base/errors.ts'
+import { isErrorCode, toSignalboxError } from '../base/errors.ts'
 import { usdToNano } from '../base/money.ts'
 import { secondsOf } from '../base/time.ts'
+import { FINAL_FAILURES, MALFUNCTIONS } from '../contracts/failures.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import { isScopeTool, toolsWithin, type WorkflowSpec } from '../contracts/workflow.ts'
 import type { Draft, NodeDraft } from './draft.ts'
@@ -64,7 +65,7 @@ export function checkNodes(draft: Draft): string[] {
     if (!NAME.test(node.name)) errors.push(`the node name \`${node.name}\` ${NAME_RULE}`)
     if (seen.has(node.name)) errors.push(`node \`${node.name}\` is declared twice`)
     seen.add(node.name)
-    errors.push(...checkRetry(node))
+    errors.push(...checkRetry(node), ...checkLimits(node))
     if (node.kind === 'agent') {
       const other = agents.get(node.agent.name)
       if (other && other.spec !== node.agent.spec)
@@ -86,6 +87,15 @@ function checkRetry(node: NodeDraft): string[] {
   const backoff = node.retry.backoffSeconds ?? 1
   if (!Number.isFinite(backoff) || backoff < 0)
     errors.push(`node \`${node.name}\`: \`retry.backoffSeconds\` must be 0 or more`)
+  return [...errors, ...checkWaits(node), ...checkCodes(node)]
+}
+
+function checkWaits({ name, retry }: NodeDraft): string[] {
+  const errors: string[] = []
+  const { factor = 1, maxBackoffSeconds = 1 } = retry ?? {}
+  if (!Number.isFinite(factor) || factor < 1) errors.push(`node \`${name}\`: \`retry.factor\` must be 1 or more`)
+  if (!Number.isFinite(maxBackoffSeconds) || maxBackoffSeconds < 0)
+    errors.push(`node \`${name}\`: \`retry.maxBackoffSeconds\` must be 0 or more`)
   return errors
 }
 
@@ -94,6 +104,26 @@ function checkAnswers(node: Extract<NodeDraft, { kind: 'workflow' }>): string[] 
   return Object.keys(node.answers)
     .filter((port) => nodes.get(port)?.kind !== 'port')
     .map((port) => `node \`${node.name}\`: \`answers\` names \`${port}\`, which is no port of \`${name}\``)
+}
+
+/** A policy for errors that no attempt can mend, or that nothing throws, is a mistake. */
+function checkCodes({ name, retry }: NodeDraft): string[] {
+  const errors: string[] = []
+  for (const list of ['on', 'except'] as const)
+    for (const code of retry?.[list] ?? [])
+      if (!isErrorCode(code))
+        errors.push(`node \`${name}\`: \`retry.${list}\` names \`${code}\`, which is no error code`)
+      else if (list === 'on' && (FINAL_FAILURES.has(code) || MALFUNCTIONS.has(code)))
+        errors.push(`node \`${name}\`: \`retry.on\` names \`${code}\`, which another attempt cannot mend`)
+  return errors
+}
+
+function checkLimits({ name, limits }: NodeDraft): string[] {
+  return Object.entries(limits ?? {}).flatMap(([limit, seconds]) =>
+    typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
+      ? []
+      : [`node \`${name}\`: \`${limit}\` must be a number of seconds above 0`],
+  )
 }
 
 function checkPort(node: Extract<NodeDraft, { kind: 'port' }>): string[] {

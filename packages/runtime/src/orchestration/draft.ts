@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Agent, ScopeTool, SessionKind, WorkflowContract } from '../contracts/workflow.ts'
-import type { Budget, Field, NodeCtx, Port, RetryOptions } from './types.ts'
+import type { Budget, Field, NodeCtx, Port, RetryOptions, TimeLimits } from './types.ts'
 
 /**
  * What the builder collected, as data. The builder's types have checked what they can; here the type parameters are
@@ -25,7 +25,7 @@ export type WaitDraft =
   | { readonly until: (message: JsonValue, state: AnyNodeCtx['state']) => unknown }
 
 /** A declared node. */
-export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | null } & (
+export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | null; readonly limits?: TimeLimits } & (
   | {
       readonly kind: 'function'
       readonly input: z.ZodType

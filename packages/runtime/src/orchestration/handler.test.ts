@@ -42,6 +42,7 @@ function handle(spec: Parameters<typeof applyWrites>[0], ends: readonly Partial<
     conversation: { messages: [], append: () => undefined, replace: () => undefined },
     seen: OPERATOR_LABELS,
     endsOnRejection: false,
+    heartbeat: () => undefined,
     now: () => new Date('2026-01-01T00:00:00Z'),
     random: () => 0.25,
   }

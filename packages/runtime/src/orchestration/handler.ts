@@ -131,6 +131,7 @@ function userCtx(ctx: HandlerCtx, fields: readonly FieldSpec[]): AnyNodeCtx {
     call: (tool, args) => call(ctx, tool, args),
     sleep: async (seconds) => pass(ctx, { seconds: secondsOf(seconds, '`ctx.sleep`') }),
     sleepUntil: async (at) => pass(ctx, { until: isoTime(momentOf(at, '`ctx.sleepUntil`')) }),
+    heartbeat: () => ctx.heartbeat(),
     now: () => ctx.now(),
     random: () => ctx.random(),
   }

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson, type JsonObject } from '../base/json.ts'
 import type { DefinitionRef } from '../contracts/checkpoint.ts'
-import type { EdgeSpec, FieldSpec, NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
+import type { EdgeSpec, FieldSpec, NodeSpec, RetryPolicy, WorkflowSpec } from '../contracts/workflow.ts'
 
 /**
  * What makes two builds of a workflow the same graph. The description holds names, schemas, models, prompt hashes and
@@ -79,12 +79,26 @@ function describeGraph(spec: Describable): JsonObject {
   }
 }
 
+/** What is not declared is left out: a definition without it keeps its signature. */
+function describeRetry({ attempts, backoffSeconds, factor, maxBackoffSeconds, on, except }: RetryPolicy): JsonObject {
+  return {
+    attempts,
+    backoff_seconds: backoffSeconds,
+    ...(factor === undefined ? {} : { factor }),
+    ...(maxBackoffSeconds === undefined ? {} : { max_backoff_seconds: maxBackoffSeconds }),
+    ...(on === undefined ? {} : { on: on.toSorted() }),
+    ...(except === undefined ? {} : { except: except.toSorted() }),
+  }
+}
+
 function describeNode(node: NodeSpec): JsonObject {
   return {
     kind: node.kind,
     input: node.input.json,
     output: node.output.json,
-    retry: { attempts: node.retry.attempts, backoff_seconds: node.retry.backoffSeconds },
+    retry: describeRetry(node.retry),
+    ...(node.timeoutSeconds === undefined ? {} : { timeout_seconds: node.timeoutSeconds }),
+    ...(node.idleTimeoutSeconds === undefined ? {} : { idle_timeout_seconds: node.idleTimeoutSeconds }),
     tools: node.tools === null ? null : [...node.tools],
     deadline_seconds: node.deadlineSeconds,
     ...(node.timer ? { timer: 'until' in node.timer ? { until: true } : { seconds: node.timer.seconds } } : {}),

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { ErrorCode } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
@@ -60,6 +61,8 @@ export interface NodeCtx<S extends Fields, N extends string> {
   sleep(seconds: number): Promise<void>
   /** The same until a wall time: a `Date`, or ISO 8601 text with its zone. A time that has passed is no wait. */
   sleepUntil(at: Date | string): Promise<void>
+  /** A sign of life, for the node's idle limit. */
+  heartbeat(): void
   /** Deterministic time (invariant 13). */
   now(): Date
   /** Deterministic random number in [0, 1) (invariant 13). */
@@ -73,12 +76,32 @@ export type DoneCtx<S extends Fields, N extends string> = Pick<NodeCtx<S, N>, 'r
 export interface RetryOptions {
   /** All attempts, the first included. */
   readonly attempts: number
-  /** Seconds before the second attempt; doubles each time. Default 1. */
+  /** Seconds before the second attempt, with a jitter of half. Default 1. */
   readonly backoffSeconds?: number
+  /** By what the wait grows with each attempt. Default 2. */
+  readonly factor?: number
+  /** Seconds that the wait does not pass. Default 60. */
+  readonly maxBackoffSeconds?: number
+  /** Error codes that are tried again. Default: all that another attempt can mend. */
+  readonly on?: readonly ErrorCode[]
+  /** Error codes that are not. */
+  readonly except?: readonly ErrorCode[]
+}
+
+/** Time limits of a node, for each attempt. Waits for people and timers do not count. */
+export interface TimeLimits {
+  /** Active seconds that one attempt may take; then it fails with NODE_TIMEOUT. */
+  readonly timeoutSeconds?: number
+  /**
+   * Active seconds without a sign of life (a call that begins or ends, a part of a model's answer, `heartbeat`); then the
+   * attempt fails with NODE_IDLE.
+   */
+  readonly idleTimeoutSeconds?: number
 }
 
 /** How a function node is declared. */
-export interface NodeDef<S extends Fields, N extends string, I extends z.ZodType, O extends z.ZodType> {
+export interface NodeDef<S extends Fields, N extends string, I extends z.ZodType, O extends z.ZodType>
+  extends TimeLimits {
   readonly input: I
   readonly output: O
   readonly retry?: RetryOptions
@@ -89,7 +112,7 @@ export interface NodeDef<S extends Fields, N extends string, I extends z.ZodType
 }
 
 /** How an agent becomes a node. */
-export interface AgentWiring<S extends Fields, N extends string, I, O> {
+export interface AgentWiring<S extends Fields, N extends string, I, O> extends TimeLimits {
   readonly prompt: (input: I, state: StateOf<S>) => string
   /** Called once with the final answer, before it is sent on. */
   readonly done?: (output: O, ctx: DoneCtx<S, N>) => void

@@ -63,6 +63,7 @@ export function foldStart(started: RunStarted): RunFold {
 
 /** Applies one record of the timeline. Each record alone moves the run between legal states (ENGINE R13). */
 export function foldRecord(fold: RunFold, record: RunRecord): void {
+  foldUsed(fold, record)
   fold.segment = record.segment
   fold.branch = record.branch
   fold.activeMs = record.active_ms
@@ -79,6 +80,29 @@ export function foldRecord(fold: RunFold, record: RunRecord): void {
   }
   foldLife(fold, record)
   foldWork(fold, record)
+}
+
+/** Active time passed for all activations that were at work; what an abandoned branch took counts for none of this one. */
+function foldUsed(fold: RunFold, record: RunRecord): void {
+  const passed = record.active_ms - fold.activeMs
+  if (passed <= 0 || record.type === 'branch.started') return
+  for (const one of fold.activations.values()) if (isAtWork(fold, one)) one.usedMs += passed
+}
+
+function isAtWork(fold: RunFold, one: ActivationFold): boolean {
+  if (one.result !== null || one.dead !== null) return false
+  // Between two attempts nothing is at work.
+  if (one.asks.size === 0) return one.position?.attempt === one.attempt
+  const open = [...one.asks.values()].filter(({ outcome }) => outcome === null || !isTerminalOutcome(outcome))
+  return open.length === 0 || !open.every((ask) => isSetAside(fold, ask))
+}
+
+/** Waits for a person or a time; a scope that was entered does when all in it do. */
+function isSetAside(fold: RunFold, { ask, approval, questions, timer }: AskJournal): boolean {
+  if (fold.scopes.has(ask.key))
+    return ![...fold.activations.values()].some((one) => one.scope === ask.key && isAtWork(fold, one))
+  if (timer !== null || questions.some(({ answered }) => answered === null)) return true
+  return approval !== null && approval.decided === null
 }
 
 /** Refuses an upgrade that starts from another version than the run is with, or cuts an open superstep in two. */
@@ -265,6 +289,7 @@ export function activation(fold: RunFold, id: string): ActivationFold {
       asks: new Map(),
       outcomes: [],
       result: null,
+      usedMs: 0,
       effects: new Set(),
       adopted: new Set(),
       carried: new Map(),
@@ -331,6 +356,7 @@ function foldFailed(fold: RunFold, entry: ActivationFold, record: ActivationFail
   // What it entered is entered anew; its effects stay and are matched again (ENGINE R5).
   closeBeneath(fold, entry.id, null)
   entry.failed = record
+  entry.usedMs = 0
   entry.attempt = record.attempt + 1
   entry.floor = Math.max(entry.floor, entry.beneath)
   entry.asks.clear()

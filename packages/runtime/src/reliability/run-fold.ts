@@ -51,6 +51,8 @@ export interface ActivationFold {
   /** Ends in log order: the order in which the handler got them (ENGINE R1). */
   outcomes: ActivityOutcome[]
   result: ActivationResult | null
+  /** Active milliseconds of the present attempt, from its first record on; waits for people and times left out. */
+  usedMs: number
   /** Effects of the turns before the last save point. */
   effects: Set<string>
   /** Those of them that the ledger answered with: they lie on an abandoned branch or an earlier attempt. */

@@ -4,7 +4,7 @@ import type { ModelHandle } from '../contracts/model.ts'
 import type { ModelRequest } from '../contracts/model.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import { type Workflow, workflow } from '../orchestration/index.ts'
-import type { Budget, RetryOptions } from '../orchestration/types.ts'
+import type { Budget, RetryOptions, TimeLimits } from '../orchestration/types.ts'
 import { WIDE_BUDGET } from './bench-box.ts'
 import { scriptedModel } from './scripted-model.ts'
 
@@ -20,6 +20,7 @@ export function clerkFlow(
   options: {
     budget?: Partial<Budget>
     retry?: RetryOptions
+    limits?: TimeLimits
     maxOutputTokens?: number
     version?: string
     instructions?: string
@@ -27,7 +28,14 @@ export function clerkFlow(
     upgradeFrom?: string
   } = {},
 ): Workflow<string, string> {
-  const { budget = {}, retry, maxOutputTokens = 100, version = '1.0.0', instructions = 'pay what is owed' } = options
+  const {
+    budget = {},
+    retry,
+    limits,
+    maxOutputTokens = 100,
+    version = '1.0.0',
+    instructions = 'pay what is owed',
+  } = options
   const clerk = agent({
     name: 'clerk',
     model: 'scripted/clerk',
@@ -46,7 +54,7 @@ export function clerkFlow(
     budget: { ...WIDE_BUDGET, ...budget },
     state: {},
   })
-    .agent('clerk', clerk, { prompt: (text) => text, ...(retry ? { retry } : {}) })
+    .agent('clerk', clerk, { prompt: (text) => text, ...limits, ...(retry ? { retry } : {}) })
     .start('clerk')
     .output('clerk')
   return (options.upgradeFrom === undefined ? built : built.upgrade({ from: options.upgradeFrom })).build()

@@ -108,7 +108,7 @@ export class BenchBox {
 
   /** Drops everything that the workers hold, as a process that dies does; the leases stay. */
   async kill(): Promise<void> {
-    await Promise.all(this.workers.splice(0).map((worker) => worker.stop(0)))
+    await Promise.all(this.workers.splice(0).map((worker) => worker.drop()))
   }
 
   /** Drops what is held and lets its leases run out. */

@@ -3,7 +3,7 @@ import type { JsonValue } from '../base/json.ts'
 import type { PolicyPort, PolicyRequest } from '../contracts/policy.ts'
 import type { ActCtx, Found, Tool, ToolDef } from '../contracts/tool.ts'
 import { type Workflow, workflow } from '../orchestration/index.ts'
-import type { Budget, NodeCtx, RetryOptions } from '../orchestration/types.ts'
+import type { Budget, NodeCtx, RetryOptions, TimeLimits } from '../orchestration/types.ts'
 import { tool } from '../tools/index.ts'
 import { WIDE_BUDGET } from './bench-box.ts'
 import type { OutsideBank } from './outside-bank.ts'
@@ -98,9 +98,15 @@ export type OnlyCtx = NodeCtx<Record<never, never>, 'only'>
 /** A workflow of one node that runs a function over JSON. */
 export function oneNode(
   run: (input: JsonValue, ctx: OnlyCtx) => Promise<JsonValue> | JsonValue,
-  options: { tools?: AnyTools; budget?: Partial<Budget>; retry?: RetryOptions; name?: string } = {},
+  options: {
+    tools?: AnyTools
+    budget?: Partial<Budget>
+    retry?: RetryOptions
+    name?: string
+    limits?: TimeLimits
+  } = {},
 ): Workflow<JsonValue, JsonValue> {
-  const { tools = [], budget = {}, retry, name = 'one' } = options
+  const { tools = [], budget = {}, retry, name = 'one', limits } = options
   return workflow({
     name,
     version: '1.0.0',
@@ -110,7 +116,7 @@ export function oneNode(
     state: {},
     tools,
   })
-    .node('only', { input: ANY_JSON, output: ANY_JSON, run, ...(retry ? { retry } : {}) })
+    .node('only', { input: ANY_JSON, output: ANY_JSON, run, ...limits, ...(retry ? { retry } : {}) })
     .start('only')
     .output('only')
     .build()

@@ -32,7 +32,7 @@ export async function askForApproval(ask: Ask): Promise<Ended | null> {
     case 'expired':
       return { status: 'expired', code: 'APPROVAL_EXPIRED', result: 'nobody answered in time' }
     case 'cancelled':
-      return { status: 'cancelled', code: 'CANCELLED', result: 'the run was stopped while the approval was open' }
+      return { status: 'cancelled', code: 'CANCELLED', result: 'it was stopped while the approval was open' }
     case 'void':
       return { status: 'denied', code: 'APPROVAL_VOID', result: 'the approval is void' }
     default:
@@ -105,7 +105,7 @@ async function answerTo(ask: Ask, requested: ApprovalRequested): Promise<Approva
   for (;;) {
     const decided = ask.journal().approval?.decided
     if (decided) return decided
-    if (run.halt?.kind === 'stop') return decideWithoutPerson(ask, requested, 'cancelled')
+    if (ask.ending) return decideWithoutPerson(ask, requested, 'cancelled')
     if (run.env.host.now() >= timeOf(requested.deadline)) {
       // An answer that was given in time counts, also when nobody read it in time.
       await drainInbox(run)
@@ -113,7 +113,7 @@ async function answerTo(ask: Ask, requested: ApprovalRequested): Promise<Approva
       if (late) return late
     }
     if (run.env.host.now() >= timeOf(requested.deadline)) return decideWithoutPerson(ask, requested, 'expired')
-    await run.waits.wait('approval', requested.approval_id, timeOf(requested.deadline))
+    await ask.wait('approval', requested.approval_id, timeOf(requested.deadline))
   }
 }
 

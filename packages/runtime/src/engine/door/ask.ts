@@ -24,6 +24,7 @@ import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
 import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
 import type { Deadline } from '../lease.ts'
 import type { LiveRun, Put } from '../live-run.ts'
+import type { NodeClock } from '../node-clock.ts'
 import type { Scope } from '../scope.ts'
 import type { GatePlace } from './gate.ts'
 
@@ -36,6 +37,8 @@ export interface AskOwner {
   readonly attempt: number
   readonly seen: Labels
   readonly snapshot: { readonly state: JsonObject }
+  /** The node's time limits. */
+  readonly clock: NodeClock
   /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`. */
   readonly fold: Pick<ActivationFold, 'carried' | 'asks'>
   /** Canonical text of the output that policy let pass at the door; null before, and for what is no agent's. */
@@ -169,6 +172,22 @@ export class Ask {
       definition_hash: this.definitionHash,
       ...(this.undoes ? { undoes: this.undoes } : {}),
     }
+  }
+
+  /** Waits for a person or a time, which is no active time of the node. */
+  async wait(kind: Parameters<LiveRun['waits']['wait']>[0], id: string, until: number | null): Promise<void> {
+    const { clock } = this.owner
+    clock.leave()
+    await this.run.waits.wait(kind, id, until, clock)
+    clock.enter()
+  }
+
+  /** How the ask ends when nothing of it may start any more: its node's time is up, or the run stops. */
+  get ending(): Ended | null {
+    const { limit } = this.owner.clock
+    if (limit) return { status: 'cancelled', code: limit.code, result: limit.message }
+    if (this.run.halt?.kind !== 'stop') return null
+    return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
   }
 
   /** The effect that this call undoes, or null. */

@@ -6,7 +6,7 @@ import type { AskRef } from '../../contracts/records.ts'
 import type { ActCtx, ReadCtx } from '../../contracts/tool.ts'
 import { childKey } from '../../reliability/keys.ts'
 import type { Ask } from './ask.ts'
-import { toolCtx, withTimeout } from './outlet.ts'
+import { nothingSent, toolCtx, withBounds } from './outlet.ts'
 
 type Phase = 'facts' | 'preview' | 'reconcile'
 
@@ -76,7 +76,8 @@ async function readNow(
 ): Promise<{ readonly value: JsonValue } | { readonly failed: string }> {
   const { run } = ask
   const controller = new AbortController()
-  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([run.abort.signal, controller.signal]) })
+  const seen = nothingSent()
+  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([run.abort.signal, controller.signal]), seen })
   // A look-up belongs to an activity that has been sent; facts and previews may only use ctx.fetch.
   const place = {
     runId: run.runId,
@@ -86,7 +87,14 @@ async function readNow(
   }
   try {
     const call = run.env.outlet.runIn(place, () => Promise.resolve().then(() => read(ctx)))
-    const value = await withTimeout(run.env.host, call, ask.tool?.timeoutSeconds ?? 30, controller)
+    const value = await withBounds(ask, call, {
+      seconds: ask.tool?.timeoutSeconds ?? 30,
+      controller,
+      signals: [run.abort.signal],
+      onGivenUp: () => {
+        seen.over = true
+      },
+    })
     return { value: toJsonValue(value, `the ${phase} of \`${ask.name}\``) }
   } catch (thrown) {
     return { failed: toSignalboxError(thrown).message }

@@ -4,10 +4,11 @@ import type { Amounts, Usage } from '../../contracts/common.ts'
 import { callCost } from '../../contracts/cost.ts'
 import type { ModelAnswer, ModelHandle } from '../../contracts/model.ts'
 import type { DefiniteFailure } from '../../contracts/tool.ts'
+import { isEnded } from '../../reliability/run-machine.ts'
 import { scopeInside } from '../scope.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
-import { guardSend, nothingSent, outboundHeaders, refusedToSend, type Sent, toolCtx, withTimeout } from './outlet.ts'
+import { guardSend, nothingSent, outboundHeaders, refusedToSend, type Sent, toolCtx, withBounds } from './outlet.ts'
 
 /** Sends the call, once. What was sent and not answered is unknown (invariant 5). */
 export async function execute(ask: Ask): Promise<Ended> {
@@ -27,10 +28,18 @@ export async function execute(ask: Ask): Promise<Ended> {
 }
 
 /** Runs the nested scope that the intent opened, from where it stands: at its entry, or at its last barrier. */
-export function enterScope(ask: Ask): Promise<Ended> {
+export async function enterScope(ask: Ask): Promise<Ended> {
   const { owner, ref, spec } = ask
   const answers = (spec.kind === 'tool' ? spec.answers : undefined) ?? null
-  return owner.scope.enter(scopeInside(owner.scope, ref.key, ask.name, answers))
+  const { clock } = owner
+  const inside = scopeInside(owner.scope, ref.key, ask.name, { answers, clock })
+  // What goes on inside counts as time of the node that entered it, by the clocks of the nodes there.
+  clock.leave()
+  try {
+    return await owner.scope.enter(inside)
+  } finally {
+    clock.enter()
+  }
 }
 
 /** One execution of a tool under its key, classified by what was seen to leave the process. */
@@ -39,7 +48,9 @@ export async function callTool(ask: Ask): Promise<Ended> {
   if (!tool) throw new Error('a tool call needs its tool')
   const seen = nothingSent()
   const controller = new AbortController()
-  const signal = AbortSignal.any([run.abort.signal, controller.signal])
+  // An effect that was sent is brought to its own end when its node's time is up; a read is broken off.
+  const signals = [run.abort.signal, ...(ask.effect === 'none' ? [ask.owner.clock.signal] : [])]
+  const signal = AbortSignal.any([...signals, controller.signal])
   const ctx = toolCtx(ask, { reading: false, signal, seen })
   const place = {
     runId: run.runId,
@@ -53,7 +64,11 @@ export async function callTool(ask: Ask): Promise<Ended> {
     const call = run.env.outlet.runIn(place, () => Promise.resolve().then(() => tool.execute(ask.args, ctx)))
     watched(call)
     await fault(ask, 'sent')
-    const output = await withTimeout(run.env.host, call, tool.timeoutSeconds, controller)
+    const onGivenUp = (): void => {
+      seen.over = true
+      recordLate(ask, call)
+    }
+    const output = await withBounds(ask, call, { seconds: tool.timeoutSeconds, controller, signals, onGivenUp })
     return {
       status: 'succeeded',
       code: null,
@@ -84,6 +99,21 @@ function isDefinite(thrown: unknown): thrown is DefiniteFailure {
   return typeof thrown === 'object' && thrown !== null && 'definite' in thrown && thrown.definite === true
 }
 
+/** What answers after it was given up is told, while the run is here and goes on; it changes nothing (invariant 5). */
+function recordLate(ask: Ask, call: Promise<unknown>): void {
+  const { run, name, ref } = ask
+  const since = run.env.host.monotonicMs()
+  const tell = (how: 'answered' | 'failed'): void => {
+    if (run.dead || run.isReleasing || isEnded(run.fold.status)) return
+    const late = Math.round(run.env.host.monotonicMs() - since)
+    run.append({ type: 'activity.late' as const, ask: ref, name, how, late_ms: late })
+  }
+  call.then(
+    () => tell('answered'),
+    () => tell('failed'),
+  )
+}
+
 /** While a fault point holds the caller up, the call may fail before it is awaited. */
 function watched(call: Promise<unknown>): void {
   call.catch(() => undefined)
@@ -93,14 +123,20 @@ async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
   const { run, request } = ask
   if (!request) throw new Error('a model call needs its request')
   const controller = new AbortController()
-  const signal = AbortSignal.any([run.abort.signal, controller.signal])
+  const signals = [run.abort.signal, ask.owner.clock.signal]
+  const signal = AbortSignal.any([...signals, controller.signal])
   const started = run.env.host.monotonicMs()
   const latencyMs = (): number => run.env.host.monotonicMs() - started
   try {
     const call = model.call(request, { signal, headers: outboundHeaders(ask), onDelta: deltas(ask) })
     watched(call)
     await fault(ask, 'sent')
-    const answer = await withTimeout(run.env.host, call, run.env.limits.modelTimeoutSeconds, controller)
+    const answer = await withBounds(ask, call, {
+      seconds: run.env.limits.modelTimeoutSeconds,
+      controller,
+      signals,
+      onGivenUp: () => recordLate(ask, call),
+    })
     // An answer is JSON by the AI SDK's definition of its content parts.
     const result = answer as unknown as JsonValue
     return {
@@ -148,11 +184,14 @@ const WITHHOLD = ['post_model_call', 'output', 'agent_shutdown'] as const
 function deltas(ask: Ask): (delta: Parameters<Parameters<ModelHandle['call']>[1]['onDelta']>[0]) => void {
   const { run, ref } = ask
   const { hub, policy } = run.env
-  if (!hub.hasListeners(run.runId) || WITHHOLD.some((point) => policy.hasRulesAt(point))) return () => undefined
+  const { clock } = ask.owner
+  // Each part of an answer is a sign of life, whoever listens.
+  if (!hub.hasListeners(run.runId) || WITHHOLD.some((point) => policy.hasRulesAt(point))) return () => clock.touch()
   let offset = 0
   const attempt = ask.journal().intents.length
   if (attempt > 1) hub.publish({ kind: 'attempt_restarted', runId: run.runId, ask: ref.key, attempt })
   return (delta) => {
+    clock.touch()
     hub.publish({ kind: 'delta', runId: run.runId, ask: ref.key, attempt, offset, delta })
     offset += 1
   }

@@ -23,7 +23,7 @@ export function waitForHolder(ask: Ask, effectId: string): Promise<void> {
   const now = ask.run.env.host.now()
   const elapsed = now - timeOf(ask.run.fold.checkpointAt)
   const until = now + Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, elapsed / 4))
-  return ask.run.waits.wait('settle', ask.ref.key, until)
+  return ask.wait('settle', ask.ref.key, until)
 }
 
 /** The answer that is on record of an effect that succeeded; null when it has not, or the record does not hold one. */

@@ -1,5 +1,4 @@
 import { type ErrorCode, SignalboxError, toSignalboxError } from '../../base/errors.ts'
-import type { Host } from '../../base/host.ts'
 import type { KillSwitch } from '../../contracts/store.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
 import { engaged } from '../../policy/index.ts'
@@ -14,11 +13,13 @@ export interface Sent {
   answered: boolean
   /** At least one request certainly did not reach its target. */
   notSent: boolean
+  /** The call was given up: its handle reaches nothing any more. */
+  over: boolean
 }
 
 /** Nothing was seen yet. */
 export function nothingSent(): Sent {
-  return { sent: 0, answered: false, notSent: false }
+  return { sent: 0, answered: false, notSent: false, over: false }
 }
 
 /** The context of one tool call: its fetch goes out with run id, trace and key, and is checked at each send. */
@@ -35,6 +36,7 @@ export function toolCtx(
     principal: run.principal,
     signal: options.signal,
     state: ask.owner.snapshot.state,
+    heartbeat: () => ask.owner.clock.touch(),
     idempotencyKey: key,
     fetch: run.env.outlet.fetch({
       hosts: ask.tool?.hosts() ?? [],
@@ -42,7 +44,11 @@ export function toolCtx(
       headers: outboundHeaders(ask),
       idempotencyKey: unsafe ? key : null,
       signal: options.signal,
-      beforeSend: () => guardSend(ask, options.reading),
+      beforeSend: async () => {
+        if (options.seen?.over)
+          throw notSent('CANCELLED', 'this call was given up; its handle reaches nothing any more')
+        await guardSend(ask, options.reading, options.seen?.sent ?? 0)
+      },
       onSend: () => {
         if (options.seen) options.seen.sent += 1
       },
@@ -75,9 +81,10 @@ export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
 /**
  * Checked right before anything is sent (ENGINE R4): the lease is held, the intent's deadline has not passed, nothing
  * new may start, and no kill switch is engaged. Throws; what it throws means that nothing was sent. The deadline is that
- * of the effect: a look-up comes after it, so it does not bind `reading`.
+ * of the effect: a look-up comes after it, so it does not bind `reading`. A node's time limit binds what has not begun:
+ * `begun` is how many requests of the call went out before.
  */
-export async function guardSend(ask: Ask, reading = false): Promise<void> {
+export async function guardSend(ask: Ask, reading = false, begun = 0): Promise<void> {
   const { run } = ask
   const switches = await readSwitches(ask)
   // Time is looked at after the last wait before the send: a process that stood still meanwhile must find it passed.
@@ -85,6 +92,8 @@ export async function guardSend(ask: Ask, reading = false): Promise<void> {
   if (run.dead || isPast(run.env.host, run.lease)) throw notSent('FENCED', 'this worker no longer holds the run')
   if (!reading && ask.notAfter && isPast(run.env.host, ask.notAfter))
     throw notSent('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
+  const { limit } = ask.owner.clock
+  if (!reading && limit && begun === 0) throw notSent(limit.code, limit.message)
   const subject = { tenant: run.tenant, tool: ask.name, class: ask.class }
   // A switch on a workflow holds for it wherever it is nested, and for all that is nested in it.
   const hits = workflowsAround(ask.owner.scope).map((workflow) =>
@@ -117,14 +126,62 @@ function notSent(code: ErrorCode, message: string): SignalboxError {
   return new SignalboxError(code, message, { details: { not_sent: true } })
 }
 
-/** Ends with the call, or after the time with NODE_TIMEOUT; the controller is aborted then. */
-export function withTimeout<T>(host: Host, call: Promise<T>, seconds: number, controller: AbortController): Promise<T> {
+/** What ends a call that does not end by itself. */
+export interface Bounds {
+  readonly seconds: number
+  /** Aborted when the time is up. */
+  readonly controller: AbortController
+  /** What else asks the call to end: the run stops, the node's time is up. */
+  readonly signals: readonly AbortSignal[]
+  /** Told when the call is given up: what it still does counts for nothing. */
+  readonly onGivenUp?: (call: Promise<unknown>) => void
+}
+
+/**
+ * Ends with the call. When its time is up (NODE_TIMEOUT) or something else aborts it, the call has the grace of the
+ * engine's limits to end by itself; then it is given up with that reason, whatever it goes on doing.
+ */
+export function withBounds<T>(ask: Ask, call: Promise<T>, bounds: Bounds): Promise<T> {
+  const { host, limits } = ask.run.env
+  const { seconds, controller, signals } = bounds
   return new Promise((resolve, reject) => {
-    const cancel = host.after(seconds * 1_000, () => {
+    let why: unknown = null
+    let cancel: () => void = () => undefined
+    const giveUp = (): void => {
+      end()
+      bounds.onGivenUp?.(call)
+      reject(why)
+    }
+    const abort = (reason: unknown): void => {
+      if (why !== null) return
+      why = reason
+      cancel()
+      cancel = host.after(limits.abortGraceSeconds * 1_000, giveUp)
+    }
+    const onSignal = (event: Event): void => abort(reasonOf(event.target))
+    const end = (): void => {
+      cancel()
+      for (const signal of signals) signal.removeEventListener('abort', onSignal)
+    }
+    cancel = host.after(seconds * 1_000, () => {
       const error = new SignalboxError('NODE_TIMEOUT', `no answer within ${seconds} s`)
       controller.abort(error)
-      reject(error)
+      abort(error)
     })
-    call.then(resolve, reject).finally(cancel)
+    for (const signal of signals)
+      if (signal.aborted) abort(reasonOf(signal))
+      else signal.addEventListener('abort', onSignal)
+    call.then(resolve, (thrown: unknown) => reject(why !== null && !saysMore(thrown) ? why : thrown)).finally(end)
   })
+}
+
+/** What a tool throws of its own accord after an abort: that it certainly did not happen, or a code. */
+function saysMore(thrown: unknown): boolean {
+  if (thrown instanceof SignalboxError) return true
+  return typeof thrown === 'object' && thrown !== null && 'definite' in thrown && thrown.definite === true
+}
+
+function reasonOf(target: EventTarget | null): unknown {
+  const reason: unknown = target instanceof AbortSignal ? target.reason : null
+  return reason instanceof SignalboxError ? reason : new SignalboxError('CANCELLED', 'the call was broken off')
 }

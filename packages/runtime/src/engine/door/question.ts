@@ -31,7 +31,7 @@ export async function askPerson(
       ask.usedQuestions.add(id)
       return { answer: entry.answered.answer, id }
     }
-    await ask.run.waits.wait('question', id, null)
+    await ask.wait('question', id, null)
   }
 }
 

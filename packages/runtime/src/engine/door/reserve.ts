@@ -17,12 +17,16 @@ import { claimsOf } from './undo.ts'
 
 /** An effect in a batch waits until every call of it is decided, then for the calls before it (ENGINE R6). */
 export async function waitForTurn(ask: Ask): Promise<Ended | null> {
-  const { place, run } = ask
+  const { place, run, owner } = ask
   if (!place) return null
   place.gate.clear(place.index)
   if (!mayAct(ask) || place.gate.mayRun(place.index)) return null
-  const ready = place.gate.whenMayRun(place.index, () => run.enter())
+  const ready = place.gate.whenMayRun(place.index, () => {
+    run.enter()
+    owner.clock.enter()
+  })
   run.leave()
+  owner.clock.leave()
   await ready
   return null
 }
@@ -46,6 +50,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
       const answered = await lookUpLedger(ask)
       if (answered) return answered
     }
+    if (ask.ending) return ask.ending
     if (run.halt) return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
     const tooDear = ask.model ? reserveModel(ask) : null
     if (tooDear) return tooDear

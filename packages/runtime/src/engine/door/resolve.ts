@@ -62,7 +62,7 @@ export function identityOf(ask: Ask, intent: ActivityIntent): EffectIdentity {
 async function waitUntilSettled(ask: Ask, intent: ActivityIntent): Promise<void> {
   const { host } = ask.run.env
   const until = timeOf(intent.not_after) + (ask.tool?.settleAfterSeconds ?? 0) * 1_000
-  while (host.now() < until) await ask.run.waits.wait('settle', ask.ref.key, until)
+  while (host.now() < until) await ask.wait('settle', ask.ref.key, until)
 }
 
 /** A target that does not answer once may answer a moment later; after this many a person is asked. */
@@ -80,7 +80,7 @@ async function lookUp(ask: Ask): Promise<Resolution | null> {
   if ('failed' in read) {
     const failures = failedLookUps(ask)
     if (failures >= MAX_FAILED_LOOK_UPS) return null
-    await ask.run.waits.wait('settle', ask.ref.key, ask.run.env.host.now() + 500 * 2 ** failures)
+    await ask.wait('settle', ask.ref.key, ask.run.env.host.now() + 500 * 2 ** failures)
     return lookUp(ask)
   }
   const found = asObject(read.value)
@@ -112,9 +112,9 @@ function parsed(ask: Ask, output: JsonValue): JsonValue | undefined {
   }
 }
 
-/** A run that stops starts nothing, and a tool that is gone cannot be called. */
+/** A run that stops or a node whose time is up starts nothing, and a tool that is gone cannot be called. */
 function mayRepeat(ask: Ask): boolean {
-  return ask.tool !== null && ask.run.halt?.kind !== 'stop'
+  return ask.tool !== null && ask.ending === null
 }
 
 /** It did not happen, and it is not done any more. */
@@ -184,7 +184,7 @@ async function untilSendable(ask: Ask): Promise<void> {
       return
     } catch (thrown) {
       if (!refusedToSend(thrown) || ask.run.dead) throw thrown
-      await ask.run.waits.wait('settle', ask.ref.key, ask.run.env.host.now() + SWITCH_MS)
+      await ask.wait('settle', ask.ref.key, ask.run.env.host.now() + SWITCH_MS)
     }
   }
 }

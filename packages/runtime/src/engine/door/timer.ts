@@ -13,9 +13,8 @@ export async function passTime(ask: Ask): Promise<Ended> {
   const { host } = run.env
   const due = timeOf((ask.journal().timer ?? setTimer(ask)).due)
   while (host.now() < due) {
-    if (run.halt?.kind === 'stop')
-      return { status: 'cancelled', code: 'CANCELLED', result: 'the run was stopped while the timer ran' }
-    await run.waits.wait('timer', ask.ref.key, due)
+    if (ask.ending) return ask.ending
+    await ask.wait('timer', ask.ref.key, due)
   }
   return { status: 'succeeded', code: null, result: null, settled: NO_AMOUNTS, latencyMs: host.now() - due }
 }
