@@ -126,7 +126,7 @@ async function settleAll({ runs, store, host }: Signalbox, runIds: readonly stri
       const row = await runs.get(TENANT, runId)
       const result: RunResult =
         row.status === 'parked'
-          ? { runId, status: 'parked', output: null, reason: null, undone: [], waitingOn: [] }
+          ? { runId, status: 'parked', output: null, reason: null, undone: [], waitingOn: [], ending: null }
           : await runs.wait(TENANT, runId)
       const records = await runs.records(TENANT, runId)
       const { findings } = auditRun(await store.records(TENANT, runId, {}), { seq: row.seq, head: row.head })

@@ -53,11 +53,15 @@ const ENDS = [
   { name: ':output', kind: 'end', lines: ['output'] },
 ]
 
+/** Where escalations start; drawn where there are any. */
+const BARRIER = { name: ':barrier', kind: 'end', lines: ['any superstep'] }
+
 /** Lays the graph out; the same graph gives the same picture. */
 export function place({ nodes, arrows }: Graph): Placed {
   const drawing = new Drawing({ multigraph: true })
   drawing.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 38, edgesep: 14, marginx: 8, marginy: 8 })
-  const all = [...ENDS, ...nodes]
+  const escalates = arrows.some(({ from }) => from === BARRIER.name)
+  const all = [...ENDS, ...(escalates ? [BARRIER] : []), ...nodes]
   for (const { name, lines } of all) {
     const width = Math.max(...lines.map((line) => line.length), 4) * LETTER + PADDING * 2
     drawing.setNode(name, { width, height: lines.length * LINE + PADDING * 2 })

@@ -1,11 +1,12 @@
 import type { Amounts, ContentRef, ListRef } from './common.ts'
+import type { BarrierMark } from './ending.ts'
 
 /** A message on its way to a node in the next superstep. */
 export interface QueuedMessage {
   readonly to: string
   /** The node that sent it (for a fan-in: the last of its sources that did), or null for the run's input. */
   readonly from: string | null
-  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `failed:<node>` / `response:<port>`. */
+  /** Id of the edge it travelled, or `start` / `rejected:<node>` / `failed:<node>` / `response:<port>` / `escalation:<cause>`. */
   readonly edge: string
   readonly message: ContentRef
 }
@@ -59,4 +60,6 @@ export interface CheckpointBody {
   readonly sessions?: Sessions
   /** The version that the run is with, once it is not the one that it was started with. */
   readonly definition?: DefinitionRef
+  /** What the termination contract keeps of the supersteps so far; absent where there is nothing to keep. */
+  readonly mark?: BarrierMark
 }

@@ -1,6 +1,7 @@
 export * from './common.ts'
 export * from './compensation.ts'
 export * from './cost.ts'
+export * from './ending.ts'
 export * from './model.ts'
 export * from './policy.ts'
 export * from './pruning.ts'

@@ -13,6 +13,7 @@ import type {
   Principal,
   Usage,
 } from './common.ts'
+import type { RunCompleted, RunStopped, RunStopping } from './end-records.ts'
 import type { Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
@@ -28,6 +29,7 @@ import type {
 } from './wait-records.ts'
 
 export type { CheckpointBody, DefinitionRef, FieldRef, OpenRequest, QueuedMessage } from './checkpoint.ts'
+export type { RunCompleted, RunStopped, RunStopping, StopReason } from './end-records.ts'
 export type { ForkParent, ForkPlanEntry, LedgerRef } from './fork.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
 export type {
@@ -136,6 +138,8 @@ export interface ActivityOutcome extends RecordBase {
   readonly proposal: Proposal | null
   readonly decision: Decision | null
   readonly approval_id: string | null
+  /** Of a refused call: the limits that did not cover it. */
+  readonly limits?: readonly string[]
 }
 
 /** Marks where an agent's activation can be resumed: after each turn (save point; ENGINE R8). */
@@ -200,7 +204,7 @@ export interface MessageDropped extends RecordBase {
   readonly superstep: number
   readonly from: string
   readonly edge: string | null
-  readonly reason: 'no_edge' | 'condition_false' | 'type_mismatch' | 'fan_in_incomplete'
+  readonly reason: 'no_edge' | 'condition_false' | 'type_mismatch' | 'fan_in_incomplete' | 'escalated'
   readonly message: ContentRef
 }
 
@@ -317,41 +321,6 @@ export interface FeedbackRecorded extends RecordBase {
 
 /** `edited`: used after changes by hand; `reopened`: the work had to be done again. */
 export type FeedbackVerdict = 'accepted' | 'edited' | 'rejected' | 'reopened'
-
-/** Why a run stopped before its own end. */
-export interface StopReason {
-  readonly kind: 'budget' | 'failed' | 'rejected' | 'denied' | 'person' | 'supersteps' | 'deadline' | 'unmediated'
-  /** Closed error code. */
-  readonly code: ErrorCode
-  /** Which limit, node, approval. Names only. */
-  readonly subject: string | null
-}
-
-/** The run has to stop, but an effect is still open: no new work starts. */
-export interface RunStopping extends RecordBase {
-  readonly type: 'run.stopping'
-  readonly reason: StopReason
-  /** How the run will end once nothing is open. */
-  readonly end: 'stopped' | 'cancelled' | 'terminated'
-  readonly by: Principal | null
-}
-
-/** The run reached its output. */
-export interface RunCompleted extends RecordBase {
-  readonly type: 'run.completed'
-  readonly output: ContentRef | null
-  /** Decision at the output point, when a rule is in force there. */
-  readonly decision: Decision | null
-}
-
-/** The run ended before its output; `undone` names what was left (nodes with queued messages, open requests). */
-export interface RunStopped extends RecordBase {
-  readonly type: 'run.stopped' | 'run.cancelled' | 'run.terminated'
-  readonly reason: StopReason
-  readonly by: Principal | null
-  readonly partial: ContentRef | null
-  readonly undone: readonly string[]
-}
 
 /** A verdict at a point other than a tool or model call. */
 export interface DecisionRecorded extends RecordBase {

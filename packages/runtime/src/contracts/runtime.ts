@@ -2,6 +2,7 @@ import type { ErrorCode } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus, Principal } from './common.ts'
 import type { CompensateRequest, CompensationPlan } from './compensation.ts'
+import type { Ending } from './ending.ts'
 import type { ModelDelta } from './model.ts'
 import type {
   ApprovalPacket,
@@ -263,6 +264,8 @@ export interface RunResult {
   readonly reason: StopReason | null
   readonly undone: readonly string[]
   readonly waitingOn: RunWaiting['on']
+  /** How it ended; null while it has not, and for a history of the first version. */
+  readonly ending: Ending | null
 }
 
 /** Advances runs until stopped. */

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { BudgetLimits, Labels } from './common.ts'
+import type { TerminationSpec } from './ending.ts'
 import type { ModelMessage } from './model.ts'
 import type { OutcomeStatus } from './common.ts'
 import type { UndoneEffect } from './record-base.ts'
@@ -295,6 +296,7 @@ export interface WorkflowSpec {
   readonly output: Shape
   readonly budget: BudgetLimits
   readonly maxSupersteps: number
+  readonly termination: TerminationSpec
   readonly contract: WorkflowContract | null
   readonly nodes: ReadonlyMap<string, NodeSpec>
   readonly edges: readonly EdgeSpec[]

@@ -2,6 +2,7 @@ import { toSignalboxError } from '../base/errors.ts'
 import { timeOf } from '../base/time.ts'
 import type { SegmentStarted } from '../contracts/records.ts'
 import { isEnded } from '../reliability/run-machine.ts'
+import { armTimeout, closingOf, stopWhenTimedOut, wakeBefore } from './ending.ts'
 import { announceStop, complete, openEffects, park, stop } from './finish.ts'
 import { drainInbox } from './inbox.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
@@ -12,7 +13,7 @@ import { nearestDeadline, takeResponses } from './responses.ts'
 import { isStoreTrouble } from './retry.ts'
 import { rootScope, type Scope } from './scope.ts'
 import { openState, type OpenState } from './state.ts'
-import { closeSuperstep, nextMove } from './step.ts'
+import { closeSuperstep, nextMove, VERDICT_CODES } from './step.ts'
 import { Superstep } from './superstep.ts'
 import { takeOver } from './takeover.ts'
 
@@ -22,6 +23,7 @@ import { takeOver } from './takeover.ts'
  */
 export async function advance(run: LiveRun, worker: string, why: SegmentStarted['why']): Promise<void> {
   const stopTimer = armRuntimeLimit(run)
+  const stopTimeout = armTimeout(run)
   try {
     startSegment(run, worker, why)
     restoreHalt(run)
@@ -32,8 +34,9 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
     for (;;) {
       if (look || run.draining || run.halt || rests(run)) await drainInbox(run)
       look = false
+      if (!rests(run)) stopWhenTimedOut(run)
       if (run.halt) {
-        await settleHalt(run, worker)
+        await settleHalt(root, worker)
         continue
       }
       if (rests(run)) {
@@ -61,14 +64,18 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
           await waitForRequests(run, worker)
           look = true
           break
+        case 'verdict':
+          await endByContract(root)
+          break
         default:
-          complete(root)
+          complete(root, await closingOf(root), 'completed')
       }
     }
   } catch (thrown) {
     await lastResort(run, thrown)
   } finally {
     stopTimer()
+    stopTimeout()
     run.unload()
   }
 }
@@ -81,6 +88,16 @@ function stopAtLimit(run: LiveRun): void {
     reason: { kind: 'supersteps', code: 'SUPERSTEP_LIMIT', subject },
     by: null,
   })
+}
+
+/** Ends the run as its own contract said at the last barrier. */
+async function endByContract(root: Scope): Promise<void> {
+  const { run } = root
+  const verdict = run.fold.checkpoint.mark?.verdict
+  if (!verdict) return
+  const { by, subject } = verdict
+  if (by === 'completion_event') complete(root, await closingOf(root), by)
+  else run.stopWith({ kind: 'stop', end: 'stopped', reason: { kind: by, code: VERDICT_CODES[by], subject }, by: null })
 }
 
 /** Nothing goes on any more, but what a person may order. */
@@ -195,9 +212,10 @@ async function untilOver(run: LiveRun, work: { readonly isOver: boolean }, worke
       await run.activity.whenBusy()
       continue
     }
-    const { on, wakeAt, wakeAtIso } = run.waits.list()
-    run.append({ type: 'run.waiting' as const, on, wake_at: wakeAtIso })
-    if (await run.release(wakeAt)) throw new Unloaded()
+    const { on, wakeAt } = run.waits.list()
+    const wake = wakeBefore(run, wakeAt)
+    run.append({ type: 'run.waiting' as const, on, wake_at: wake.iso })
+    if (await run.release(wake.ms)) throw new Unloaded()
     startSegment(run, worker, 'wake')
   }
 }
@@ -208,18 +226,19 @@ function mustPark(run: LiveRun): boolean {
 }
 
 async function waitForRequests(run: LiveRun, worker: string): Promise<void> {
-  const nearest = nearestDeadline(run)
+  const nearest = wakeBefore(run, nearestDeadline(run)?.ms ?? null)
   const on = run.fold.checkpoint.requests.map(({ request_id: id, timer }) => ({
     kind: timer ? ('timer' as const) : ('request' as const),
     id,
   }))
-  run.append({ type: 'run.waiting' as const, on, wake_at: nearest?.iso ?? null })
-  if (await run.release(nearest?.ms ?? null)) throw new Unloaded()
+  run.append({ type: 'run.waiting' as const, on, wake_at: nearest.iso })
+  if (await run.release(nearest.ms)) throw new Unloaded()
   startSegment(run, worker, 'wake')
 }
 
 /** Nothing new starts: parks, or ends the run once no effect is open (ENGINE R19). */
-async function settleHalt(run: LiveRun, worker: string): Promise<void> {
+async function settleHalt(root: Scope, worker: string): Promise<void> {
+  const { run } = root
   const { halt } = run
   if (!halt) return
   if (halt.kind === 'park') {
@@ -233,7 +252,7 @@ async function settleHalt(run: LiveRun, worker: string): Promise<void> {
     await untilOver(run, effects, worker)
     return
   }
-  stop(run, halt.reason, halt.end, halt.by)
+  stop(run, halt.reason, { ...halt, closing: await closingOf(root) })
   run.halt = null
 }
 

@@ -1,7 +1,9 @@
-import { canonicalJson } from '../base/json.ts'
+import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { CheckpointBody, FieldRef, QueuedMessage } from '../contracts/checkpoint.ts'
 import { type ContentRef, joinLabels, type ListAppend, type ListRef } from '../contracts/common.ts'
-import { type Delivery, type Drop, type Held, mergeWrites, route } from '../orchestration/index.ts'
+import type { BarrierMark } from '../contracts/ending.ts'
+import { type Delivery, type Drop, type Held, judgeBarrier, mergeWrites, route } from '../orchestration/index.ts'
+import { digestsOf, isJudged, type OpenOutputs, shownState } from './barrier-view.ts'
 import { emptyList, rollHead } from './contents.ts'
 import { type Done, withRefs } from './done.ts'
 import { fanInOf, joinInto } from './fan-in.ts'
@@ -15,18 +17,20 @@ import type { OpenState } from './state.ts'
 interface Merge {
   readonly state: Readonly<Record<string, FieldRef>>
   readonly appends: Record<string, ListAppend>
+  /** The values of the whole state after it. */
+  readonly values: JsonObject
 }
 
 /**
  * Commits a superstep as one record (ENGINE R13): merges writes, routes messages, and appends the checkpoint. Throws
- * STATE_CONFLICT, STATE_NOT_OWNED or NODE_FAILED (a condition threw) before anything is appended.
+ * STATE_CONFLICT, STATE_NOT_OWNED, NODE_FAILED (a condition threw) or TERMINATION_FAILED before anything is appended.
  */
 export function appendBarrier(
   scope: Scope,
   before: OpenState,
   held: Held<ContentRef>,
-  startedAt: string,
-  all: readonly Done[],
+  { startedAt, done: all }: { readonly startedAt: string; readonly done: readonly Done[] },
+  outputs: OpenOutputs,
 ): void {
   const { run, spec } = scope
   const { superstep } = scope.state.checkpoint
@@ -36,14 +40,15 @@ export function appendBarrier(
     const sealed = all.map((done) => ({ done, ...withRefs(done, put) }))
     const finished = sealed.map((one) => one.finished)
     const routed = route(spec, finished, held, joinInto(put))
-    drops = routed.drops
     const merge = mergeState(scope, before, finished, seq, put)
+    const judged = judge(scope, merge, routed, outputs, put)
+    drops = [...routed.drops, ...judged.drops]
     const earlier = scope.state.checkpoint
     const checkpoint: CheckpointBody = {
       kind: 'superstep',
       superstep: superstep + 1,
       state: merge.state,
-      queue: routed.deliveries.map(queued),
+      queue: judged.queue,
       fan_in: fanInOf(routed.held),
       requests: [...earlier.requests, ...scope.state.opened],
       outputs: [...earlier.outputs, ...routed.outputs.map(({ node, ref }) => ({ node, value: ref }))],
@@ -53,6 +58,7 @@ export function appendBarrier(
       spent: run.spent(),
       ...sessionsAfter(scope, all),
       ...(scope.around ? {} : definitionPart(run.fold)),
+      ...(judged.mark ? { mark: judged.mark } : {}),
     }
     return {
       type: 'superstep.completed' as const,
@@ -65,6 +71,42 @@ export function appendBarrier(
     }
   })
   recordDrops(scope, superstep, drops, seq)
+}
+
+interface Judgement {
+  readonly queue: readonly QueuedMessage[]
+  readonly drops: readonly Drop<ContentRef>[]
+  readonly mark: BarrierMark | null
+}
+
+/** The termination contract's word on this barrier: an escalation takes the place of the messages that waited. */
+function judge(
+  { run, spec, state }: Scope,
+  merge: Merge,
+  { deliveries, outputs }: Pick<ReturnType<typeof route<ContentRef>>, 'deliveries' | 'outputs'>,
+  before: OpenOutputs,
+  put: Put,
+): Judgement {
+  const queue = deliveries.map(queued)
+  if (!isJudged(spec)) return { queue, drops: [], mark: null }
+  const { superstep, mark = {} } = state.checkpoint
+  const view = {
+    state: shownState(spec, merge.values),
+    queue: deliveries.map(({ to, from, value }) => ({ to, from, message: value })),
+    superstep: superstep + 1,
+    turns: run.budget.spent.turns,
+    outputs: [...before, ...outputs.map(({ node, value }) => ({ node, value }))],
+  }
+  const judged = judgeBarrier(spec, view, mark, digestsOf(run, merge.state, merge.values))
+  if (judged.escalation === null) return { queue, drops: [], mark: judged.mark }
+  const { to, cause, message } = judged.escalation
+  const refs = [...Object.values(merge.state), ...deliveries.map(({ ref }) => ref)]
+  const ref = put(message, joinLabels(refs.flatMap((one) => (one === null ? [] : [one.l]))))
+  return {
+    queue: [{ to, from: null, edge: `escalation:${cause}`, message: ref }],
+    drops: deliveries.map((one) => ({ ...one, from: one.from ?? spec.start, reason: 'escalated' as const })),
+    mark: judged.mark,
+  }
 }
 
 /** A message that nobody took is on record (invariant 9). */
@@ -91,15 +133,22 @@ function mergeState(
 ): Merge {
   const state: Record<string, FieldRef> = { ...at.checkpoint.state }
   const appends: Record<string, ListAppend> = {}
+  const values: Record<string, JsonValue> = { ...before.values }
   for (const [name, merged] of mergeWrites(spec, before.values, finished)) {
     if (merged.kind === 'append') {
       const { list, append } = appended(run, state[name] ?? null, merged.items, seq)
       state[name] = list
       appends[name] = append
-    } else if (merged.refs.length === 1 && spec.fields.get(name)?.reduce === null) state[name] = merged.refs[0] ?? null
-    else state[name] = put(merged.value, joinLabels(merged.refs.map((ref) => ref.l)))
+      const items = values[name]
+      values[name] = [...(Array.isArray(items) ? items : []), ...merged.items.map((item) => item.value)]
+      continue
+    }
+    values[name] = merged.value
+    const [only] = merged.refs
+    const asWritten = merged.refs.length === 1 && only !== undefined && spec.fields.get(name)?.reduce === null
+    state[name] = asWritten ? only : put(merged.value, joinLabels(merged.refs.map((ref) => ref.l)))
   }
-  return { state, appends }
+  return { state, appends, values }
 }
 
 /** A list after more items, and the append that the record with this sequence holds. */

@@ -13,7 +13,7 @@ import {
   toolsWithin,
   type WorkflowSpec,
 } from '../contracts/workflow.ts'
-import { sign } from '../orchestration/index.ts'
+import { NO_TERMINATION, sign } from '../orchestration/index.ts'
 
 /** What a compensation is started with. Only the engine makes it, from the records of the run. */
 export interface CompensationInput {
@@ -77,6 +77,7 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
     outputs: [node.name],
     rejected: new Map(),
     failed: new Map(),
+    termination: NO_TERMINATION,
     tools,
     scopes: new Map(),
   }

@@ -5,6 +5,7 @@ import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
 import { depthOf, openScopes } from '../reliability/fold-scopes.ts'
 import { nodePath } from '../base/scope-id.ts'
 import { recordDrops } from './barrier.ts'
+import { type Closing, completedEnding, endingOf, outputOf } from './ending.ts'
 import type { Halt, LiveRun } from './live-run.ts'
 import type { Scope } from './scope.ts'
 
@@ -19,15 +20,30 @@ function isOpenEffect(entry: AskJournal): boolean {
   return entry.outcome === null || !isTerminalOutcome(entry.outcome)
 }
 
-/** The run reached its output. */
-export function complete(root: Scope): void {
+/** The run reached its output, or the end that its own contract declares. */
+export function complete(root: Scope, closing: Closing, by: 'completed' | 'completion_event'): void {
   const { run } = root
-  const output = lastOutput(run)
-  if (output) {
-    dropHeld(root)
-    run.append({ type: 'run.completed' as const, output, decision: null })
-  } else stop(run, { kind: 'failed', code: 'NODE_FAILED', subject: 'no output was reached' }, 'stopped', null)
+  const last = lastOutput(run)
+  const partial = by === 'completion_event' && last === null ? outputOf(root, closing) : null
+  if (last === null && partial === null) {
+    const kind = by === 'completed' ? ({ kind: 'failed', code: 'NODE_FAILED' } as const) : NO_OUTPUT
+    stop(run, { ...kind, subject: 'no output was reached' }, { end: 'stopped', by: null, closing })
+    return
+  }
+  const ending = completedEnding(run, by, closing)
+  closeRequests(run)
+  closeCalls(run)
+  dropHeld(root)
+  run.append((put) => ({
+    type: 'run.completed' as const,
+    // One of the two is there: looked at above.
+    output: last ?? (partial && put(partial.value, partial.labels)),
+    decision: null,
+    ending,
+  }))
 }
+
+const NO_OUTPUT = { kind: 'completion_event', code: 'NO_OUTPUT' } as const
 
 /** What fan-ins still hold when nothing more can come reached nobody (invariant 9). */
 export function dropHeld(scope: Scope): void {
@@ -43,22 +59,24 @@ export function dropHeld(scope: Scope): void {
 export function stop(
   run: LiveRun,
   reason: StopReason,
-  end: 'stopped' | 'cancelled' | 'terminated',
-  by: Principal | null,
+  how: {
+    readonly end: 'stopped' | 'cancelled' | 'terminated'
+    readonly by: Principal | null
+    readonly closing: Closing
+  },
 ): void {
+  const { end, by, closing } = how
+  const ending = endingOf(run, reason, closing)
   const inside = undoneInside(run)
   closeRequests(run)
   closeCalls(run)
   const { queue, requests, fan_in: held } = run.fold.checkpoint
   const waiting = run.spec.edges.flatMap((edge) => (edge.kind === 'fan_in' && held[edge.id] ? [edge.to] : []))
-  const record: Omit<RunStopped, keyof RecordBase> = {
-    type: `run.${end}`,
-    reason,
-    by,
-    partial: lastOutput(run),
-    undone: [...new Set([...queue.map(({ to }) => to), ...requests.map(({ node }) => node), ...waiting, ...inside])],
-  }
-  run.append(record)
+  const nodes = [...queue.map(({ to }) => to), ...requests.map(({ node }) => node), ...waiting, ...inside]
+  run.append((put): Omit<RunStopped, keyof RecordBase> => {
+    const partial = closing.partial && put(closing.partial.value, closing.partial.labels)
+    return { type: `run.${end}`, reason, by, partial: partial ?? lastOutput(run), undone: [...new Set(nodes)], ending }
+  })
   run.with({ code: reason.code })
 }
 

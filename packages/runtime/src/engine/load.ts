@@ -48,6 +48,7 @@ export async function loadFold(
   const since = await readTimeline(env, row, timeline, checkpointSeq)
   const fold = foldStart(started)
   fold.definition = definitionBefore(started, since[0])
+  fold.since = branches.findLast((branch) => branch.seq <= head)?.at ?? started.at
   const budgetFrom = totalsBefore(since, started)
   const budget = new BudgetLedger(started.budget, budgetFrom.spent)
   for (const record of since) {

@@ -7,12 +7,13 @@
 import { timeOf } from '../base/time.ts'
 import type { OpenRequest } from '../contracts/checkpoint.ts'
 import { nestedScope } from '../reliability/fold-scopes.ts'
+import { closingOf, outputOf } from './ending.ts'
 import { dropHeld } from './finish.ts'
 import { Unloaded } from './live-run.ts'
 import { takeResponses } from './responses.ts'
 import type { Scope, ScopeEnd } from './scope.ts'
 import { type OpenState, openState } from './state.ts'
-import { closeSuperstep, nextMove } from './step.ts'
+import { closeSuperstep, nextMove, VERDICT_CODES } from './step.ts'
 import { Superstep } from './superstep.ts'
 
 /** Runs the scope's supersteps until its output, its failure or its limit. Rejects with Unloaded when the run leaves. */
@@ -36,6 +37,8 @@ export async function runScope(scope: Scope): Promise<ScopeEnd> {
         before = null
         break
       }
+      case 'verdict':
+        return leave(scope, await endByContract(scope))
       case 'limit':
         return leave(scope, failedWith('SUPERSTEP_LIMIT', `\`${scope.spec.name}\` reached its limit of supersteps`))
       case 'wait':
@@ -84,6 +87,20 @@ async function endOf(scope: Scope): Promise<ScopeEnd> {
   dropHeld(scope)
   const result = await scope.run.contents.read(output.value)
   return { status: 'succeeded', code: null, result, labels: output.value.l }
+}
+
+/** The contract of a nested workflow ends its scope, and what is around it goes on with that. */
+async function endByContract(scope: Scope): Promise<ScopeEnd> {
+  const { spec, state, run } = scope
+  const verdict = state.checkpoint.mark?.verdict
+  const by = verdict?.by ?? 'completion_event'
+  const last = state.checkpoint.outputs.at(-1)
+  if (by === 'completion_event' && last)
+    return { status: 'succeeded', code: null, result: await run.contents.read(last.value), labels: last.value.l }
+  const partial = by === 'completion_event' ? outputOf(scope, await closingOf(scope)) : null
+  if (partial) return { status: 'succeeded', code: null, result: partial.value, labels: partial.labels }
+  const subject = verdict?.subject == null ? '' : ` (${verdict.subject})`
+  return failedWith(VERDICT_CODES[by], `\`${spec.name}\` ended by its termination contract: ${by}${subject}`)
 }
 
 function failedWith(code: string, result: string): ScopeEnd {

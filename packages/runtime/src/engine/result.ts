@@ -1,3 +1,5 @@
+import type { JsonValue } from '../base/json.ts'
+import type { Ending, EndingRecord } from '../contracts/ending.ts'
 import type { RecordType } from '../contracts/records.ts'
 import type { RunResult } from '../contracts/runtime.ts'
 import type { RunRow } from '../contracts/store.ts'
@@ -20,19 +22,29 @@ const LAST_WORDS: readonly RecordType[] = [
 export async function resultOf(env: Env, row: RunRow, contents: Contents): Promise<RunResult> {
   const [stored] = await env.store.records(row.tenant, row.runId, { types: LAST_WORDS, descending: true, limit: 1 })
   const record = stored ? decodeRecord(stored) : null
-  const base = { runId: row.runId, status: row.status, output: null, reason: null, undone: [], waitingOn: [] }
+  const base = {
+    runId: row.runId,
+    status: row.status,
+    output: null,
+    reason: null,
+    undone: [],
+    waitingOn: [],
+    ending: null,
+  }
   switch (record?.type) {
     case 'run.completed':
-      return { ...base, output: record.output && (await contents.read(record.output)) }
-    case 'run.stopped':
-    case 'run.cancelled':
-    case 'run.terminated':
       return {
         ...base,
-        output: record.partial && (await contents.read(record.partial)),
-        reason: record.reason,
-        undone: record.undone,
+        output: record.output && (await contents.read(record.output)),
+        ending: endingFrom(record.ending, null),
       }
+    case 'run.stopped':
+    case 'run.cancelled':
+    case 'run.terminated': {
+      const partial = record.partial && (await contents.read(record.partial))
+      const { reason, undone } = record
+      return { ...base, output: partial, reason, undone, ending: endingFrom(record.ending, partial) }
+    }
     case 'run.waiting':
       return { ...base, waitingOn: record.on }
     case 'run.parked':
@@ -40,4 +52,10 @@ export async function resultOf(env: Env, row: RunRow, contents: Contents): Promi
     default:
       return base
   }
+}
+
+function endingFrom(record: EndingRecord | undefined, partial: JsonValue | null): Ending | null {
+  if (!record) return null
+  const { by, code, subject, left_undone, turns, cost_nano_usd, cycle = [] } = record
+  return { by, code, subject, partial, leftUndone: left_undone, turns, costNanoUsd: cost_nano_usd, cycle }
 }

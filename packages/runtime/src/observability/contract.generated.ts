@@ -114,7 +114,7 @@ export const ENUMS = {
   'signalbox.effect.phase': 'prepared committed deduplicated unknown failed not_sent',
   'signalbox.effect.resolved_by': 'lookup same_key person',
   'signalbox.budget.limit': 'max_turns max_tool_calls max_runtime_seconds max_tokens max_cost_nano_usd other',
-  'signalbox.drop.reason': 'no_edge condition_false type_mismatch fan_in_incomplete',
+  'signalbox.drop.reason': 'no_edge condition_false type_mismatch fan_in_incomplete escalated',
   'signalbox.override.what': 'resume_parked release_quarantined cancel terminate restore',
   'signalbox.feedback.verdict': 'accepted edited rejected reopened',
   'signalbox.unmediated.where': 'node condition preview facts tool',

@@ -142,6 +142,10 @@ export function stopText(reason: StopReason): string {
     supersteps: `it passed the limit of supersteps${of}`,
     deadline: `its deadline${of} passed`,
     unmediated: `a call went out beside the door${of}`,
+    completion_event: 'its own completion event came about, but it has no output',
+    timeout: `its time${of} was over`,
+    loop: `it repeated itself${of}`,
+    quality: `the quality check${of} failed too often`,
   }
   return `${why[reason.kind]}, code ${reason.code}`
 }

@@ -12,6 +12,7 @@ import {
 } from '../contracts/workflow.ts'
 import { agentHandler, enterWorkflow } from './handler.ts'
 import { workflowTool } from './scope-tool.ts'
+import { NO_TERMINATION } from './termination.ts'
 import { sign } from './signature.ts'
 import type { Workflow } from './types.ts'
 
@@ -91,6 +92,7 @@ function scopeOfAgent<I extends z.ZodType>(agent: Agent<never, unknown>, def: Ag
     outputs: [node.name],
     rejected: new Map(),
     failed: new Map(),
+    termination: NO_TERMINATION,
     tools: new Map(agent.tools.map((tool) => [tool.name, tool.spec])),
     scopes: new Map(agent.tools.flatMap((tool) => (isScopeTool(tool) ? [[tool.name, tool.workflow] as const] : []))),
   }

@@ -20,6 +20,8 @@ import { type Condition, type Draft, type EdgeDraft, type NodeDraft, targetsOf, 
 import { agentHandler, functionHandler, timerSpec, workflowHandler } from './handler.ts'
 import { REJECTION } from './rejection.ts'
 import { sign } from './signature.ts'
+import { hasLoop } from './termination.ts'
+import { checkTermination, ESCALATED, escalatesTo, terminationSpec } from './termination-draft.ts'
 import type { Budget, Validation } from './types.ts'
 
 /** Checks a whole draft and makes the spec of it. `spec` is null exactly when there are errors. */
@@ -33,6 +35,7 @@ export function assemble(draft: Draft): Validation & { readonly spec: WorkflowSp
     ...checkEdges(draft),
     ...checkConnected(draft),
     ...checkUpgrades(draft),
+    ...checkTermination(draft),
   ]
   const shapes = shapesOf(draft, errors)
   errors.push(...checkMessages(draft, shapes))
@@ -126,6 +129,7 @@ function checkMessages(draft: Draft, shapes: Shapes): string[] {
     check(REJECTED, shapes.nodes.get(to)?.input, `the rejection of \`${from}\` to its fallback \`${to}\``)
   for (const { from, to } of draft.failed)
     check(REJECTED, shapes.nodes.get(to)?.input, `the failure of \`${from}\` to \`${to}\``)
+  for (const to of escalatesTo(draft)) check(ESCALATED, shapes.nodes.get(to)?.input, `the escalation to \`${to}\``)
   return errors
 }
 
@@ -147,14 +151,16 @@ function specOf(draft: Draft, shapes: Shapes): WorkflowSpec {
     tools: new Map(toolsOf(draft).map((tool) => [tool.name, tool.spec])),
     scopes: new Map(toolsOf(draft).flatMap((tool) => (isScopeTool(tool) ? [[tool.name, tool.workflow] as const] : []))),
   }
+  const termination = terminationSpec(draft, hasLoop(parts))
   return {
     name: draft.name,
     version: draft.version,
-    budget: limitsOf(draft.budget),
+    budget: limitsOf(draft.budget, draft.termination.maxTurns),
+    termination,
     contract: draft.contract,
     upgrades: draft.upgrades.map(upgradeStep),
     ...parts,
-    ...sign({ name: draft.name, version: draft.version, ...parts }),
+    ...sign({ name: draft.name, version: draft.version, termination, ...parts }),
   }
 }
 
@@ -208,9 +214,9 @@ function edgeSpec(edge: EdgeDraft): EdgeSpec {
   return { kind: edge.kind, id: `switch:${edge.from}`, from: edge.from, cases }
 }
 
-function limitsOf(budget: Budget): BudgetLimits {
+function limitsOf(budget: Budget, maxTurns: number | undefined): BudgetLimits {
   return {
-    max_turns: budget.maxTurns,
+    max_turns: Math.min(budget.maxTurns, maxTurns ?? budget.maxTurns),
     max_tool_calls: budget.maxToolCalls,
     max_runtime_seconds: budget.maxRuntimeSeconds,
     max_tokens: budget.maxTokens,

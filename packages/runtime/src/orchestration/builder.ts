@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { SignalboxError } from '../base/errors.ts'
 import { assemble } from './assemble.ts'
-import type { Draft, EdgeDraft, NodeDraft, UpgradeDraft, WaitDraft } from './draft.ts'
+import type { Draft, EdgeDraft, NodeDraft, TerminationDraft, UpgradeDraft, WaitDraft } from './draft.ts'
 import { workflowTool } from './scope-tool.ts'
 import type { Builder, Fields, TimeLimits, Validation, Workflow, WorkflowDef } from './types.ts'
 
@@ -32,6 +32,8 @@ export function draftWorkflow<I extends z.ZodType, O extends z.ZodType, S extend
     tools: def.tools ?? [],
     contract: def.contract ?? null,
     maxSupersteps: def.maxSupersteps ?? 100,
+    // The types of the state are gone here; its values are those that its schemas gave.
+    termination: (def.termination ?? {}) as unknown as TerminationDraft,
     nodes: [],
     edges: [],
     starts: [],

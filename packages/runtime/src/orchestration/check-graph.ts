@@ -1,5 +1,6 @@
 import { sourcesOf } from '../contracts/workflow.ts'
 import { type Draft, type EdgeDraft, targetsOf } from './draft.ts'
+import { escalatesTo } from './termination-draft.ts'
 
 /** Checks of how the nodes are connected. Each returns plain sentences that name the place and the fix. */
 
@@ -117,14 +118,15 @@ export function checkConnected(draft: Draft): string[] {
   for (const edge of draft.edges)
     for (const from of sourcesOf(edge)) for (const to of targetsOf(edge)) connect(from, to)
   for (const { from, to } of [...draft.rejected, ...draft.failed]) connect(from, to)
-  const reached = walk(draft.starts, next)
+  const entries = [...draft.starts, ...escalatesTo(draft)]
+  const reached = walk(entries, next)
   const useful = walk(draft.outputs, before)
   const sending = new Set(draft.edges.flatMap(sourcesOf))
   const errors: string[] = []
   for (const { name, kind } of draft.nodes) {
     const what = kind === 'port' || kind === 'timer' ? kind : 'node'
     const alone = next.get(name)?.length === 0 && before.get(name)?.length === 0
-    if (alone && !draft.starts.includes(name)) errors.push(`${what} \`${name}\` is not connected to anything`)
+    if (alone && !entries.includes(name)) errors.push(`${what} \`${name}\` is not connected to anything`)
     else if (draft.starts.length > 0 && !reached.has(name))
       errors.push(`${what} \`${name}\` cannot be reached from the start`)
     else if (draft.outputs.length === 0 || draft.outputs.includes(name)) continue

@@ -1,14 +1,17 @@
 import type { EdgeSpec, NodeSpec, WorkflowSpec } from '../contracts/workflow.ts'
+import { escalationsOf } from './termination.ts'
 
 /** Pictures of a workflow. In texts node names are free in labels only; ids are numbers, so that no name is a keyword. */
 
-/** The two ends of every picture; no node can be called so. */
+/** What stands in pictures and is no node; no node can be called so. */
 const INPUT = ':input'
 const OUTPUT = ':output'
+/** Any superstep: escalations start there. */
+const BARRIER = ':barrier'
 
 /** A way that messages take. */
 export interface Arrow {
-  /** A node, or `:input`. */
+  /** A node, `:input`, or `:barrier` for an escalation. */
   readonly from: string
   /** A node, or `:output`. */
   readonly to: string
@@ -40,6 +43,7 @@ export function toMermaid(spec: WorkflowSpec): string {
   const lines = ['flowchart TD', '  input(["input"])']
   for (const node of spec.nodes.values()) lines.push(`  ${ids(node.name)}${mermaidShape(node)}`)
   lines.push('  output(["output"])')
+  if (escalates(spec)) lines.push('  barrier(["any superstep"])')
   for (const { from, to, label, dashed } of arrowsOf(spec)) {
     const line = dashed ? '-.->' : '-->'
     lines.push(`  ${ids(from)} ${line}${label === '' ? '' : `|${label}|`} ${ids(to)}`)
@@ -70,6 +74,7 @@ export function toDot(spec: WorkflowSpec): string {
     lines.push(`  ${ids(node.name)} [shape=${shape}, label=${quote(labelOf(node).join('\n'))}];`)
   }
   lines.push('  output [shape=oval, label="output"];')
+  if (escalates(spec)) lines.push('  barrier [shape=oval, label="any superstep"];')
   for (const { from, to, label, dashed } of arrowsOf(spec)) {
     const attributes = [label === '' ? '' : `label=${quote(label)}`, dashed ? 'style=dashed' : ''].filter(Boolean)
     lines.push(`  ${ids(from)} -> ${ids(to)}${attributes.length > 0 ? ` [${attributes.join(', ')}]` : ''};`)
@@ -89,9 +94,13 @@ function labelOf(node: NodeSpec): readonly string[] {
   return [node.name]
 }
 
+function escalates({ termination }: WorkflowSpec): boolean {
+  return escalationsOf(termination).length > 0
+}
+
 function idsOf(spec: WorkflowSpec): (name: string) => string {
   const ids = new Map([...spec.nodes.keys()].map((name, i) => [name, `n${i}`]))
-  ids.set(INPUT, 'input').set(OUTPUT, 'output')
+  ids.set(INPUT, 'input').set(OUTPUT, 'output').set(BARRIER, 'barrier')
   return (name) => ids.get(name) ?? 'unknown'
 }
 
@@ -103,6 +112,9 @@ function arrowsOf(spec: WorkflowSpec): readonly Arrow[] {
     ...[...spec.rejected].map(([from, to]): Arrow => ({ from, to, label: 'rejected', dashed: true })),
     ...[...spec.failed].map(([from, to]): Arrow => ({ from, to, label: 'failed', dashed: true })),
     ...spec.outputs.map((name) => solid(name, OUTPUT)),
+    ...escalationsOf(spec.termination).map(
+      ({ cause, to }): Arrow => ({ from: BARRIER, to, label: cause, dashed: true }),
+    ),
   ]
 }
 

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Agent, ScopeTool, SessionKind, WorkflowContract } from '../contracts/workflow.ts'
+import type { TerminationDef } from './termination-types.ts'
 import type { Budget, Field, NodeCtx, Port, RetryOptions, TimeLimits } from './types.ts'
 
 /**
@@ -70,6 +71,9 @@ export type EdgeDraft =
     }
   | { readonly kind: 'fan_in'; readonly from: readonly string[]; readonly to: string }
 
+/** A declared termination contract: its functions see the state as JSON. */
+export type TerminationDraft = TerminationDef<JsonObject>
+
 /** A declared upgrade step. */
 export interface UpgradeDraft {
   readonly from: string
@@ -92,6 +96,7 @@ export interface Draft {
   readonly tools: readonly AnyTool[]
   readonly contract: WorkflowContract | null
   readonly maxSupersteps: number
+  readonly termination: TerminationDraft
   readonly nodes: readonly NodeDraft[]
   readonly edges: readonly EdgeDraft[]
   readonly starts: readonly string[]

@@ -11,5 +11,14 @@ export { describeDifference } from './difference.ts'
 export { type ScopeToolOptions, workflowTool } from './scope-tool.ts'
 export { definitionId, sign } from './signature.ts'
 export { applyWrites, mergeWrites } from './state.ts'
+export {
+  type Digests,
+  declaredUndone,
+  ESCALATION as Escalation,
+  judgeBarrier,
+  NO_TERMINATION,
+  partialOf,
+} from './termination.ts'
+export type * from './termination-types.ts'
 export type * from './types.ts'
 export * from './patterns/index.ts'

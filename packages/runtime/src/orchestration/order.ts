@@ -62,6 +62,7 @@ export function placesOf(spec: WorkflowSpec): Places {
   for (const name of spec.nodes.keys()) ids.set(`rejected:${name}`, ids.size)
   for (const name of spec.nodes.keys()) ids.set(`response:${name}`, ids.size)
   for (const name of spec.nodes.keys()) ids.set(`failed:${name}`, ids.size)
+  for (const cause of ['loop', 'quality']) ids.set(`escalation:${cause}`, ids.size)
   const from = new Map<string, EdgeSpec[]>()
   for (const edge of spec.edges)
     for (const source of sourcesOf(edge)) from.set(source, [...(from.get(source) ?? []), edge])

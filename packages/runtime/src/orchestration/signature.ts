@@ -1,6 +1,7 @@
 import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson, type JsonObject } from '../base/json.ts'
 import type { DefinitionRef } from '../contracts/checkpoint.ts'
+import type { TerminationSpec } from '../contracts/ending.ts'
 import type { EdgeSpec, FieldSpec, NodeSpec, RetryPolicy, WorkflowSpec } from '../contracts/workflow.ts'
 
 /**
@@ -25,6 +26,7 @@ export type Describable = Pick<
   | 'outputs'
   | 'rejected'
   | 'failed'
+  | 'termination'
   | 'tools'
   | 'scopes'
 >
@@ -76,6 +78,7 @@ function describeGraph(spec: Describable): JsonObject {
     ...(spec.scopes.size > 0
       ? { scopes: Object.fromEntries([...spec.scopes].map(([name, inner]) => [name, inner.description])) }
       : {}),
+    ...describeTermination(spec.termination),
   }
 }
 
@@ -89,6 +92,21 @@ function describeRetry({ attempts, backoffSeconds, factor, maxBackoffSeconds, on
     ...(on === undefined ? {} : { on: on.toSorted() }),
     ...(except === undefined ? {} : { except: except.toSorted() }),
   }
+}
+
+/** What the workflow itself declares: the detector that every loop has is a matter of the runtime, not of the graph. */
+function describeTermination({ until, timeoutSeconds, loop, quality }: TerminationSpec): JsonObject {
+  const declared: JsonObject = {
+    ...(until === null ? {} : { until: true }),
+    ...(timeoutSeconds === null ? {} : { timeout_seconds: timeoutSeconds }),
+    ...(loop?.declared
+      ? { loop: { repeats: loop.repeats, window: loop.window, of: loop.of !== null, escalate_to: loop.escalateTo } }
+      : {}),
+    ...(quality === null
+      ? {}
+      : { quality: { name: quality.name, failures: quality.failures, escalate_to: quality.escalateTo } }),
+  }
+  return Object.keys(declared).length > 0 ? { termination: declared } : {}
 }
 
 function describeNode(node: NodeSpec): JsonObject {

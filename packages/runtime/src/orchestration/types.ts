@@ -5,6 +5,7 @@ import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
 import type { Agent, ScopeTool, SessionKind, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
 import type { REJECTION } from './rejection.ts'
+import type { TerminationDef } from './termination-types.ts'
 
 /**
  * The types behind the builder. Two type parameters carry everything: `P`, what the workflow declares (input, output,
@@ -180,6 +181,8 @@ export interface WorkflowDef<I extends z.ZodType, O extends z.ZodType, S extends
   readonly contract?: WorkflowContract
   /** Rounds after which the run ends with SUPERSTEP_LIMIT. Default 100. */
   readonly maxSupersteps?: number
+  /** What ends a run besides its output, its budget and people. */
+  readonly termination?: TerminationDef<StateOf<NoInfer<S>>>
 }
 
 /** A built workflow. */

@@ -56,6 +56,7 @@ export function foldStart(started: RunStarted): RunFold {
     segment: started.segment,
     branch: started.branch,
     activeMs: started.active_ms,
+    since: started.at,
     lastSeq: started.seq,
     lastAt: started.at,
   }
@@ -204,6 +205,7 @@ function foldLife(fold: RunFold, record: RunRecord): void {
       fold.status = nextStatus(fold.status, 'branch')
       fold.stopping = null
       fold.parkedCode = null
+      fold.since = record.at
       for (const id of record.asked_anew ?? []) dropApproval(fold, id)
       return
     default:

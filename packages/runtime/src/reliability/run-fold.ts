@@ -101,6 +101,8 @@ export interface RunFold extends ScopeState {
   segment: number
   branch: number
   activeMs: number
+  /** When it was started or last restored. */
+  since: string
   lastSeq: number
   lastAt: string
 }

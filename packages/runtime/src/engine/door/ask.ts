@@ -62,6 +62,8 @@ export interface Ended {
   readonly latencyMs?: number
   readonly ledger?: LedgerRef
   readonly resolvedBy?: ActivityOutcome['resolved_by']
+  /** Of a refused one: the limits that did not cover it. */
+  readonly limits?: readonly string[]
 }
 
 /** The effect that an ask is about: its identity in the ledger and its key (ENGINE R5). */

@@ -41,6 +41,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       proposal: intent && !end.ledger ? null : ask.proposal(put),
       decision: end.ledger ? (ask.decision ?? intent?.decision ?? null) : intent ? null : ask.decision,
       approval_id: intent?.approval_id ?? ask.journal().approval?.requested.approval_id ?? null,
+      ...(end.limits ? { limits: end.limits } : {}),
     }
   }, intent?.seq ?? null)
   settleLedger(ask, end, outcome.seq, intent !== null)

@@ -169,6 +169,7 @@ function refused(ask: Ask, limits: readonly string[]): Ended {
     status: 'refused',
     code: 'BUDGET_EXHAUSTED',
     result: `the budget does not cover this call: ${limits.join(', ')}`,
+    limits,
     ...(held ? { settled: held } : {}),
   }
 }

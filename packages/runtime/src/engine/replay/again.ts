@@ -6,6 +6,7 @@ import type { Sealer } from '../../contracts/vault.ts'
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
 import { BudgetLedger } from '../../policy/index.ts'
 import { appendBarrier } from '../barrier.ts'
+import { outputsToJudge } from '../barrier-view.ts'
 import { Committer } from '../committer.ts'
 import { Contents } from '../contents.ts'
 import type { Standing } from '../definitions.ts'
@@ -133,11 +134,11 @@ async function barrier(
   step: Superstep,
 ): Promise<SignalboxError | null> {
   try {
-    const held = await openHeld(rootScope(run, nothingInside))
+    const root = rootScope(run, nothingInside)
+    const held = await openHeld(root)
+    const outputs = await outputsToJudge(root)
     const place = { runId: run.runId, activation: null, where: 'condition', mediated: false } as const
-    run.env.outlet.runIn(place, () =>
-      appendBarrier(rootScope(run, nothingInside), before, held, step.startedAt, step.done),
-    )
+    run.env.outlet.runIn(place, () => appendBarrier(root, before, held, step, outputs))
     return null
   } catch (thrown) {
     return toSignalboxError(thrown, 'NODE_FAILED')

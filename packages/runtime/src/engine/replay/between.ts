@@ -4,6 +4,7 @@ import type { ContentRef } from '../../contracts/common.ts'
 import type { ResponseReceived, RunRecord, RunUpgraded } from '../../contracts/records.ts'
 import type { ReplayDifference } from '../../contracts/replay.ts'
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
+import { closingOf } from '../ending.ts'
 import { complete } from '../finish.ts'
 import type { LiveRun } from '../live-run.ts'
 import { takeResponses } from '../responses.ts'
@@ -119,9 +120,10 @@ export async function endDifference(
   ended: Extract<RunRecord, { type: 'run.completed' }>,
   place: Place,
 ): Promise<ReplayDifference | null> {
-  const { records, run } = await made(again, stretch, here(place.spec), (scratch) =>
-    complete(rootScope(scratch, nothingInside)),
-  )
+  const { records, run } = await made(again, stretch, here(place.spec), async (scratch) => {
+    const root = rootScope(scratch, nothingInside)
+    complete(root, await closingOf(root), ended.ending?.by === 'completion_event' ? 'completion_event' : 'completed')
+  })
   return outputDifference(place, ended, run.contents, records)
 }
 
