@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { agent } from '../../agents/index.ts'
+import { workflow } from '../builder.ts'
+import { groupChat, type GroupView } from './group-chat.ts'
+import { scriptedPolicy } from '../../testing/scripted-policy.ts'
 import type { ModelRequest } from '../../contracts/model.ts'
 import { benchSet, WIDE_BUDGET } from '../../testing/bench-box.ts'
 import { scriptedModel } from '../../testing/scripted-model.ts'
@@ -104,6 +107,35 @@ describe('participants', () => {
     ]
     const view = { name: 'anna', input: 'hello', news: [], transcript, first: false }
     expect(output).toEqual({ message: 'I am here', view })
+  })
+
+  it('PAT-140: a workflow sits as it is when it takes text, is told everything in each turn, and another is refused', async () => {
+    const header = { version: '1', output: z.string(), budget: WIDE_BUDGET }
+    const text = { input: z.string(), output: z.string() }
+    const shout = workflow({ ...header, name: 'shout', input: z.string() })
+      .node('only', { ...text, run: (said) => said.toUpperCase() })
+      .start('only')
+      .output('only')
+      .build()
+    const talk = { ...header, name: 'talk', input: z.string(), maxRounds: 2, select: () => 'shout' }
+    const conclude = (view: GroupView): string => view.transcript.at(-1)?.text ?? ''
+    const one = set.box({
+      workflows: [groupChat({ ...talk, participants: [shout, talker('anna')], conclude })],
+      models: [scriptedModel('anna', () => 'fine')],
+      policy: scriptedPolicy({ tools: { 'workflows.shout': { class: 'workflows.enter', effect: 'none' } } }),
+    })
+    one.work()
+    expect((await one.run('talk', 'hello')).output).toMatchObject({
+      partial: expect.stringMatching(/USER:\n> HELLO[\s\S]*SHOUT:\n> .*SHOUT/),
+    })
+    const counts = workflow({ ...header, name: 'counts', input: z.number(), output: z.number() })
+      .node('only', { input: z.number(), output: z.number(), run: (n) => n })
+      .start('only')
+      .output('only')
+      .build()
+    expect(() => groupChat({ ...talk, participants: [counts, talker('anna')], conclude })).toThrow(
+      /participant `counts` is a workflow that takes no text; say with `asAgent`/,
+    )
   })
 
   it('PAT-006: a pattern without a budget has a small one; what is wrong with options and graph is told at once', () => {

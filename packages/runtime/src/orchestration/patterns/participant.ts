@@ -2,7 +2,9 @@ import { z } from 'zod'
 import type { JsonValue } from '../../base/json.ts'
 import { shapeOf } from '../../contracts/shape.ts'
 import type { Agent, Shape } from '../../contracts/workflow.ts'
+import { asAgent } from '../agent-tool.ts'
 import type { DraftBuilder } from '../builder.ts'
+import { mismatch } from '../compatible.ts'
 import type { AnyNodeCtx } from '../draft.ts'
 import type { RetryOptions, Workflow } from '../types.ts'
 import { type Entry, entryAfter, newFor, renderEntries } from './transcript.ts'
@@ -118,15 +120,14 @@ export interface Seat {
 /**
  * Adds a participant as a node of its own name. It takes any message and reads from the state fields `input` and
  * `transcript` what it is asked; its answer is appended to the transcript and sent on. Its conversation goes on from
- * its last turn, and it is told only what is new since then.
+ * its last turn, and it is told only what is new since then; a workflow keeps no conversation and is told everything.
  */
 export function seat(builder: DraftBuilder, given: Seat): DraftBuilder {
   const { participant, said = (answer) => answer, also } = given
   const { name, does, retry } = participant
-  const member = given.agent ?? does
-  if (!isAgent(member))
-    return builder.fault(`participant \`${name}\` is a workflow, which this version cannot seat yet`)
-  return builder.agent(
+  const member = given.agent ?? (isAgent(does) ? does : asAgent(does, { name, input: asPrompt }))
+  const faults = isAgent(does) ? [] : textFaults(name, does)
+  return builder.fault(...faults).agent(
     name,
     { ...member, input: ANYTHING },
     {
@@ -139,6 +140,23 @@ export function seat(builder: DraftBuilder, given: Seat): DraftBuilder {
       ...(retry ? { retry } : {}),
     },
   )
+}
+
+/** A workflow that takes text gets the prompt as it is. */
+function asPrompt(prompt: string): never {
+  // `textFaults` has refused a workflow that takes no text; the type of its input is gone here.
+  return prompt as never
+}
+
+function textFaults(name: string, { spec }: Workflow<never, unknown>): string[] {
+  const why = mismatch(shapeOf(z.string()).json, spec.input.json)
+  if (why === null) return []
+  return [`participant \`${name}\` is a workflow that takes no text; say with \`asAgent\` what it makes of its prompt`]
+}
+
+/** A workflow begins anew in each turn: it has heard nothing of what was said before. */
+function remembers({ does }: Participant): boolean {
+  return isAgent(does) && !does.spec.model.startsWith('workflow/')
 }
 
 /** The transcript in a state. */
@@ -161,7 +179,8 @@ function newsText(news: readonly Entry[]): string {
 
 function promptOf({ participant, preface, tell }: Seat, state: State): string {
   const turn = turnView(participant.name, state)
-  const own = participant.prompt?.(turn) ?? newsText(tell?.(turn) ?? turn.news)
+  const own =
+    participant.prompt?.(turn) ?? newsText(tell?.(turn) ?? (remembers(participant) ? turn.news : turn.transcript))
   const before = preface?.(turn, state) ?? ''
   return before === '' ? own : `${before}\n\n${own}`
 }
