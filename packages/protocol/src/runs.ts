@@ -83,7 +83,7 @@ export const activitySchema = z.object({
   node: z.string(),
   agent: z.string().nullable(),
   attempt: z.int(),
-  kind: z.enum(['tool', 'model', 'timer', 'scope']),
+  kind: z.enum(['tool', 'model', 'timer', 'scope', 'step', 'request']),
   name: z.string(),
   class: z.string(),
   effect: effectClassSchema,

@@ -28,6 +28,7 @@ export const ERROR_TABLE = {
   STATE_CONFLICT: { status: 422, exit: 4, title: 'Two nodes wrote one field without a reducer' },
   STATE_NOT_OWNED: { status: 422, exit: 4, title: 'A node wrote a field that it does not own' },
   NODE_FAILED: { status: 422, exit: 4, title: 'A node failed' },
+  STEP_FAILED: { status: 422, exit: 4, title: 'A local step failed' },
   NODE_TIMEOUT: { status: 422, exit: 4, title: 'A node passed its time limit' },
   NODE_IDLE: { status: 422, exit: 4, title: 'A node gave no sign of life within its idle limit' },
   TOOL_UNKNOWN: { status: 404, exit: 3, title: 'No such tool' },

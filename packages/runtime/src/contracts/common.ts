@@ -114,7 +114,7 @@ export type OutcomeStatus =
   | 'not_sent'
 
 /** What kind of call goes through the door. The door serves every kind with the same stages (invariant 1). */
-export type ActivityKind = 'tool' | 'model' | 'timer' | 'scope'
+export type ActivityKind = 'tool' | 'model' | 'timer' | 'scope' | 'step' | 'request'
 
 /** Production refuses what development warns about. */
 export type Mode = 'development' | 'production'

@@ -2,7 +2,7 @@
 export interface Place {
   readonly runId: string
   readonly activation: string | null
-  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool'
+  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool' | 'step'
   /** True inside `execute` and `reconcile` of a tool with an effect, where a tool may use a client of its own. */
   readonly mediated: boolean
 }

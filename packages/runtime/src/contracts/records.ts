@@ -25,6 +25,8 @@ import type {
   ApprovalRequested,
   QuestionAnswered,
   QuestionAsked,
+  RequestAnswered,
+  StepFailed,
   TimerSet,
 } from './wait-records.ts'
 
@@ -39,6 +41,8 @@ export type {
   QuestionAbout,
   QuestionAnswered,
   QuestionAsked,
+  RequestAnswered,
+  StepFailed,
   TimerSet,
 } from './wait-records.ts'
 export {
@@ -222,10 +226,13 @@ export interface SuperstepCompleted extends RecordBase {
   readonly checkpoint: CheckpointBody
 }
 
-/** A port node asked; its answer travels as a later message. */
+/** A port node asked, and its answer travels as a later message; or a handler did (`ctx.ask`), which waits for it. */
 export interface RequestOpened extends RecordBase {
   readonly type: 'request.opened'
   readonly request: OpenRequest
+  /** Set where a handler asked: its end is `request.answered`, and then the outcome of this ask. */
+  readonly ask?: AskRef
+  readonly proposal?: Proposal
 }
 
 /** A port's answer arrived, its deadline passed, or a timer node fired (`by` null). A checkpoint of kind response. */
@@ -332,7 +339,7 @@ export interface DecisionRecorded extends RecordBase {
 export interface UnmediatedCall extends RecordBase {
   readonly type: 'unmediated.call'
   readonly activation: string | null
-  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool'
+  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool' | 'step'
   readonly host: string
 }
 
@@ -354,6 +361,8 @@ export type RunRecord =
   | ApprovalRequested
   | ApprovalDecided
   | TimerSet
+  | StepFailed
+  | RequestAnswered
   | QuestionAsked
   | QuestionAnswered
   | PositionSaved

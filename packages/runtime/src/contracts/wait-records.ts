@@ -45,6 +45,33 @@ export interface TimerSet extends RecordBase {
   readonly due: string
 }
 
+/** A local step failed and is tried again: its attempts are counted over crashes and waits. The last one is its outcome. */
+export interface StepFailed extends RecordBase {
+  readonly type: 'step.failed'
+  readonly ask: AskRef
+  readonly proposal: Proposal
+  /** Attempt of the step, from 1. */
+  readonly attempt: number
+  /** Closed error code. */
+  readonly code: string
+  /** Sealed error text. */
+  readonly error: ContentRef
+  /** ISO 8601. */
+  readonly retry_at: string
+}
+
+/** The end of a request that a handler made (`ctx.ask`): an answer, silence, or nobody needs it any more. */
+export interface RequestAnswered extends RecordBase {
+  readonly type: 'request.answered'
+  readonly request_id: string
+  readonly ask: AskRef
+  readonly answer: 'answered' | 'expired' | 'cancelled'
+  /** Who answered; null for expired and cancelled. */
+  readonly by: Principal | null
+  /** The sealed answer; null for expired and cancelled. */
+  readonly value: ContentRef | null
+}
+
 /**
  * A call that had been given up answered after all. Tells of it and changes nothing: how the call ended was recorded
  * when it was given up.

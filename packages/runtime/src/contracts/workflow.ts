@@ -57,6 +57,38 @@ export type AskSpec =
     }
   /** Passes time: so many seconds from when it is asked first, or until a wall time (ISO 8601). */
   | { readonly kind: 'timer'; readonly for: { readonly seconds: number } | { readonly until: string } }
+  /** Computes something in this process, once: its result is recorded, and a replay is answered with it. */
+  | {
+      readonly kind: 'step'
+      readonly name: string
+      readonly args: JsonValue
+      readonly retry: RetryPolicy
+      /** Seconds for one attempt. */
+      readonly timeoutSeconds: number
+      /** May give or throw anything; what it gives must be JSON. */
+      readonly run: (ctx: StepCtx) => unknown
+    }
+  /** Asks a person or a system at one of the node's ports, and waits for the answer. */
+  | { readonly kind: 'request'; readonly port: string; readonly payload: JsonValue }
+
+/** What the body of a local step gets. Its clock and its randomness are real: what comes of them is recorded. */
+export interface StepCtx {
+  readonly runId: string
+  /** Attempt of the step, from 1. */
+  readonly attempt: number
+  /** Aborted when the time of the attempt is over or the run is broken off. */
+  readonly signal: AbortSignal
+  now(): Date
+  /** A number in [0, 1). */
+  random(): number
+}
+
+/** A place where a person or a system is asked, as the engine sees it. */
+export interface PortSpec {
+  readonly request: Shape
+  readonly response: Shape
+  readonly deadlineSeconds: number
+}
 
 /** A new message, or the place of one that is kept. */
 export type MessageOrPlace = ModelMessage | number
@@ -168,6 +200,10 @@ export interface NodeSpec {
   readonly timer?: TimerSpec
   /** For kind `workflow`: the tool that enters it. */
   readonly enters?: string
+  /** Ports at which the handler itself asks and waits, by name; absent when there are none. */
+  readonly ports?: ReadonlyMap<string, PortSpec>
+  /** What a save point of the handler holds; absent when it makes none of its own. */
+  readonly position?: Shape
   /** Runs the activation. Absent for ports and timers. */
   readonly run: ((input: JsonValue, ctx: HandlerCtx) => Promise<HandlerEnd>) | null
 }
@@ -325,4 +361,16 @@ export function isScopeTool(tool: AnyTool): tool is ScopeTool<never, unknown> {
 /** Every tool that a run of the workflow may call, those of nested workflows included. */
 export function toolsWithin(spec: Pick<WorkflowSpec, 'tools' | 'scopes'>): readonly ToolSpec[] {
   return [...new Set([...spec.tools.values(), ...[...spec.scopes.values()].flatMap(toolsWithin)])]
+}
+
+/** The place of that name where a person or a system is asked: a port node, or a port at which a node asks itself. */
+export function portNamed(spec: Pick<WorkflowSpec, 'nodes'>, name: string): PortSpec | null {
+  const node = spec.nodes.get(name)
+  if (node?.kind === 'port')
+    return { request: node.input, response: node.output, deadlineSeconds: node.deadlineSeconds ?? 0 }
+  for (const { ports } of spec.nodes.values()) {
+    const port = ports?.get(name)
+    if (port) return port
+  }
+  return null
 }

@@ -5,10 +5,11 @@ import { type ContentRef, joinLabels, type Labels, type ListRef } from '../contr
 import type { ModelMessage } from '../contracts/model.ts'
 import type { ActivityOutcome, AskRef } from '../contracts/records.ts'
 import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
-import { type ActivationFold, type AskJournal, activation as foldOf, toldAt } from '../reliability/fold.ts'
+import { type ActivationFold, type AskJournal, activation as foldOf, proposedBy, toldAt } from '../reliability/fold.ts'
 import { askKey, seededRandom } from '../reliability/keys.ts'
 import { emptyList } from './contents.ts'
 import { Conversation } from './conversation.ts'
+import { askedOtherwise, notAskedAgain } from './divergence.ts'
 import { argsOf, askName } from './door/ask.ts'
 import { BatchGate, type GatePlace } from './door/gate.ts'
 import { askDigest, perform } from './door/perform.ts'
@@ -140,8 +141,15 @@ export class Activation {
     throw this.end?.error ?? new Unloaded()
   }
 
+  /** True when the handler has returned or thrown. */
+  get hasEnded(): boolean {
+    return this.end !== null
+  }
+
   private ended(end: { readonly value: HandlerEnd } | { readonly error: unknown }): void {
     this.end = end
+    // Nobody needs the answers and times any more that the handler did not wait for, as the loser of a race.
+    this.run.waits.wakeOwn(this.clock, ['timer', 'request'])
     this.nudge?.()
   }
 
@@ -175,7 +183,7 @@ export class Activation {
 
   /** People and times are waited for no longer; an effect that was sent is (ENGINE R4). */
   private onLimit(): void {
-    this.run.waits.wakeOwn(this.clock, ['approval', 'timer', 'request'])
+    this.run.waits.wakeOwn(this.clock, ['approval', 'retry', 'timer', 'request'])
     this.nudge?.()
   }
 
@@ -184,7 +192,7 @@ export class Activation {
     const asked = this.asked.get(outcome.ask.ordinal)
     if (!asked) {
       if (this.end) return
-      throw diverged(`ask ${outcome.ask.key} (\`${outcome.name}\`) is on record and was not asked again`)
+      throw notAskedAgain(outcome.ask.key, outcome)
     }
     const output =
       outcome.result && outcome.status === 'succeeded' ? await this.run.contents.read(outcome.result) : null
@@ -231,7 +239,7 @@ export class Activation {
 
   private checkRepeated(): void {
     for (const [ordinal, entry] of this.journaled)
-      if (!this.asked.has(ordinal)) throw diverged(`ask ${entry.ask.key} is on record and was not asked again`)
+      if (!this.asked.has(ordinal)) throw notAskedAgain(entry.ask.key, proposedBy(entry))
   }
 
   private handle(resumedFrom: JsonValue | null): HandlerCtx {
@@ -287,12 +295,11 @@ export class Activation {
     const digest = askDigest(this, spec)
     const entry = this.journaled.get(ordinal)
     this.run.env.replay?.asked(this.askedAgain(ordinal, spec, digest))
-    const before = entry && digestOf(entry)
     if (!entry && this.clock.limit) return NEVER
-    if (before !== undefined && before !== digest) {
+    const before = entry && proposedBy(entry)
+    if (before && before.args_digest !== digest) {
       // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
-      const what = `ask ${ordinal} of \`${this.id}\` is now \`${askName(spec)}\` with other arguments than on record`
-      this.divergence ??= diverged(what)
+      this.divergence ??= askedOtherwise(this.id, ordinal, before, { kind: spec.kind, name: askName(spec), digest })
       this.nudge?.()
       return NEVER
     }
@@ -417,13 +424,4 @@ export class Activation {
     const saved = this.fold.position
     return saved && this.run.contents.read(saved.state)
   }
-}
-
-function diverged(message: string): SignalboxError {
-  return new SignalboxError('REPLAY_DIVERGED', message)
-}
-
-function digestOf(entry: AskJournal): string | undefined {
-  const { intents, approval, timer, outcome } = entry
-  return (intents[0] ?? approval?.requested ?? timer ?? outcome)?.proposal?.args_digest
 }

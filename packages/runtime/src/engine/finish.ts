@@ -1,7 +1,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import { type ContentRef, NO_AMOUNTS, type Principal } from '../contracts/common.ts'
-import type { ActivityIntent, RecordBase, RunStopped, StopReason, TimerSet } from '../contracts/records.ts'
-import { type AskJournal, isTerminalOutcome } from '../reliability/fold.ts'
+import type { ActivityIntent, RecordBase, RunStopped, StepFailed, StopReason, TimerSet } from '../contracts/records.ts'
+import { type AskJournal, isTerminalOutcome, type OpenedByAsk } from '../reliability/fold.ts'
 import { depthOf, openScopes } from '../reliability/fold-scopes.ts'
 import { nodePath } from '../base/scope-id.ts'
 import { recordDrops } from './barrier.ts'
@@ -113,7 +113,7 @@ function lastOutput(run: LiveRun): ContentRef | null {
 }
 
 /**
- * Reads, model calls and timers that nobody asks again: their end is put on record here, and what
+ * Reads, model calls, timers, requests and steps that nobody asks again: their end is put on record here, and what
  * was reserved for them is charged (invariants 6 and 15). No effect is among them (ENGINE R19).
  */
 function closeCalls(run: LiveRun): void {
@@ -121,12 +121,12 @@ function closeCalls(run: LiveRun): void {
   const inwards = [...run.fold.activations.values()].sort((a, b) => depthOf(b.scope) - depthOf(a.scope))
   for (const activation of inwards)
     for (const entry of activation.asks.values()) {
-      const intent = entry.intents.at(-1) ?? entry.timer
+      const intent = entry.intents.at(-1) ?? entry.timer ?? entry.request?.opened ?? entry.failures.at(-1)
       if (intent && entry.outcome === null) closeCall(run, intent)
     }
 }
 
-function closeCall(run: LiveRun, asked: ActivityIntent | TimerSet): void {
+function closeCall(run: LiveRun, asked: ActivityIntent | TimerSet | OpenedByAsk | StepFailed): void {
   const { proposal } = asked
   const intent = asked.type === 'activity.intent' ? asked : null
   run.append(
@@ -168,9 +168,10 @@ function closeRequests(run: LiveRun): void {
     for (const entry of activation.asks.values()) closeAsked(run, entry)
 }
 
-function closeAsked(run: LiveRun, { approval, questions, outcome }: AskJournal): void {
+function closeAsked(run: LiveRun, { approval, request, questions, outcome }: AskJournal): void {
   // An ask that ended asks nobody any more: its questions were closed by what ended it.
   if (outcome && isTerminalOutcome(outcome)) return
   if (approval && !approval.decided) run.closeRequest(approval.requested.approval_id, 'cancelled', null)
+  if (request && !request.answered) run.closeRequest(request.opened.request.request_id, 'cancelled', null)
   for (const { asked, answered } of questions) if (!answered) run.closeRequest(asked.question_id, 'cancelled', null)
 }

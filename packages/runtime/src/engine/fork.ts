@@ -18,7 +18,7 @@ import {
   type RunRow,
   type StoredRecord,
 } from '../contracts/store.ts'
-import type { WorkflowSpec } from '../contracts/workflow.ts'
+import { portNamed, type WorkflowSpec } from '../contracts/workflow.ts'
 import { definitionId } from '../orchestration/index.ts'
 import { CHAIN_START, decodeRecord, encodeRecord } from '../reliability/chain.ts'
 import { adoptedEffects } from '../reliability/fold.ts'
@@ -256,11 +256,11 @@ class Fork {
   #reopened(asked: OpenRequest, seq: number): OpenRequest {
     const { host } = this.#env
     const now = host.now()
-    const node = specInside(this.#spec, this.#point.was.fold, asked.scope).nodes.get(asked.node)
+    const port = portNamed(specInside(this.#spec, this.#point.was.fold, asked.scope), asked.node)
     const id = newId(host, 'req')
     // A timer goes on where it was, and asks nobody.
     if (asked.timer) return { ...asked, request_id: id }
-    const deadline = now + (node?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS) * 1_000
+    const deadline = now + (port?.deadlineSeconds ?? DEFAULT_DEADLINE_SECONDS) * 1_000
     this.#requests.push({
       tenant: this.#row.tenant,
       id,

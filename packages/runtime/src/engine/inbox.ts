@@ -2,7 +2,8 @@ import { parseJson } from '../base/json.ts'
 import { timeOf } from '../base/time.ts'
 import { type ContentRef, OPERATOR_LABELS } from '../contracts/common.ts'
 import type { StoredInboxItem } from '../contracts/store.ts'
-import type { AskJournal } from '../reliability/fold.ts'
+import { findAsk } from '../reliability/fold.ts'
+import { openedByAsk, takeAnswer } from './answers.ts'
 import type { LiveRun, Put } from './live-run.ts'
 
 /**
@@ -14,7 +15,7 @@ export async function drainInbox(run: LiveRun): Promise<void> {
   for (const item of await run.env.store.inbox(run.tenant, run.runId)) {
     if (run.dead || run.isReleasing || run.seenInbox.has(item.row)) continue
     run.seenInbox.add(item.row)
-    // A response is consumed with the checkpoint that it makes.
+    // What a port node is answered is consumed with the checkpoint that it makes.
     if (item.kind !== 'respond') run.with({ consumed: item.row })
     applyItem(run, item)
   }
@@ -59,15 +60,23 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
 
 /** An answer that nobody waits for any more is consumed; a nested scope that waits for it goes on. */
 function applyResponse(run: LiveRun, item: StoredInboxItem, requestId: string): void {
+  const { row, by, createdAt } = item
+  const answer = sealedText(run, item) ?? 'null'
+  const asked = openedByAsk(run, requestId)
+  if (asked) {
+    run.with({ consumed: row })
+    takeAnswer(run, asked, { text: answer, by, createdAt })
+    return
+  }
   const scopes = [run.fold, ...run.fold.scopes.values()]
   const asker = scopes.find(({ checkpoint, opened }) =>
     [...checkpoint.requests, ...opened].some((one) => one.request_id === requestId),
   )
   if (!asker) {
-    run.with({ consumed: item.row })
+    run.with({ consumed: row })
     return
   }
-  run.responses.push({ row: item.row, requestId, by: item.by, text: sealedText(run, item) ?? 'null' })
+  run.responses.push({ row, requestId, by, text: answer })
   for (const { request_id: id, timer } of asker.checkpoint.requests) run.waits.wake(timer ? 'timer' : 'request', id)
 }
 
@@ -78,7 +87,7 @@ function applyDecision(
   answer: 'approved' | 'rejected',
   seen: string,
 ): void {
-  const found = find(run, (entry) => entry.approval?.requested.approval_id === id)
+  const found = findAsk(run.fold, (entry) => entry.approval?.requested.approval_id === id)
   const approval = found?.approval
   if (!found || !approval || approval.decided) return
   // Silence had its say first, even when nobody was there to record it (invariant 7).
@@ -102,7 +111,9 @@ function applyDecision(
 }
 
 function applyAnswer(run: LiveRun, item: StoredInboxItem, id: string, answer: string): void {
-  const found = find(run, (entry) => entry.questions.some((q) => q.asked.question_id === id && q.answered === null))
+  const found = findAsk(run.fold, (entry) =>
+    entry.questions.some((q) => q.asked.question_id === id && q.answered === null),
+  )
   if (!found || (answer !== 'happened' && answer !== 'did_not' && answer !== 'stop')) return
   run.append((put) => ({
     type: 'question.answered' as const,
@@ -139,12 +150,6 @@ function applyResume(run: LiveRun, item: StoredInboxItem): void {
     reason: reasonRef(run, item, put),
   }))
   run.with({ code: null })
-}
-
-function find(run: LiveRun, wanted: (entry: AskJournal) => boolean): AskJournal | null {
-  for (const activation of run.fold.activations.values())
-    for (const entry of activation.asks.values()) if (wanted(entry)) return entry
-  return null
 }
 
 function reasonRef(run: LiveRun, item: StoredInboxItem, put: Put): ContentRef | null {

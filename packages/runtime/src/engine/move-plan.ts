@@ -65,7 +65,7 @@ async function madeAgain(env: Env, row: RunRow, seq: number): Promise<MovePlan['
   for (const record of outcomes.map(decodeRecord)) {
     if (record.type !== 'activity.outcome' || record.ask.parent !== null || record.effect !== 'none') continue
     // Time is not asked for again: it passes.
-    if (record.kind === 'timer') continue
+    if (record.kind !== 'model' && record.kind !== 'tool') continue
     if (record.kind === 'model') modelCalls += 1
     else reads += 1
   }

@@ -54,6 +54,7 @@ function ownerOf(run: LiveRun, entry: AskJournal): AskOwner {
     attempt: entry.ask.attempt,
     seen: intent.proposal.labels,
     snapshot: { state: {} },
+    hasEnded: false,
     judgedOutput: null,
     clock: new NodeClock(run.env.host, { name: node.name }, 0),
     fold: foldOf(run.fold, entry.ask.activation),

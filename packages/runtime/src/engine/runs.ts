@@ -6,7 +6,7 @@ import type { RunRecord } from '../contracts/records.ts'
 import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
 import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
 import type { Sealer } from '../contracts/vault.ts'
-import type { NodeSpec } from '../contracts/workflow.ts'
+import { type PortSpec, portNamed } from '../contracts/workflow.ts'
 import { mayDecide } from '../policy/index.ts'
 import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
 import { openRequestsIn } from '../reliability/fold-scopes.ts'
@@ -177,13 +177,14 @@ async function portRequest(
   contents: Contents,
 ): Promise<PersonRequest> {
   const run = await runOf(env, row.tenant, row.runId)
-  const node = env.workflows.get(run.signature)?.nodes.get(row.tool)
+  // Where no version here can take the answer, nobody is told its shape.
+  const place = await portOf(env, run, row).catch(() => null)
   // What was sealed is JSON.
   const asked = (await readOrNull(contents, payload)) as JsonValue
   return {
     row,
     packet: null,
-    port: { payload: asked, responseSchema: node?.output.json ?? null },
+    port: { payload: asked, responseSchema: place?.response.json ?? null },
     packetHash: payload.h,
     reason: null,
   }
@@ -246,8 +247,8 @@ async function answerQuestion(env: Env, request: AnswerRequest): Promise<void> {
 async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0]): Promise<void> {
   const row = await requestFor(env, request.requestId, request.by, 'request')
   const run = await activeRun(env, row.tenant, row.runId)
-  const node = await portOf(env, run, row)
-  const value = node.output.parse(request.value, 'the response')
+  const { response } = await portOf(env, run, row)
+  const value = response.parse(request.value, 'the response')
   await post(env, run, request.by, {
     kind: 'respond',
     slot: `request:${row.id}:${run.branch}`,
@@ -257,7 +258,7 @@ async function respondToPort(env: Env, request: Parameters<RunsApi['respond']>[0
 }
 
 /** The port that a request waits at, as the version here has it. Throws WORKFLOW_CHANGED when it has none. */
-async function portOf(env: Env, run: RunRow, { id, tool }: PersonRequestRow): Promise<NodeSpec> {
+async function portOf(env: Env, run: RunRow, { id, tool }: PersonRequestRow): Promise<PortSpec> {
   const { fold } = await loadFold(env, run, run.checkpointSeq, run.seq)
   const standing = standingOf(env, run.workflow, fold.definition)
   const refusal = await whyNot(env, run, fold, standing)
@@ -266,8 +267,8 @@ async function portOf(env: Env, run: RunRow, { id, tool }: PersonRequestRow): Pr
   const { node: name = tool, scope } = openRequestsIn(fold).find((one) => one.request_id === id) ?? {}
   const now = steps.reduce((at, step) => step.nodes.get(at) ?? at, name)
   const spec = standing.kind === 'missing' ? null : specInside(standing.spec, fold, scope)
-  const node = spec?.nodes.get(now)
-  if (node) return node
+  const port = spec && portNamed(spec, now)
+  if (port) return port
   throw new SignalboxError('WORKFLOW_CHANGED', `the workflow of run \`${run.runId}\` has no port \`${now}\` here`)
 }
 

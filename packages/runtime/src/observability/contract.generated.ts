@@ -100,7 +100,7 @@ export const ENUMS = {
   'signalbox.run.mode': 'development production',
   'signalbox.segment.reason': 'start wake takeover person',
   'signalbox.ask.phase': 'facts preview reconcile',
-  'signalbox.activity.kind': 'tool model timer human',
+  'signalbox.activity.kind': 'tool model timer human step',
   'signalbox.activity.outcome': 'succeeded failed unknown denied rejected expired cancelled refused not_sent open',
   'signalbox.tool.effect': 'none reversible irreversible',
   'signalbox.approval.decision': 'approved rejected expired cancelled void',

@@ -7,6 +7,7 @@ import type {
   RunRecord,
 } from '../contracts/records.ts'
 import { addAmounts, heldIn, isLower, limitsPassed, NO_SPEND, spendAfter } from './cost.ts'
+import { insideGaps } from './gaps-inside.ts'
 import {
   type Approvals,
   approvalsOf,
@@ -21,6 +22,7 @@ import { type ActivityView, activitiesOf, type Branches, branchesOf, millisOf } 
 interface Context {
   readonly records: readonly RunRecord[]
   readonly bySeq: ReadonlyMap<number, RunRecord>
+  readonly byAsk: ReadonlyMap<string, readonly RunRecord[]>
   readonly activities: readonly ActivityView[]
   readonly approvals: Approvals
   readonly branches: Branches
@@ -43,6 +45,7 @@ export function lineageGaps(records: readonly RunRecord[]): readonly Gap[] {
   const context: Context = {
     records,
     bySeq: new Map(records.map((record) => [record.seq, record])),
+    byAsk: Map.groupBy(records, (record) => ('ask' in record && record.ask ? record.ask.key : '')),
     activities: activitiesOf(records),
     approvals: approvalsOf(records),
     branches: branchesOf(records),
@@ -67,7 +70,9 @@ function runGap(seq: number): Gap {
 }
 
 function activityGaps(activity: ActivityView, context: Context): readonly Gap[] {
-  if (activity.outcomes[0]?.kind === 'timer') return timerGaps(activity.outcomes[0], context)
+  const [first] = activity.outcomes
+  if (first?.kind === 'timer') return timerGaps(first, context)
+  if (first?.kind === 'step' || first?.kind === 'request') return insideGaps(first, recordsBefore(first, context))
   return [
     ...intentGaps(activity),
     ...callGaps(activity, context),
@@ -76,6 +81,11 @@ function activityGaps(activity: ActivityView, context: Context): readonly Gap[] 
     ...outcomeGaps(activity, context),
     ...ledgerGaps(activity, context),
   ]
+}
+
+/** The records of an ask before one of them, on the way that led to it. */
+function recordsBefore({ ask, seq }: ActivityOutcome, { byAsk, branches }: Context): readonly RunRecord[] {
+  return (byAsk.get(ask.key) ?? []).filter((record) => record.seq < seq && branches.leadsTo(record.seq, seq))
 }
 
 /** A timer sends nothing, so nobody decides on it: it was set, fires once, and not before its time. */

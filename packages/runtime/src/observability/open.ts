@@ -24,6 +24,7 @@ export function openItems(records: readonly RunRecord[]): readonly OpenItem[] {
     ...openQuestions(path),
     ...openRequests(path),
     ...openTimers(path),
+    ...openSteps(path),
     ...openRetries(path),
     ...openCalls(path),
   ].sort((a, b) => a.seq - b.seq)
@@ -75,7 +76,11 @@ function openQuestions(path: readonly RunRecord[]): readonly OpenItem[] {
 }
 
 function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
-  const answered = new Set(path.map((record) => (record.type === 'response.received' ? record.request_id : null)))
+  const answered = new Set(
+    path.flatMap((record) =>
+      record.type === 'response.received' || record.type === 'request.answered' ? [record.request_id] : [],
+    ),
+  )
   return path.flatMap((record): OpenItem[] => {
     if (record.type !== 'request.opened' || answered.has(record.request.request_id)) return []
     if (record.request.timer) return [timerItem(record.request.request_id, record.seq, record.request)]
@@ -105,6 +110,33 @@ function openTimers(path: readonly RunRecord[]): readonly OpenItem[] {
           (other.type === 'activation.failed' && other.activation === record.ask.activation),
       )
     return over ? [] : [timerItem(record.ask.key, record.seq, { node: record.ask.node, deadline: record.due })]
+  })
+}
+
+/** Local steps that failed and are tried again. */
+function openSteps(path: readonly RunRecord[]): readonly OpenItem[] {
+  return path.flatMap((record, index): OpenItem[] => {
+    if (record.type !== 'step.failed') return []
+    const { ask, retry_at: at, proposal } = record
+    const over = path
+      .slice(index + 1)
+      .some(
+        (other) =>
+          ((other.type === 'activity.outcome' || other.type === 'step.failed') && other.ask.key === ask.key) ||
+          (other.type === 'activation.failed' && other.activation === ask.activation),
+      )
+    if (over) return []
+    const step = name(proposal.name)
+    return [
+      {
+        kind: 'retry',
+        id: ask.key,
+        seq: record.seq,
+        short: `step ${step} is tried again at ${at}`,
+        text: `Step ${step} failed with ${record.code} and is tried again at ${at}.`,
+        action: `Nothing needs to be done: step ${step} is tried again by itself.`,
+      },
+    ]
   })
 }
 

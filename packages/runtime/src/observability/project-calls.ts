@@ -282,7 +282,7 @@ function callAttributes(
     ...present('gen_ai.operation.name', operation),
     ...present('error.type', call.code === null || call.status === 'succeeded' ? null : safeCode(call.code)),
     ...present('signalbox.ask.phase', ask.parent?.phase),
-    'signalbox.activity.kind': call.kind,
+    'signalbox.activity.kind': call.kind === 'request' ? 'human' : call.kind,
     'signalbox.activity.outcome': call.status,
     'signalbox.record.seq': seq,
   }

@@ -135,6 +135,13 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
         'signalbox.node.name': safeName(record.request.node),
       })
       break
+    case 'request.answered':
+      to.log('signalbox.port.answered', record.answer === 'expired' ? 'warn' : 'info', {
+        'signalbox.port_request.id': record.request_id,
+        'signalbox.port_request.answer': record.answer,
+        'signalbox.node.name': safeName(record.ask.node),
+      })
+      break
     case 'response.received':
       to.state.checkpointSeq = record.seq
       if (record.answer === 'fired') break

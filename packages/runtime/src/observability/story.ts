@@ -8,6 +8,7 @@ import type {
   RunStarted,
   RunUpgraded,
   SegmentStarted,
+  RequestAnswered,
 } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
 import { activitiesOf, isOpen } from './view.ts'
@@ -184,6 +185,10 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
       return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
     case 'activity.late':
       return `${name(record.name)} ${record.how} ${duration(record.late_ms)} after it had been given up; that changes nothing.`
+    case 'step.failed':
+      return `Step ${name(record.proposal.name)} of ${name(record.ask.node)} failed in attempt ${record.attempt} with ${record.code} (${quoted(record.error, contents)}); it is tried again at ${record.retry_at}.`
+    case 'request.answered':
+      return answeredText(record, records)
     case 'timer.set':
       return `Node ${name(record.ask.node)} sleeps until ${record.due}.`
     case 'request.opened':
@@ -198,6 +203,14 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
     default:
       return null
   }
+}
+
+function answeredText(record: RequestAnswered, records: readonly RunRecord[]): string {
+  const opened = records.find((one) => one.type === 'request.opened' && one.request.request_id === record.request_id)
+  const port = opened?.type === 'request.opened' ? `port ${name(opened.request.node)}` : 'a port'
+  if (record.answer === 'expired') return `Nobody answered ${port} in time.`
+  if (record.answer === 'cancelled') return `The request at ${port} was taken back: nobody needs its answer any more.`
+  return `${name(record.by?.id ?? 'unknown')} answered ${port}.`
 }
 
 const AGAIN = {
@@ -286,6 +299,10 @@ function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefine
     return `Agent ${name(record.agent ?? '')} called model ${name(record.name)}, which ${ended} in ${duration(record.latency_ms)} (${used})${detail}.`
   }
   if (record.kind === 'timer') return timerText(record)
+  if (record.kind === 'step')
+    return `Step ${name(record.name)} of ${name(record.ask.node)} ${ended}, computed in ${duration(record.latency_ms)}${detail}.`
+  if (record.kind === 'request')
+    return `${name(record.ask.node)} got the end of its request at port ${name(record.name)}: it ${ended}${detail}.`
   // What an activity reads for itself has its name, and is not the activity.
   if (record.ask.parent)
     return `A read for ${PHASES[record.ask.parent.phase]} of ${name(record.name)} ${ended}${detail}; nothing was changed by it.`

@@ -19,6 +19,8 @@ const WORK: ReadonlySet<RunRecord['type']> = new Set([
   'approval.requested',
   'question.asked',
   'timer.set',
+  'step.failed',
+  'request.answered',
   'position.saved',
   'activation.completed',
   'activation.failed',

@@ -12,7 +12,7 @@ import {
   type UpgradeStep,
   type WorkflowSpec,
 } from '../contracts/workflow.ts'
-import { checkFields, checkHeader, checkNodes, checkTools, toolsOf } from './check.ts'
+import { checkFields, checkHeader, checkNodes, checkPorts, checkTools, toolsOf } from './check.ts'
 import { checkUpgrades } from './check-upgrades.ts'
 import { checkConnected, checkEdges, warnings } from './check-graph.ts'
 import { mismatch } from './compatible.ts'
@@ -32,6 +32,7 @@ export function assemble(draft: Draft): Validation & { readonly spec: WorkflowSp
     ...checkNodes(draft),
     ...checkFields(draft),
     ...checkTools(draft),
+    ...checkPorts(draft),
     ...checkEdges(draft),
     ...checkConnected(draft),
     ...checkUpgrades(draft),
@@ -201,7 +202,16 @@ function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[])
     return { ...common, tools: [name], enters: name, run: workflowHandler(node, input, fields) }
   }
   const tools = node.tools === null ? null : node.tools.map((tool) => tool.name)
-  return { ...common, tools, run: functionHandler(node, input, output, fields) }
+  const asks = asksOf(node)
+  return { ...common, ...asks, tools, run: functionHandler(node, { input, output, ...asks }, fields) }
+}
+
+/** What a function node asks and saves by itself; left out where there is nothing of it. */
+function asksOf({ ports, position }: Extract<NodeDraft, { kind: 'function' }>): Pick<NodeSpec, 'ports' | 'position'> {
+  return {
+    ...(ports.length > 0 ? { ports: new Map(ports.map((port) => [port.name, port])) } : {}),
+    ...(position ? { position: shapeOf(position) } : {}),
+  }
 }
 
 /** Edge ids are made of names alone, so that the order of declaration does not change them. */

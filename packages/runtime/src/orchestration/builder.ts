@@ -62,9 +62,13 @@ export class DraftBuilder {
     this.#draft = draft
   }
 
-  node(name: string, def: Given<FunctionDraft, 'retry' | 'tools' | 'limits'> & TimeLimits): DraftBuilder {
-    const { input, output, run, retry = null, tools = null } = def
-    return this.#add({ kind: 'function', name, input, output, run, retry, tools, limits: limitsOf(def) })
+  node(
+    name: string,
+    def: Given<FunctionDraft, 'retry' | 'tools' | 'ports' | 'position' | 'limits'> & TimeLimits,
+  ): DraftBuilder {
+    const { input, output, run, retry = null, tools = null, ports = [], position = null } = def
+    const limits = limitsOf(def)
+    return this.#add({ kind: 'function', name, input, output, run, retry, tools, ports, position, limits })
   }
 
   agent(

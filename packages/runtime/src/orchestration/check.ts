@@ -5,6 +5,7 @@ import { FINAL_FAILURES, MALFUNCTIONS } from '../contracts/failures.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import { isScopeTool, toolsWithin, type WorkflowSpec } from '../contracts/workflow.ts'
 import type { Draft, NodeDraft } from './draft.ts'
+import type { AnyPort } from './types.ts'
 
 /** Checks of everything but the edges. Each returns plain sentences that name the place and the fix. */
 
@@ -72,7 +73,7 @@ export function checkNodes(draft: Draft): string[] {
         errors.push(`two different agents are named \`${node.agent.name}\`; policy tells agents apart by name`)
       agents.set(node.agent.name, node.agent)
     }
-    if (node.kind === 'port') errors.push(...checkPort(node))
+    if (node.kind === 'port') errors.push(...checkPort(node.port))
     if (node.kind === 'timer') errors.push(...checkTimer(node))
     if (node.kind === 'workflow') errors.push(...checkAnswers(node))
   }
@@ -126,15 +127,6 @@ function checkLimits({ name, limits }: NodeDraft): string[] {
   )
 }
 
-function checkPort(node: Extract<NodeDraft, { kind: 'port' }>): string[] {
-  const errors: string[] = []
-  const { name, deadlineSeconds } = node.port
-  if (!NAME.test(name)) errors.push(`the port name \`${name}\` ${NAME_RULE}`)
-  if (!Number.isFinite(deadlineSeconds) || deadlineSeconds <= 0)
-    errors.push(`port \`${name}\`: \`deadlineSeconds\` must be above 0; a request that waits for ever blocks the run`)
-  return errors
-}
-
 function checkTimer({ name, wait }: Extract<NodeDraft, { kind: 'timer' }>): string[] {
   if ('until' in wait)
     return typeof wait.until === 'function' ? [] : [`timer \`${name}\`: \`until\` must be a function`]
@@ -144,6 +136,30 @@ function checkTimer({ name, wait }: Extract<NodeDraft, { kind: 'timer' }>): stri
   } catch (thrown) {
     return [`timer \`${name}\`: ${toSignalboxError(thrown).message}`]
   }
+}
+
+function checkPort({ name, deadlineSeconds }: AnyPort): string[] {
+  const errors: string[] = []
+  if (!NAME.test(name)) errors.push(`the port name \`${name}\` ${NAME_RULE}`)
+  if (!Number.isFinite(deadlineSeconds) || deadlineSeconds <= 0)
+    errors.push(`port \`${name}\`: \`deadlineSeconds\` must be above 0; a request that waits for ever blocks the run`)
+  return errors
+}
+
+/** Errors in the ports at which nodes ask themselves: an open request is found by the name of its port. */
+export function checkPorts(draft: Draft): string[] {
+  const errors: string[] = []
+  const nodes = new Set(draft.nodes.map((node) => node.name))
+  const byName = new Map<string, AnyPort>()
+  for (const port of draft.nodes.flatMap((node) => (node.kind === 'function' ? node.ports : []))) {
+    const other = byName.get(port.name)
+    if (other === port) continue
+    byName.set(port.name, port)
+    if (other) errors.push(`two different ports are named \`${port.name}\``)
+    if (nodes.has(port.name)) errors.push(`port \`${port.name}\` has the name of a node; call one of them otherwise`)
+    errors.push(...checkPort(port))
+  }
+  return errors
 }
 
 /** Errors in the state: names and owners (invariant 8). */

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Agent, ScopeTool, SessionKind, WorkflowContract } from '../contracts/workflow.ts'
 import type { TerminationDef } from './termination-types.ts'
-import type { Budget, Field, NodeCtx, Port, RetryOptions, TimeLimits } from './types.ts'
+import type { AnyPort, Budget, Field, NodeCtx, Port, RetryOptions, TimeLimits } from './types.ts'
 
 /**
  * What the builder collected, as data. The builder's types have checked what they can; here the type parameters are
@@ -14,10 +14,15 @@ import type { Budget, Field, NodeCtx, Port, RetryOptions, TimeLimits } from './t
 export type Condition = (message: JsonValue) => boolean
 
 /** The context of a function node without its type parameters. */
-export type AnyNodeCtx = Omit<NodeCtx<Record<string, never>, string>, 'state' | 'write' | 'call'> & {
+export type AnyNodeCtx = Omit<NodeCtx<Record<string, never>, string>, 'state' | 'write' | 'call' | 'ask'> & {
   readonly state: Readonly<Record<string, JsonValue | undefined>>
   write(values: Readonly<Record<string, unknown>>): void
   call(tool: AnyTool, args: unknown): Promise<unknown>
+  ask(port: AnyPort, request: unknown): Promise<unknown>
+  /** State of the save point that the handler was started from, or null. */
+  readonly from: unknown
+  /** Ends a stretch: the handler is started from here with this state. */
+  checkpoint(state: unknown): Promise<void>
 }
 
 /** How long a timer node waits, as declared. */
@@ -32,6 +37,9 @@ export type NodeDraft = { readonly name: string; readonly retry: RetryOptions | 
       readonly input: z.ZodType
       readonly output: z.ZodType
       readonly tools: readonly AnyTool[] | null
+      readonly ports: readonly AnyPort[]
+      /** What its own save points hold; null when it makes none. */
+      readonly position: z.ZodType | null
       readonly run: (input: JsonValue, ctx: AnyNodeCtx) => unknown
     }
   | {

@@ -7,11 +7,13 @@ import type {
   FieldSpec,
   HandlerCtx,
   HandlerEnd,
+  NodeSpec,
   ScopeAnswers,
   ScopeTool,
   Shape,
   TimerSpec,
 } from '../contracts/workflow.ts'
+import { endFor, flowCtx, runStep } from './asking.ts'
 import type { AnyNodeCtx, NodeDraft } from './draft.ts'
 
 /**
@@ -24,12 +26,13 @@ type Run = (input: JsonValue, ctx: HandlerCtx) => Promise<HandlerEnd>
 /** Handler of a function node. Throws INPUT_INVALID when the returned message does not fit the declared output. */
 export function functionHandler(
   node: Extract<NodeDraft, { kind: 'function' }>,
-  input: Shape,
-  output: Shape,
+  spec: Pick<NodeSpec, 'input' | 'output' | 'ports' | 'position'>,
   fields: readonly FieldSpec[],
 ): Run {
+  const { input, output } = spec
   return async (message, ctx) => {
-    const value = await node.run(input.parse(message, `the message to node \`${node.name}\``), userCtx(ctx, fields))
+    const user = userCtx(ctx, fields, spec)
+    const value = await node.run(input.parse(message, `the message to node \`${node.name}\``), user)
     return { kind: 'message', message: output.parse(value, `the message of node \`${node.name}\``) }
   }
 }
@@ -120,15 +123,21 @@ function answersOf(node: Extract<NodeDraft, { kind: 'workflow' }>, state: AnyNod
 }
 
 /** The user's view of the engine's handle. Getters, because the handle's state changes with the node's own writes. */
-function userCtx(ctx: HandlerCtx, fields: readonly FieldSpec[]): AnyNodeCtx {
+function userCtx(
+  ctx: HandlerCtx,
+  fields: readonly FieldSpec[],
+  spec: Pick<NodeSpec, 'ports' | 'position'> = {},
+): AnyNodeCtx {
   const lists = listsOf(fields)
   return {
+    ...flowCtx(ctx, spec),
     runId: ctx.runId,
     get state() {
       return readState(ctx.state, lists)
     },
     write: (values) => ctx.write(writesOf(values)),
     call: (tool, args) => call(ctx, tool, args),
+    step: (name, args, body, options) => runStep(ctx, name, args, body, options),
     sleep: async (seconds) => pass(ctx, { seconds: secondsOf(seconds, '`ctx.sleep`') }),
     sleepUntil: async (at) => pass(ctx, { until: isoTime(momentOf(at, '`ctx.sleepUntil`')) }),
     heartbeat: () => ctx.heartbeat(),
@@ -158,7 +167,5 @@ function writesOf(values: Readonly<Record<string, unknown>>): JsonObject {
 
 async function call(ctx: HandlerCtx, tool: AnyTool, args: unknown): Promise<unknown> {
   const json = toJsonValue(args, `the arguments of \`${tool.name}\``)
-  const end = await ctx.ask({ kind: 'tool', tool: tool.name, args: json })
-  if (end.status === 'succeeded') return { status: end.status, output: end.output }
-  return { status: end.status, code: end.code, reason: end.reason }
+  return endFor(await ctx.ask({ kind: 'tool', tool: tool.name, args: json }))
 }

@@ -2,6 +2,7 @@ export { type AgentToolDef, agentTool, type AsAgentDef, asAgent } from './agent-
 export { workflow } from './builder.ts'
 export { toDot, toMermaid, toPicture } from './diagram.ts'
 export { decisionRecord } from './decision-record.ts'
+export { flow, type FlowCtx, type FlowDef } from './flow.ts'
 export { appended, owned, port, reduced } from './fields.ts'
 export { type Finished, inDeliveryOrder, numberDeliveries } from './order.ts'
 export { REJECTION as Rejection } from './rejection.ts'

@@ -2,7 +2,7 @@ import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson, type JsonObject } from '../base/json.ts'
 import type { DefinitionRef } from '../contracts/checkpoint.ts'
 import type { TerminationSpec } from '../contracts/ending.ts'
-import type { EdgeSpec, FieldSpec, NodeSpec, RetryPolicy, WorkflowSpec } from '../contracts/workflow.ts'
+import type { EdgeSpec, FieldSpec, NodeSpec, PortSpec, RetryPolicy, WorkflowSpec } from '../contracts/workflow.ts'
 
 /**
  * What makes two builds of a workflow the same graph. The description holds names, schemas, models, prompt hashes and
@@ -123,6 +123,10 @@ function describeNode(node: NodeSpec): JsonObject {
     // Only what is not the default: definitions of earlier versions keep their hashes.
     ...(node.session === 'kept' ? { session: node.session } : {}),
     ...(node.enters === undefined ? {} : { enters: node.enters }),
+    ...(node.ports
+      ? { ports: Object.fromEntries([...node.ports].map(([name, port]) => [name, describePort(port)])) }
+      : {}),
+    ...(node.position ? { position: node.position.json } : {}),
     agent:
       node.agent === null
         ? null
@@ -134,6 +138,10 @@ function describeNode(node: NodeSpec): JsonObject {
             tools: [...node.agent.tools],
           },
   }
+}
+
+function describePort({ request, response, deadlineSeconds }: PortSpec): JsonObject {
+  return { request: request.json, response: response.json, deadline_seconds: deadlineSeconds }
 }
 
 function describeEdge(edge: EdgeSpec): JsonObject {

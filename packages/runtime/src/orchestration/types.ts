@@ -3,7 +3,15 @@ import type { ErrorCode } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { OutcomeStatus } from '../contracts/common.ts'
 import type { AnyTool, Tool } from '../contracts/tool.ts'
-import type { Agent, ScopeTool, SessionKind, Shape, WorkflowContract, WorkflowSpec } from '../contracts/workflow.ts'
+import type {
+  Agent,
+  ScopeTool,
+  SessionKind,
+  Shape,
+  StepCtx,
+  WorkflowContract,
+  WorkflowSpec,
+} from '../contracts/workflow.ts'
 import type { REJECTION } from './rejection.ts'
 import type { TerminationDef } from './termination-types.ts'
 
@@ -56,6 +64,17 @@ export interface NodeCtx<S extends Fields, N extends string> {
   /** One call through the door, any wait for an approval included (invariant 1). */
   call<I, O>(tool: Tool<I, O>, args: NoInfer<I>): Promise<CallEnd<O>>
   /**
+   * Computes something in this process, once: the result is recorded, and a replay is answered with it. `args` and result
+   * are JSON; the body sees a copy of `args`, by which the step is recognised again. Rejects with STEP_FAILED when the
+   * last attempt threw, live as in a replay. The body may read the clock and draw random numbers, and calls nobody.
+   */
+  step<A, R>(name: string, args: A, body: (args: A, step: StepCtx) => R | Promise<R>, options?: StepOptions): Promise<R>
+  /**
+   * Asks a person or a system at a port and waits: the node, and with it the superstep, goes on when the answer is there,
+   * or with `expired` at the port's deadline. The port must be among the node's `ports`.
+   */
+  ask<Q, A>(port: Port<Q, A>, request: NoInfer<Q>): Promise<CallEnd<A>>
+  /**
    * Lets so many seconds pass, across restarts: the run leaves memory meanwhile, and the time counts in no budget.
    * Rejects with INPUT_INVALID for a number that is negative or above ten years.
    */
@@ -68,6 +87,14 @@ export interface NodeCtx<S extends Fields, N extends string> {
   now(): Date
   /** Deterministic random number in [0, 1) (invariant 13). */
   random(): number
+}
+
+/** How a local step is tried. */
+export interface StepOptions {
+  /** Default: one attempt. */
+  readonly retry?: RetryOptions
+  /** Seconds for one attempt. Default 30. */
+  readonly timeoutSeconds?: number
 }
 
 /** What may be done with an agent's final answer: read and write state, nothing else. */
@@ -108,6 +135,8 @@ export interface NodeDef<S extends Fields, N extends string, I extends z.ZodType
   readonly retry?: RetryOptions
   /** Tools that this node may call. Default: every tool of the workflow. */
   readonly tools?: readonly AnyTool[]
+  /** Ports at which this node may ask and wait. */
+  readonly ports?: readonly AnyPort[]
   /** What it returns is the message to the nodes after it. */
   readonly run: (input: z.output<I>, ctx: NodeCtx<S, N>) => z.input<O> | Promise<z.input<O>>
 }
@@ -155,6 +184,9 @@ export type TimerDef<S extends Fields, M extends z.ZodType> = { readonly message
   /** A wall time (ISO 8601 text with its zone, or a `Date`), worked out once, when the message arrives. A pure function. */
   | { readonly until: (message: z.output<M>, state: StateOf<S>) => Date | string; readonly seconds?: undefined }
 )
+
+/** A port of any type. */
+export type AnyPort = Port<never, unknown>
 
 /** Hard limits of a run (invariant 6). All are required and positive. */
 export interface Budget {

@@ -135,9 +135,13 @@ export function openScopes(fold: RunFold): readonly ScopeFold[] {
   return [...fold.scopes.values()].filter((scope) => !scope.ended).sort((a, b) => depthOf(b.id) - depthOf(a.id))
 }
 
-/** Requests to people that are open, in all scopes that have not ended. */
+/** Requests to people that are open, of port nodes and handlers, in all scopes that have not ended. */
 export function openRequestsIn(fold: RunFold): readonly OpenRequest[] {
-  return [fold, ...openScopes(fold)].flatMap(({ checkpoint, opened }) => [...checkpoint.requests, ...opened])
+  const ofPorts = [fold, ...openScopes(fold)].flatMap(({ checkpoint, opened }) => [...checkpoint.requests, ...opened])
+  const ofHandlers = [...fold.activations.values()].flatMap(({ asks }) =>
+    [...asks.values()].flatMap(({ request }) => (request && !request.answered ? [request.opened.request] : [])),
+  )
+  return [...ofPorts, ...ofHandlers]
 }
 
 /** How deep a scope lies: 0 for the run itself. */

@@ -8,6 +8,9 @@ import type {
   AskRef,
   DefinitionRef,
   PositionSaved,
+  Proposal,
+  RequestAnswered,
+  RequestOpened,
   QuestionAnswered,
   RunRecord,
   RunStarted,
@@ -26,11 +29,11 @@ import {
   upwards,
 } from './fold-scopes.ts'
 import { ROOT_SCOPE, scopeOf } from '../base/scope-id.ts'
-import type { ActivationFold, AskJournal, RunFold } from './run-fold.ts'
+import type { ActivationFold, AskJournal, FirstRecord, RunFold } from './run-fold.ts'
 import { isEnded, nextStatus } from './run-machine.ts'
 import { isCheckpoint, isScopeCheckpoint } from './timeline.ts'
 
-export type { ActivationFold, AskJournal, RunFold } from './run-fold.ts'
+export type { ActivationFold, AskJournal, OpenedByAsk, RunFold } from './run-fold.ts'
 
 /** True for an outcome that is an end; `unknown` waits for its resolution (invariant 5). */
 export function isTerminalOutcome(outcome: ActivityOutcome): boolean {
@@ -244,7 +247,13 @@ function foldWork(fold: RunFold, record: RunRecord): void {
       foldAnswered(fold, record)
       return
     case 'request.opened':
-      scopeState(fold, record.request.scope ?? ROOT_SCOPE).opened.push(record.request)
+      foldRequest(fold, record)
+      return
+    case 'request.answered':
+      foldRequestAnswered(fold, record)
+      return
+    case 'step.failed':
+      journal(fold, record.ask).failures.push(record)
       return
     case 'position.saved':
       foldPosition(fold, activation(fold, record.activation), record)
@@ -266,10 +275,31 @@ export function journal(fold: RunFold, ask: AskRef): AskJournal {
   if (!entry) {
     // What an activity asks for itself (facts, preview) may be on record before it: the journal is that of the activity.
     const own = ask.parent === null ? ask : { ...ask, key: ask.parent.key, parent: null }
-    entry = { ask: own, intents: [], outcome: null, approval: null, timer: null, questions: [], children: new Map() }
+    entry = emptyJournal(own)
     owner.asks.set(ask.ordinal, entry)
   }
   return entry
+}
+
+/** The first open or ended ask of the open superstep that is wanted, or null. */
+export function findAsk(fold: RunFold, wanted: (entry: AskJournal) => boolean): AskJournal | null {
+  for (const { asks } of fold.activations.values()) for (const entry of asks.values()) if (wanted(entry)) return entry
+  return null
+}
+
+function emptyJournal(ask: AskRef): AskJournal {
+  const nothing = { outcome: null, approval: null, timer: null, request: null }
+  return { ask, ...nothing, intents: [], failures: [], questions: [], children: new Map() }
+}
+
+/** The first record of an ask itself: of what it proposed. Null while there is none. */
+export function firstOf({ intents, approval, timer, request, failures, outcome }: AskJournal): FirstRecord | null {
+  return intents[0] ?? approval?.requested ?? timer ?? request?.opened ?? failures[0] ?? outcome
+}
+
+/** What was proposed by an ask, as its first record tells. */
+export function proposedBy(entry: AskJournal): Proposal | null {
+  return firstOf(entry)?.proposal ?? null
 }
 
 /** The fold of an activation, made when it is first on record. */
@@ -334,6 +364,19 @@ function foldAnswered(fold: RunFold, record: QuestionAnswered): void {
   const question = journal(fold, record.ask).questions.find((q) => q.asked.question_id === record.question_id)
   if (!question) throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} answers a question that was not asked`)
   question.answered = record
+}
+
+function foldRequest(fold: RunFold, record: RequestOpened): void {
+  const { ask, proposal } = record
+  if (ask && proposal) journal(fold, ask).request = { opened: { ...record, ask, proposal }, answered: null }
+  else scopeState(fold, record.request.scope ?? ROOT_SCOPE).opened.push(record.request)
+}
+
+function foldRequestAnswered(fold: RunFold, record: RequestAnswered): void {
+  const { request } = journal(fold, record.ask)
+  if (request?.opened.request.request_id !== record.request_id)
+    throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} answers a request that was not opened`)
+  request.answered = record
 }
 
 function foldPosition(fold: RunFold, entry: ActivationFold, record: PositionSaved): void {

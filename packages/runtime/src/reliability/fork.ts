@@ -46,6 +46,8 @@ export function takenOver(records: readonly RunRecord[]): readonly RunRecord[] {
       case 'activation.completed':
       case 'activation.failed':
       case 'request.opened':
+      case 'request.answered':
+      case 'step.failed':
       case 'decision.recorded':
         return true
       case 'superstep.completed':
@@ -113,6 +115,7 @@ function copyOf(record: RunRecord, seqs: ReadonlyMap<number, number>, options: C
     case 'activity.intent':
     case 'approval.requested':
     case 'timer.set':
+    case 'step.failed':
       return { ...moved, proposal: movedProposal(moved.proposal, seqs) }
     case 'activity.outcome': {
       const { ledger, proposal } = moved
@@ -124,7 +127,11 @@ function copyOf(record: RunRecord, seqs: ReadonlyMap<number, number>, options: C
       }
     }
     case 'request.opened':
-      return { ...moved, request: options.request(moved.request) }
+      return {
+        ...moved,
+        request: options.request(moved.request),
+        ...(moved.proposal ? { proposal: movedProposal(moved.proposal, seqs) } : {}),
+      }
     case 'superstep.completed':
     case 'response.received': {
       const { checkpoint } = moved

@@ -11,11 +11,20 @@ import type {
   PositionSaved,
   QuestionAnswered,
   QuestionAsked,
+  RequestAnswered,
+  RequestOpened,
   RunStarted,
   RunStatus,
   RunStopping,
+  StepFailed,
   TimerSet,
 } from '../contracts/records.ts'
+
+/** A request that a handler opened itself. */
+export type OpenedByAsk = RequestOpened & Required<Pick<RequestOpened, 'ask' | 'proposal'>>
+
+/** A record that tells what an ask proposed. */
+export type FirstRecord = ActivityIntent | ApprovalRequested | TimerSet | OpenedByAsk | StepFailed | ActivityOutcome
 
 /** All that is on record of one ask. */
 export interface AskJournal {
@@ -26,6 +35,10 @@ export interface AskJournal {
   approval: { requested: ApprovalRequested; decided: ApprovalDecided | null } | null
   /** When the ask is a timer: until when it sleeps. */
   timer: TimerSet | null
+  /** When the ask is a request of its handler: what was asked, and how that ended. */
+  request: { opened: OpenedByAsk; answered: RequestAnswered | null } | null
+  /** When the ask is a local step: its attempts that failed and were followed by another. */
+  failures: StepFailed[]
   questions: { asked: QuestionAsked; answered: QuestionAnswered | null }[]
   /** Outcomes of what the activity itself asked, by `<phase>/<n>`. */
   children: Map<string, ActivityOutcome>

@@ -72,7 +72,8 @@ function requestAt(request: PersonRequestRow, records: readonly RunRecord[]): Pe
   const answered = records.some(
     (record) =>
       (record.type === 'approval.decided' && record.approval_id === request.id) ||
-      (record.type === 'response.received' && record.request_id === request.id),
+      (record.type === 'response.received' && record.request_id === request.id) ||
+      (record.type === 'request.answered' && record.request_id === request.id),
   )
   return answered ? request : { ...request, state: 'open', decidedBy: null, decidedAt: null }
 }

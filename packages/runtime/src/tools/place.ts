@@ -6,7 +6,7 @@ export interface Place {
   readonly runId: string
   /** The activation, or null where there is none (a condition). */
   readonly activation: string | null
-  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool'
+  readonly where: 'node' | 'condition' | 'preview' | 'facts' | 'tool' | 'step'
   /** True where outside calls are allowed: inside `execute` or `reconcile` of a tool with an effect, and in our own sends. */
   readonly mediated: boolean
 }

@@ -57,6 +57,13 @@ function pointText(record: RunRecord): string | null {
       if (record.request.timer)
         return `\`${record.request.node}\` holds a message back until ${record.request.deadline}`
       return `\`${record.request.node}\` asked for an answer`
+    case 'request.answered':
+      if (record.answer === 'cancelled') return `a request of \`${record.ask.node}\` was taken back`
+      return record.answer === 'expired'
+        ? `nobody answered \`${record.ask.node}\` in time`
+        : `${record.by?.id ?? 'someone'} answered \`${record.ask.node}\``
+    case 'step.failed':
+      return `step \`${record.proposal.name}\` failed with ${record.code}; tried again at ${record.retry_at}`
     case 'response.received':
       if (record.answer === 'fired') return `timer \`${record.node}\` fired`
       return record.answer === 'expired'

@@ -70,7 +70,12 @@ function take(fold: Fold, record: RunRecord): void {
     case 'question.asked':
     case 'question.answered':
     case 'timer.set':
+    case 'step.failed':
+    case 'request.answered':
       takeAsk(fold, record)
+      return
+    case 'request.opened':
+      if (record.ask) takeAsk(fold, { ...record, ask: record.ask })
       return
     case 'position.saved': {
       const step = stepFor(fold, record, record.superstep)
@@ -135,7 +140,9 @@ function stepFor(fold: Fold, record: RunRecord, superstep: number): StepDraft {
   return made
 }
 
-type AskRecord = Extract<RunRecord, { ask: AskRef }>
+type AskRecord =
+  | Extract<RunRecord, { ask: AskRef }>
+  | (Extract<RunRecord, { type: 'request.opened' }> & { readonly ask: AskRef })
 
 function takeAsk(fold: Fold, record: AskRecord): void {
   const step = stepFor(fold, record, record.ask.superstep)
@@ -171,7 +178,11 @@ function takeAsk(fold: Fold, record: AskRecord): void {
       draft.question = false
       return
     case 'timer.set':
-      draft.proposal = record.proposal
+    case 'step.failed':
+    case 'request.opened':
+      draft.proposal = record.proposal ?? null
+      return
+    case 'request.answered':
       return
   }
 }

@@ -58,7 +58,7 @@ export function CostView({ detail }: { detail: RunDetail }) {
 
 function costLines(activities: readonly Activity[]): Line[] {
   const groups = Map.groupBy(
-    activities.filter((each) => each.kind !== 'timer'),
+    activities.filter((each) => each.kind === 'tool' || each.kind === 'model'),
     (each) => `${each.kind} ${each.name}`,
   )
   const lines = [...groups.values()].flatMap((group): Line[] => {

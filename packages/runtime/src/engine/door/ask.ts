@@ -21,7 +21,7 @@ import type {
 } from '../../contracts/records.ts'
 import type { ToolSpec } from '../../contracts/tool.ts'
 import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
-import { type ActivationFold, type AskJournal, journal } from '../../reliability/fold.ts'
+import { type ActivationFold, type AskJournal, journal, proposedBy } from '../../reliability/fold.ts'
 import type { Deadline } from '../lease.ts'
 import type { LiveRun, Put } from '../live-run.ts'
 import type { NodeClock } from '../node-clock.ts'
@@ -41,6 +41,8 @@ export interface AskOwner {
   readonly clock: NodeClock
   /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`. */
   readonly fold: Pick<ActivationFold, 'carried' | 'asks'>
+  /** True when its handler has returned or thrown: nobody needs an answer or a time any more. */
+  readonly hasEnded: boolean
   /** Canonical text of the output that policy let pass at the door; null before, and for what is no agent's. */
   judgedOutput: string | null
   conversationHead(): { readonly head: string; readonly length: number }
@@ -138,8 +140,7 @@ export class Ask {
     this.args = argsOf(owner, spec)
     this.class = CLASS_OF[spec.kind]
     this.labels = (spec.kind === 'tool' ? spec.labels : undefined) ?? owner.seen
-    const { intents, approval, timer } = this.journal()
-    const before = intents[0]?.proposal ?? approval?.requested.proposal ?? timer?.proposal
+    const before = proposedBy(this.journal())
     this.argsRef = before?.args ?? null
     this.digest = before?.args_digest ?? digest
   }
@@ -184,6 +185,12 @@ export class Ask {
     clock.enter()
   }
 
+  /** The same for what is only waited for: an answer or a time that the handler has ended without is not needed. */
+  get withdrawn(): Ended | null {
+    if (this.ending || !this.owner.hasEnded) return this.ending
+    return { status: 'cancelled', code: 'CANCELLED', result: 'nothing waits for it any more' }
+  }
+
   /** How the ask ends when nothing of it may start any more: its node's time is up, or the run stops. */
   get ending(): Ended | null {
     const { limit } = this.owner.clock
@@ -199,18 +206,41 @@ export class Ask {
 }
 
 /** Classes of what is not a tool; a tool's comes from the catalogue. */
-const CLASS_OF = { tool: '', model: 'model.call', timer: 'timer' } as const
+const CLASS_OF = { tool: '', model: 'model.call', timer: 'timer', step: 'step', request: 'port' } as const
 
 /** What is asked for, as records name it. */
 export function askName(spec: AskSpec): string {
-  if (spec.kind === 'tool') return spec.tool
-  return spec.kind === 'model' ? spec.model : 'timer'
+  switch (spec.kind) {
+    case 'tool':
+      return spec.tool
+    case 'model':
+      return spec.model
+    case 'timer':
+      return 'timer'
+    case 'step':
+      return spec.name
+    case 'request':
+      return spec.port
+    default:
+      return spec satisfies never
+  }
 }
 
 /** The arguments of an ask as they are recorded and digested. */
 export function argsOf(owner: AskOwner, spec: AskSpec): JsonValue {
-  if (spec.kind === 'tool') return spec.args
-  return spec.kind === 'model' ? modelArgs(owner, spec) : { ...spec.for }
+  switch (spec.kind) {
+    case 'tool':
+    case 'step':
+      return spec.args
+    case 'model':
+      return modelArgs(owner, spec)
+    case 'timer':
+      return { ...spec.for }
+    case 'request':
+      return spec.payload
+    default:
+      return spec satisfies never
+  }
 }
 
 /** The request to a model by reference: the conversation's digest and the parameters, never its text (ENGINE R8). */

@@ -8,7 +8,8 @@ import type { Ask, Ended } from './ask.ts'
  * denied answer is withheld and never becomes history; an effect that happened stays one, without its result.
  */
 export function judgeAnswer(ask: Ask, end: Ended): Ended {
-  if (end.status !== 'succeeded' || ask.spec.kind === 'timer') return end
+  const call = ask.spec.kind === 'tool' || ask.spec.kind === 'model'
+  if (end.status !== 'succeeded' || !call) return end
   const judged = judgeAtPoint(ask, end)
   return judged.status === 'succeeded' ? judgeOutput(ask, judged) : judged
 }

@@ -14,8 +14,10 @@ import { judgeAnswer } from './judge.ts'
 import { takeLaterEnd } from './later-end.ts'
 import { lookUpLedger } from './ledger.ts'
 import { recordOutcome } from './outcome.ts'
+import { askOutside } from './request.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
 import { resolveUnknown } from './resolve.ts'
+import { runStep } from './step.ts'
 import { passTime } from './timer.ts'
 
 /** One stage of the door: it ends the ask or lets it pass. */
@@ -57,9 +59,17 @@ const RESUMED_SCOPE: readonly Stage[] = [
   { name: 'identify', run: identifySent },
   { name: 'execute', run: enterScope },
 ]
+/** What is computed here changes nothing outside. */
+const STEP: readonly Stage[] = [{ name: 'run step', run: runStep }]
+
+/** A person or a system answers: the question goes out as a request of the run, and nothing else is sent. */
+const REQUEST: readonly Stage[] = [{ name: 'ask outside', run: askOutside }]
+
+const INSIDE = { timer: TIMER, step: STEP, request: REQUEST } as const
 
 function stagesFor(ask: Ask): readonly Stage[] {
-  if (ask.spec.kind === 'timer') return TIMER
+  const { kind } = ask.spec
+  if (kind !== 'tool' && kind !== 'model') return INSIDE[kind]
   const intent = ask.journal().intents.at(-1) ?? null
   if (intent?.opens) return RESUMED_SCOPE
   return intent !== null && intent.proposal.effect !== 'none' ? RESUMED_EFFECT : STAGES

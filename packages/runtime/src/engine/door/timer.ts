@@ -13,7 +13,7 @@ export async function passTime(ask: Ask): Promise<Ended> {
   const { host } = run.env
   const due = timeOf((ask.journal().timer ?? setTimer(ask)).due)
   while (host.now() < due) {
-    if (ask.ending) return ask.ending
+    if (ask.withdrawn) return ask.withdrawn
     await ask.wait('timer', ask.ref.key, due)
   }
   return { status: 'succeeded', code: null, result: null, settled: NO_AMOUNTS, latencyMs: host.now() - due }

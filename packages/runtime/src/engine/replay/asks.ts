@@ -3,7 +3,7 @@ import type { ModelMessage } from '../../contracts/model.ts'
 import type { ReplayDifference } from '../../contracts/replay.ts'
 import type { Proposal } from '../../contracts/records.ts'
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
-import type { AskJournal } from '../../reliability/fold.ts'
+import { type AskJournal, firstOf, proposedBy } from '../../reliability/fold.ts'
 import { type JsonDifference, jsonDifference } from '../../reliability/json-difference.ts'
 import { askKey } from '../../reliability/keys.ts'
 import type { Contents } from '../contents.ts'
@@ -20,7 +20,7 @@ export interface SeenAsk extends AskedAgain {
 /** Keeps what an ask stood upon, where the record has another one. */
 export function seen(recorded: RecordedStep, ask: AskedAgain): SeenAsk {
   const entry = recorded.stretch(ask.activation, ask.attempt, ask.position).asks.get(ask.ordinal)
-  const same = entry !== undefined && proposalOf(entry)?.args_digest === ask.digest
+  const same = entry !== undefined && proposedBy(entry)?.args_digest === ask.digest
   return same ? { ...ask, said: [], request: null } : { ...ask, said: [...ask.conversation()], request: ask.args() }
 }
 
@@ -33,11 +33,6 @@ export interface Compared {
   readonly contents: Contents
   /** False for a superstep that is still open on record: what comes after the last record is no difference. */
   readonly closed: boolean
-}
-
-/** What was proposed by a recorded ask. */
-export function proposalOf({ intents, approval, timer, outcome }: AskJournal): Proposal | null {
-  return (intents[0] ?? approval?.requested ?? timer ?? outcome)?.proposal ?? null
 }
 
 /** The first call that differs: changed, added or removed; then the first whose tool takes or gives something else. */
@@ -76,7 +71,7 @@ function entryOf({ recorded }: Compared, one: SeenAsk): AskJournal | null {
 }
 
 function digestOf(entry: AskJournal): string | null {
-  return proposalOf(entry)?.args_digest ?? null
+  return proposedBy(entry)?.args_digest ?? null
 }
 
 async function mismatch(
@@ -87,7 +82,7 @@ async function mismatch(
 ): Promise<ReplayDifference> {
   const name = nameOf(one)
   if (!entry) return askDifferenceOf(compared, one, null, 'ask_added', `it calls \`${name}\`, which is not on record`)
-  const before = proposalOf(entry)
+  const before = proposedBy(entry)
   const stretch = compared.recorded.stretch(one.activation, one.attempt, one.position)
   const askedNow = asked.filter((other) => sameStretch(other, one))
   const isLater = askedNow.some((other) => other.ordinal > one.ordinal && other.digest === before?.args_digest)
@@ -125,7 +120,7 @@ function removed(compared: Compared, asked: readonly SeenAsk[]): ReplayDifferenc
       if (now.has(`${key}#${ordinal}`)) continue
       const { activation, node, key: ask } = entry.ask
       const seq = seqOf(entry)
-      const what = `node \`${node}\` no longer calls \`${proposalOf(entry)?.name ?? '?'}\` (record ${seq})`
+      const what = `node \`${node}\` no longer calls \`${proposedBy(entry)?.name ?? '?'}\` (record ${seq})`
       return { ...difference(compared, 'ask_removed', what), activation, node, ask, seq }
     }
   return null
@@ -191,7 +186,7 @@ async function conversationDifference(
 
 /** The same call, by a tool that fills in, takes or gives something else now. */
 async function toolDifference(compared: Compared, one: SeenAsk, entry: AskJournal): Promise<ReplayDifference | null> {
-  const before = proposalOf(entry)
+  const before = proposedBy(entry)
   if (one.spec.kind !== 'tool' || !before || before.definition_hash === '') return null
   const seq = seqOf(entry)
   const tool = compared.spec.tools.get(one.spec.tool)
@@ -267,8 +262,8 @@ function nameOf({ spec }: SeenAsk): string {
   return askName(spec)
 }
 
-function seqOf({ intents, approval, timer, outcome, questions }: AskJournal): number {
-  return (intents[0] ?? approval?.requested ?? timer ?? outcome ?? questions[0]?.asked)?.seq ?? 0
+function seqOf(entry: AskJournal): number {
+  return (firstOf(entry) ?? entry.questions[0]?.asked)?.seq ?? 0
 }
 
 function fieldOf({ path }: JsonDifference): string {

@@ -1,0 +1,157 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { lineageGaps } from '../observability/index.ts'
+import { benchSet, PAUL, VERA } from '../testing/bench-box.ts'
+import { payTool } from '../testing/engine-kit.ts'
+import { job, respond, review } from '../testing/flow-kit.ts'
+import { MOVES } from '../testing/move-kit.ts'
+
+const set = benchSet()
+const { box, bank } = set
+afterEach(() => set.close())
+
+const asking = (options: Parameters<typeof job>[1] = {}) =>
+  job(
+    async (input, f) => {
+      const note = await f.step('note', null, () => 'noted')
+      const end = await f.ask(review, { text: String(input) })
+      return end.status === 'succeeded' ? { note, ok: end.output.ok } : { note, status: end.status, code: end.code }
+    },
+    { ports: [review], ...options },
+  )
+
+describe('a function that asks a person', () => {
+  it('FLW-010: waits outside memory; the answer is stored with who gave it, and found after a restart', async () => {
+    const one = box({ workflows: [asking()] })
+    const worker = one.work()
+    const { runId, status, waitingOn } = await one.run('job', 'hello')
+    const asked = await one.asked('request')
+    expect([status, waitingOn]).toEqual(['waiting', [{ kind: 'request', id: asked.id }]])
+    await one.until(() => (worker.inMemory === 0 ? true : null), 'an empty memory')
+    const shown = await one.sb.runs.request('acme', asked.id)
+    expect(shown.port?.payload).toEqual({ text: 'hello' })
+    expect(shown.port?.responseSchema).toMatchObject({ properties: { ok: { type: 'boolean' } } })
+    expect([asked.tool, asked.class]).toEqual(['review', 'port'])
+    await one.kill()
+    const next = one.another()
+    await next.sb.runs.respond({ requestId: asked.id, value: { ok: true }, by: PAUL })
+    next.work()
+    expect((await next.ended(runId)).output).toEqual({ note: 'noted', ok: true })
+    const [answered] = await next.of(runId, 'request.answered')
+    expect([answered?.by?.id, answered?.answer]).toEqual([PAUL.id, 'answered'])
+    expect(await next.store.request('acme', asked.id)).toMatchObject({ state: 'answered', decidedBy: PAUL.id })
+    expect(lineageGaps(await next.records(runId))).toEqual([])
+  })
+
+  it('FLW-011: refuses an answer that does not fit, is forged or comes second, and stays open until one fits', async () => {
+    const one = box({ workflows: [asking()] })
+    one.work()
+    const runId = await one.start('job', 'hello')
+    const { id } = await one.asked('request')
+    const respond = (requestId: string, value: unknown, by = PAUL) => one.sb.runs.respond({ requestId, value, by })
+    await expect(respond(id, { ok: 'yes' })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+    await expect(respond('req_0000000000', { ok: true })).rejects.toMatchObject({ code: 'REQUEST_NOT_FOUND' })
+    await expect(respond(id, { ok: true }, { ...PAUL, tenant: 'other' })).rejects.toMatchObject({
+      code: 'REQUEST_NOT_FOUND',
+    })
+    expect(await one.of(runId, 'request.answered')).toEqual([])
+    await respond(id, { ok: false })
+    await expect(respond(id, { ok: true }, VERA)).rejects.toMatchObject({ code: 'APPROVAL_DECIDED' })
+    expect((await one.ended(runId)).output).toEqual({ note: 'noted', ok: false })
+    await expect(respond(id, { ok: true }, VERA)).rejects.toThrow()
+  })
+
+  it('FLW-012: ends as expired at the deadline of its port; nobody can answer it then', async () => {
+    const one = box({ workflows: [asking()] })
+    one.work()
+    const runId = await one.start('job', 'hello')
+    const { id } = await one.asked('request')
+    await one.until(async () => ((await one.row(runId)).status === 'waiting' ? true : null), 'a run that waits')
+    await one.host.advance(3_601_000)
+    expect((await one.ended(runId)).output).toEqual({ note: 'noted', status: 'expired', code: 'APPROVAL_EXPIRED' })
+    expect(await one.store.request('acme', id)).toMatchObject({ state: 'expired' })
+    await expect(one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL })).rejects.toThrow()
+    expect(lineageGaps(await one.records(runId))).toEqual([])
+  })
+
+  it('FLW-014: takes back what its end does not wait for, as the losers of a race', async () => {
+    const work = job(
+      async (_input, f) =>
+        Promise.race([
+          f.ask(review, { text: 'slow' }).then((end) => `asked ${end.status}`),
+          f.sleep(86_400).then(() => 'slept'),
+          f.step('quick', null, () => 'computed'),
+        ]),
+      { ports: [review] },
+    )
+    const one = box({ workflows: [work] })
+    one.work()
+    const { runId, status, output } = await one.run('job', null)
+    expect([status, output]).toEqual(['completed', 'computed'])
+    expect(await one.open('request')).toEqual([])
+    expect((await one.of(runId, 'request.answered')).map(({ answer, by }) => [answer, by])).toEqual([
+      ['cancelled', null],
+    ])
+    const ends = (await one.of(runId, 'activity.outcome')).map(({ kind, status: how }) => `${kind} ${how}`)
+    expect(ends.sort()).toEqual(['request cancelled', 'step succeeded', 'timer cancelled'])
+    const [asked] = await one.of(runId, 'request.opened')
+    const late = one.sb.runs.respond({ requestId: asked?.request.request_id ?? '', value: { ok: true }, by: PAUL })
+    await expect(late).rejects.toThrow()
+  })
+
+  it('FLW-015: a cancelled run takes its request back and does nothing that would come after the answer', async () => {
+    const outside = await bank()
+    const pay = payTool(outside)
+    const work = job(
+      async (_input, f) => {
+        await f.ask(review, { text: 'may I' })
+        return (await f.call(pay, { to: 'bob', amount: 1 })).status
+      },
+      { ports: [review], tools: [pay] },
+    )
+    const one = box({ workflows: [work] })
+    one.work()
+    const runId = await one.start('job', null)
+    const { id } = await one.asked('request')
+    await one.sb.runs.cancel({ runId, by: PAUL, reason: 'not wanted any more' })
+    expect((await one.ended(runId)).status).toBe('cancelled')
+    expect(await one.store.request('acme', id)).toMatchObject({ state: 'cancelled' })
+    await expect(one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL })).rejects.toThrow()
+    expect(outside.requests).toEqual([])
+    expect(lineageGaps(await one.records(runId))).toEqual([])
+  })
+
+  it('FLW-016: a port that the function does not declare is refused, and nobody is asked', async () => {
+    const one = box({ workflows: [asking({ ports: [] })] })
+    one.work()
+    const result = await one.run('job', 'hello')
+    expect([result.status, result.reason?.code]).toEqual(['stopped', 'CONFIG_INVALID'])
+    expect(await one.of(result.runId, 'request.opened')).toEqual([])
+  })
+})
+
+describe.each(MOVES)('a function taken up again by a %s', (_how, move) => {
+  it('FLW-013: offers its open request again, and keeps an answer that was given', async () => {
+    const work = job(
+      async (_input, f) => {
+        const first = await f.ask(review, { text: 'first' })
+        const second = await f.ask(review, { text: 'second' })
+        return [first, second].map((end) => (end.status === 'succeeded' ? end.output.ok : end.status))
+      },
+      { ports: [review] },
+    )
+    const one = box({ workflows: [work] })
+    one.work()
+    const runId = await one.start('job', null)
+    await respond(one, true)
+    const asked = await one.asked('request')
+    const point = asked.seq
+    await respond(one, false)
+    expect((await one.ended(runId)).output).toEqual([true, false])
+    const again = await move(one, runId, point)
+    const anew = await one.asked('request')
+    expect(anew.id === asked.id).toBe(again === runId)
+    expect(await one.open('request')).toHaveLength(1)
+    await respond(one, true)
+    expect((await one.ended(again)).output).toEqual([true, true])
+  })
+})
