@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { readVerifierKey } from '../packages/runtime/src/index.ts'
 import { buildIdentity, chosenDrills, loadProject, readReport, restoreGate } from '../packages/server/src/index.ts'
 import { simulationGate } from './full/simulation-gate.ts'
-import { EXAMPLES } from './full/work.ts'
+import { exampleConfigs } from './full/work.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values } = parseArgs({ options: { 'max-age-days': { type: 'string', default: '7' } } })
@@ -18,7 +18,8 @@ const nowMs = Date.now()
 const trusted = readVerifierKey(readFileSync(join(root, 'reports', 'audit.pub'), 'utf8'))
 
 const failures: string[] = []
-for (const { config } of EXAMPLES) {
+const configs = exampleConfigs(root)
+for (const config of configs) {
   const project = await loadProject(join(root, config))
   const path = join(root, 'reports', 'restore-drill.json')
   const build = buildIdentity(project, join(root, dirname(config), 'signalbox.config.ts'))
@@ -33,7 +34,7 @@ for (const { config } of EXAMPLES) {
     maxAgeDays,
   })
   failures.push(...found.map((each) => `${project.name}: ${each}`))
-  if (config === EXAMPLES[0].config) {
+  if (config === configs[0]) {
     const text = readReport(join(root, 'reports', 'simulation.json'))
     failures.push(...simulationGate({ text, build, trusted, nowMs, maxAgeDays }))
   }

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import {
   buildIdentity,
+  chosenDrills,
   type DrillOfProject,
   loadProject,
   type Project,
@@ -33,7 +34,8 @@ import {
 } from '../packages/runtime/src/index.ts'
 import { mergedDrill, missingKills, simulationReport } from './full/reports.ts'
 import {
-  EXAMPLES,
+  type DrilledExample,
+  exampleConfigs,
   type Extent,
   type KillSlice,
   killSlices,
@@ -60,7 +62,10 @@ const extent: Extent = { seeds: { from: Number(from), to: Number(to) }, kills: N
 const until = Date.now() + Number(values.minutes) * 60_000
 
 const projects = new Map<string, Project>()
-for (const { config } of EXAMPLES) projects.set(config, await loadProject(join(root, config)))
+for (const config of exampleConfigs(root)) projects.set(config, await loadProject(join(root, config)))
+const examples = [...projects].flatMap(([config, project]) =>
+  chosenDrills(project, null).map(({ workflow }): DrilledExample => ({ config, workflow })),
+)
 const [main] = projects.values()
 if (!main) throw new Error('there are no examples')
 const build = buildIdentity(main, join(root, 'signalbox.config.ts'))
@@ -122,8 +127,10 @@ async function allKills(slices: readonly KillSlice[]): Promise<void> {
 
 /** Writes both reports, and gives everything that is wrong. */
 function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string[] {
-  const drills = EXAMPLES.flatMap(({ config, workflow }): DrillOfProject[] => {
-    const results = kills.flatMap((slice) => (slice.workflow === workflow ? (work.kills[slice.id] ?? []) : []))
+  const drills = examples.flatMap(({ config, workflow }): DrillOfProject[] => {
+    const results = kills.flatMap((slice) =>
+      slice.config === config && slice.workflow === workflow ? (work.kills[slice.id] ?? []) : [],
+    )
     const [result, project] = [mergedDrill(results), projects.get(config)]
     return result && project ? [{ identity: projectIdentity(project), result }] : []
   })
@@ -152,7 +159,7 @@ function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string
   ]
 }
 
-const [seeds, kills] = [seedSlices(extent), killSlices(extent)]
+const [seeds, kills] = [seedSlices(extent), killSlices(extent, examples)]
 const before = Object.keys(work.seeds).length + Object.keys(work.kills).length
 if (before > 0) told(`going on: ${before} slices of this source are done already`)
 await Promise.all([allSeeds(seeds), allKills(kills)])

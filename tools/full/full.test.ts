@@ -6,7 +6,7 @@ import { signingKey, verifierKeyOf } from 'signalbox'
 import { signedReport, type RestoreDrillResult, STAGE_NAMES } from '@signalbox/server'
 import { LEAST_A_STAGE, mergedDrill, missingKills, simulationReport } from './reports.ts'
 import { simulationGate } from './simulation-gate.ts'
-import { killSlices, readWork, type SeedResult, seedSlices, writeWork } from './work.ts'
+import { exampleConfigs, killSlices, readWork, type SeedResult, seedSlices, writeWork } from './work.ts'
 
 const folders: string[] = []
 afterEach(() => {
@@ -47,10 +47,20 @@ const build = {
 describe('the full test', () => {
   it('DRL-017: covers the asked range of seeds and kills over all examples in slices', () => {
     expect(seedSlices(extent).map((slice) => slice.id)).toEqual(['0..999', '1000..1999', '2000..2499'])
-    const kills = killSlices(extent)
+    const kills = killSlices(extent, [
+      { config: 'signalbox.config.ts', workflow: 'a' },
+      { config: 'examples/b/signalbox.config.ts', workflow: 'b' },
+    ])
     expect(kills.reduce((sum, slice) => sum + slice.kills, 0)).toBe(50)
     expect(new Set(kills.map((slice) => slice.workflow)).size).toBe(2)
     expect(new Set(kills.map((slice) => slice.seed)).size).toBe(kills.length)
+  })
+
+  it('DRL-017: knows every example that is a project, the one of `npm start` first', () => {
+    const configs = exampleConfigs(process.cwd())
+    expect(configs[0]).toBe('signalbox.config.ts')
+    expect(configs).toContain('examples/quickstart/signalbox.config.ts')
+    expect(configs.length).toBeGreaterThan(3)
   })
 
   it('DRL-017: remembers what is done of this source, and nothing of another one', () => {

@@ -1,6 +1,6 @@
 /** The work of `npm run test:full` in slices, and the file that remembers which are done. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { RestoreDrillResult } from '../../packages/server/src/index.ts'
 
 /** A range of simulation seeds, both ends included. */
@@ -45,11 +45,19 @@ export interface Extent {
   readonly kills: number
 }
 
-/** The examples, each with its project file and workflow. */
-export const EXAMPLES = [
-  { config: 'signalbox.config.ts', workflow: 'payables-desk' },
-  { config: 'examples/quickstart/signalbox.config.ts', workflow: 'refunds' },
-] as const
+/** A workflow of an example that has a drill. */
+export interface DrilledExample {
+  /** Project file, from the root. */
+  readonly config: string
+  readonly workflow: string
+}
+
+/** Project files of all examples, from the root: the one that `npm start` shows, then the others by name. */
+export function exampleConfigs(root: string): readonly string[] {
+  const folders = readdirSync(join(root, 'examples')).sort()
+  const configs = folders.map((folder) => `examples/${folder}/signalbox.config.ts`)
+  return ['signalbox.config.ts', ...configs.filter((config) => existsSync(join(root, config)))]
+}
 
 const SEEDS_A_SLICE = 1_000
 const KILLS_A_SLICE = 20
@@ -65,11 +73,11 @@ export function seedSlices({ seeds }: Extent): SeedSlice[] {
 }
 
 /** Kills over all examples by turns, each slice with a seed of its own. */
-export function killSlices({ kills }: Extent): KillSlice[] {
+export function killSlices({ kills }: Extent, examples: readonly DrilledExample[]): KillSlice[] {
   const slices: KillSlice[] = []
   for (let planned = 0; planned < kills; planned += KILLS_A_SLICE) {
     const seed = slices.length + 1
-    const example = EXAMPLES[slices.length % EXAMPLES.length]
+    const example = examples[slices.length % examples.length]
     if (!example) break
     const some = Math.min(KILLS_A_SLICE, kills - planned)
     slices.push({ kind: 'kills', id: `${example.workflow} ${seed}/${some}`, ...example, kills: some, seed })
