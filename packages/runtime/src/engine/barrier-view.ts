@@ -1,5 +1,5 @@
 import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
-import type { FieldRef } from '../contracts/checkpoint.ts'
+import type { CheckpointBody } from '../contracts/checkpoint.ts'
 import type { BarrierView } from '../contracts/ending.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
 import type { Digests } from '../orchestration/index.ts'
@@ -54,8 +54,7 @@ const known = new WeakMap<object, string>()
 /** Keyed digests for the loop detector: 96 bits of the tenant's digest, as nobody chooses what to collide with. */
 export function digestsOf(
   run: Pick<LiveRun, 'sealer'>,
-  state: Readonly<Record<string, FieldRef>>,
-  values: JsonObject,
+  { state, values, sessions = {} }: { readonly values: JsonObject } & Pick<CheckpointBody, 'state' | 'sessions'>,
 ): Digests {
   const of = (value: JsonValue): string => run.sealer.digest(canonicalJson(['situation', value])).slice(0, 16)
   const field = (name: string): string => {
@@ -67,5 +66,6 @@ export function digestsOf(
     known.set(ref, digest)
     return digest
   }
-  return { of, field }
+  const kept = Object.entries(sessions).map(([node, list]) => `${node} ${list.length} ${list.head}`)
+  return { of, field, sessions: () => kept.sort() }
 }

@@ -41,7 +41,8 @@ export function appendBarrier(
     const finished = sealed.map((one) => one.finished)
     const routed = route(spec, finished, held, joinInto(put))
     const merge = mergeState(scope, before, finished, seq, put)
-    const judged = judge(scope, merge, routed, outputs, put)
+    const kept = sessionsAfter(scope, all)
+    const judged = judge(scope, { ...merge, ...kept }, routed, outputs, put)
     drops = [...routed.drops, ...judged.drops]
     const earlier = scope.state.checkpoint
     const checkpoint: CheckpointBody = {
@@ -56,7 +57,7 @@ export function appendBarrier(
       effect_keys: scope.around ? [] : run.effectKeys,
       adopted: scope.around ? [] : adoptedEffects(run.fold),
       spent: run.spent(),
-      ...sessionsAfter(scope, all),
+      ...kept,
       ...(scope.around ? {} : definitionPart(run.fold)),
       ...(judged.mark ? { mark: judged.mark } : {}),
     }
@@ -82,7 +83,7 @@ interface Judgement {
 /** The termination contract's word on this barrier: an escalation takes the place of the messages that waited. */
 function judge(
   { run, spec, state }: Scope,
-  merge: Merge,
+  merge: Merge & Pick<CheckpointBody, 'sessions'>,
   { deliveries, outputs }: Pick<ReturnType<typeof route<ContentRef>>, 'deliveries' | 'outputs'>,
   before: OpenOutputs,
   put: Put,
@@ -97,7 +98,7 @@ function judge(
     turns: run.budget.spent.turns,
     outputs: [...before, ...outputs.map(({ node, value }) => ({ node, value }))],
   }
-  const judged = judgeBarrier(spec, view, mark, digestsOf(run, merge.state, merge.values))
+  const judged = judgeBarrier(spec, view, mark, digestsOf(run, merge))
   if (judged.escalation === null) return { queue, drops: [], mark: judged.mark }
   const { to, cause, message } = judged.escalation
   const refs = [...Object.values(merge.state), ...deliveries.map(({ ref }) => ref)]

@@ -110,7 +110,7 @@ describe('the declared contract', () => {
 })
 
 describe('a barrier', () => {
-  const digests = { of: (value: unknown) => JSON.stringify(value), field: () => 'same' }
+  const digests = { of: (value: unknown) => JSON.stringify(value), field: () => 'same', sessions: () => [] }
 
   it('END-021: what is kept is bounded by the window, and the oldest goes first', () => {
     const { spec } = looping({ loop: { repeats: 2, window: 3, escalateTo: 'help' } }).build()

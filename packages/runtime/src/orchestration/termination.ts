@@ -76,6 +76,8 @@ export interface Digests {
   readonly of: (value: JsonValue) => string
   /** Of the value of a field; equal for equal values. */
   readonly field: (name: string) => string
+  /** Of the conversations that nodes keep. */
+  readonly sessions: () => readonly string[]
 }
 
 /** What a barrier comes to: what is kept of it, and the message of an escalation. */
@@ -165,14 +167,16 @@ function seenAfter(
 
 /**
  * What has to be the same for a situation to count as the same. With `of` the nodes that run next and what it gives;
- * else the messages and the owned fields. The detector that nobody declared asks for more: every field must be as it was.
+ * else the messages and the owned fields. The detector that nobody declared asks for more: every field and every kept
+ * conversation must be as it was.
  */
 function situation(fields: WorkflowSpec['fields'], loop: Loop, view: BarrierView, digests: Digests): JsonValue {
   const { of } = loop
   if (of !== null) return [view.queue.map(({ to }) => to), called('loop.of', () => of(view))]
   const counted = [...fields.values()].filter((field) => !loop.declared || field.kind === 'owned')
   const state = counted.map(({ name }) => (Object.hasOwn(view.state, name) ? digests.field(name) : null))
-  return [view.queue.map(({ to, message }) => [to, message]), state]
+  const kept = loop.declared ? [] : digests.sessions()
+  return [view.queue.map(({ to, message }) => [to, message]), state, kept]
 }
 
 function loopVerdict(loop: TerminationSpec['loop'], kept: BarrierMark, seen: Seen | null): BarrierVerdict | null {
