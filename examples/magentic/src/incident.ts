@@ -14,7 +14,7 @@ const searchLog = tool({
   input: z.object({ service: z.string().regex(/^[a-z]+$/), word: z.string() }),
   output: z.array(z.string()),
   execute: async ({ service, word }) => {
-    const log = await readFile(new URL(`../data/${service}.log`, import.meta.url), 'utf8')
+    const log = await readFile(new URL(`../data/${service}-log.txt`, import.meta.url), 'utf8')
     return log.split('\n').filter((line) => line.includes(word))
   },
 })

@@ -35,6 +35,7 @@ const reader: Script = (request) => {
   const lines = Array.isArray(found) ? found.map(String) : []
   const release = /release=(\S+)/.exec(lines[0] ?? '')?.[1]
   const why = /refused: (.*)/.exec(lines[0] ?? '')?.[1]
+  if (!release || !why) return `no errors could be read: ${JSON.stringify(found)}`
   return `errors: ${lines.length}, all in release ${release}: ${why}`
 }
 
