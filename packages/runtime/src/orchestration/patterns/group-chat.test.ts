@@ -202,11 +202,24 @@ describe('group chat', () => {
     })
     const one = box({ workflows: [flow], models: voices({ paula: payer('bob', 3), ben: says('fine') }) })
     one.work()
-    const { runId, status, reason } = await one.run('board', 'hello')
-    expect([status, reason]).toMatchObject(['stopped', { kind: 'budget', code: 'BUDGET_EXHAUSTED' }])
+    const { runId, status, ending } = await one.run('board', 'hello')
+    expect([status, ending]).toMatchObject(['stopped', { by: 'max_turns', code: 'BUDGET_EXHAUSTED', turns: 2 }])
+    expect(ending?.partial).toEqual([{ speaker: 'paula', text: 'paid bob' }])
     expect(outside.booked).toHaveLength(1)
     const asked = (await one.of(runId, 'activity.intent')).map((record) => record.ask.node)
     expect(asked).not.toContain('ben')
+  })
+
+  it('PAT-115: the same said by all again and again is a loop that ends the run; a check and a time of the user end it too', async () => {
+    const looped = await play({ select: inTurn(99), maxRounds: 99 })
+    expect(looped).toMatchObject({ status: 'stopped', ending: { by: 'loop', code: 'LOOP_FOUND' } })
+    expect(looped.asked.length).toBeLessThan(8)
+    let n = 0
+    const lively = { anna: () => `point ${n++}`, ben: () => `answer ${n++}` }
+    expect((await play({ select: inTurn(12), maxRounds: 13 }, lively)).output).toMatchObject({ status: 'completed' })
+    const check = () => 'fail' as const
+    const judged = await play({ termination: { quality: { name: 'polite', check, failures: 2 } } }, lively)
+    expect(judged).toMatchObject({ status: 'stopped', ending: { by: 'quality', subject: 'polite' } })
   })
 
   it.each([true, false])(

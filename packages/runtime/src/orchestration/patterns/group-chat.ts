@@ -5,9 +5,10 @@ import { shapeOf } from '../../contracts/shape.ts'
 import type { Agent } from '../../contracts/workflow.ts'
 import type { DraftBuilder } from '../builder.ts'
 import { owned } from '../fields.ts'
+import type { TerminationDef } from '../termination-types.ts'
 import type { Budget, Workflow } from '../types.ts'
 import { countFaults, demandedBudget } from './limits.ts'
-import { isCount, type PatternOptions, patternGraph } from './options.ts'
+import { isCount, type PatternOptions, type PatternState, patternGraph } from './options.ts'
 import {
   answering,
   ANYTHING,
@@ -112,7 +113,8 @@ export function groupChat<I extends z.ZodType, O extends z.ZodType>(
   const perRound = typeof select === 'function' ? 2 : 4
   const rounds = isCount(maxRounds) ? maxRounds : 1
   const { maxSupersteps = rounds * perRound + SUPERSTEPS_AROUND } = options
-  let graph = patternGraph({ ...options, budget, maxSupersteps }, result, { chat: owned('chair', CHAT) }).fault(
+  const fields = { chat: owned('chair', CHAT) }
+  let graph = patternGraph({ ...options, budget, maxSupersteps }, result, fields, endsOf(participants.length)).fault(
     ...faults,
     ...participantFaults(participants, wanted),
     ...countFaults({ maxRounds }, 1),
@@ -132,6 +134,21 @@ export function groupChat<I extends z.ZodType, O extends z.ZodType>(
     .output('close')
   // The schemas of the definition are those of the options and of the result.
   return graph.build() as unknown as Workflow<z.output<I>, GroupChatResult<z.output<O>>>
+}
+
+/** The same said again by all in turn, so often, is a loop. */
+const REPEATS = 3
+
+/** What is told of a chat that something else ended, and when it goes round in circles. */
+function endsOf(participants: number): TerminationDef<PatternState> {
+  return {
+    loop: { repeats: REPEATS, of: ({ state }) => state.transcript.slice(-participants).map(statement) },
+    partial: ({ transcript }) => transcript.slice(1).map(statement),
+  }
+}
+
+function statement({ speaker, text }: Entry): Pick<Entry, 'speaker' | 'text'> {
+  return { speaker, text }
 }
 
 function resultSchema(output: z.ZodType): z.ZodType {

@@ -285,8 +285,15 @@ describe('magentic', () => {
     const models = voices({ anna: paysWhenTold, ben: () => 'b', boss: boss({}) })
     const one = box({ workflows: [flow], models })
     one.work()
-    const { status, reason } = await one.run('team', 'buy milk')
-    expect([status, reason]).toMatchObject(['stopped', { kind: 'budget', code: 'BUDGET_EXHAUSTED' }])
+    const { status, ending } = await one.run('team', 'buy milk')
+    expect([status, ending]).toMatchObject(['stopped', { by: 'max_turns', code: 'BUDGET_EXHAUSTED', turns: 3 }])
+    expect(ending?.partial).toMatchObject({ rounds: 1, facts: FACTS })
+    expect(ending?.leftUndone).toEqual(
+      expect.arrayContaining([
+        { what: 'anna: find the price', why: 'declared' },
+        { what: 'ben: buy it', why: 'declared' },
+      ]),
+    )
     expect(outside.booked).toHaveLength(1)
   })
 

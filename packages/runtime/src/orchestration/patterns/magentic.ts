@@ -4,6 +4,7 @@ import { shapeOf } from '../../contracts/shape.ts'
 import type { Agent } from '../../contracts/workflow.ts'
 import type { DraftBuilder } from '../builder.ts'
 import { owned, port } from '../fields.ts'
+import type { TerminationDef } from '../termination-types.ts'
 import type { Budget, Workflow } from '../types.ts'
 import { countFaults, demandedBudget } from './limits.ts'
 import { BEGIN, type Ledgers, type MagenticLimits, nextMove } from './magentic-course.ts'
@@ -23,7 +24,7 @@ import {
   TASK,
 } from './magentic-ledger.ts'
 import { answerPrompt, planPrompt, progressPrompt, type Question } from './magentic-prompts.ts'
-import { isSeconds, type PatternOptions, patternGraph } from './options.ts'
+import { isSeconds, type PatternOptions, type PatternState, patternGraph } from './options.ts'
 import {
   answering,
   ANYTHING,
@@ -35,7 +36,7 @@ import {
   type Takes,
   transcriptOf,
 } from './participant.ts'
-import { entryAfter } from './transcript.ts'
+import { type Entry, entryAfter } from './transcript.ts'
 
 /**
  * Magentic: a manager plans a task, keeps two ledgers, and tells one member of the team at a time what to do, until the
@@ -119,7 +120,7 @@ export function magentic<I extends z.ZodType, O extends z.ZodType>(
     progress: owned('manager', PROGRESS),
     course: owned('manager', COURSE),
   }
-  let graph = patternGraph({ ...options, budget, maxSupersteps }, resultSchema(options.output), fields).fault(
+  let graph = patternGraph({ ...options, budget, maxSupersteps }, resultSchema(options.output), fields, ENDS).fault(
     ...faults,
     ...participantFaults(participants, { least: 1, describe: true, taken: OWN_NAMES }),
     ...limitFaults(limits),
@@ -138,6 +139,28 @@ export function magentic<I extends z.ZodType, O extends z.ZodType>(
     .switch('manager', cases, 'close')
     .output('close')
     .build() as unknown as Workflow<z.output<I>, MagenticResult<z.output<O>>>
+}
+
+/** What is told of work that something else ended. */
+const ENDS: TerminationDef<PatternState> = {
+  partial: (state) => ({ said: lastSaid(state.transcript), ...soFar(ledgersIn(state)) }),
+  leftUndone: ({ state }) => openSteps(ledgersIn(state).task),
+}
+
+/** The ledgers in the state of a magentic workflow. */
+function ledgersIn(state: PatternState): Ledgers {
+  // It is the whole state; the type shows only what all patterns have.
+  return ledgersOf(state as unknown as State)
+}
+
+function soFar({ task, course }: Ledgers) {
+  const { facts, plan } = task ?? { facts: { given: [], lookUp: [], derive: [], guesses: [] }, plan: [] }
+  return { facts, plan, rounds: course.rounds, resets: course.resets }
+}
+
+/** The last thing that a member of the team said, or null. */
+function lastSaid(transcript: readonly Entry[]): string | null {
+  return transcript.findLast(({ speaker }) => speaker !== 'manager' && speaker !== 'user')?.text ?? null
 }
 
 function limitsOf(options: MagenticOptions<z.ZodType, z.ZodType>): {
@@ -275,18 +298,14 @@ function closing(result: z.ZodType): Parameters<DraftBuilder['node']>[1] {
     output: result,
     tools: [],
     run: (message, ctx) => {
-      const { task, course } = ledgersOf(ctx.state)
-      const { facts, plan } = task ?? { facts: { given: [], lookUp: [], derive: [], guesses: [] }, plan: [] }
-      const { rounds, resets, ended } = course
-      const common = { facts, plan, rounds, resets }
-      if (ended === null) return { status: 'completed', output: message, reason: reasonOf(ctx.state), ...common }
+      const ledgers = ledgersOf(ctx.state)
+      const { ended } = ledgers.course
+      const common = soFar(ledgers)
+      if (ended === null)
+        return { status: 'completed', output: message, reason: ledgers.progress?.satisfied.reason ?? '', ...common }
       const { by, reason } = ended
-      const last = transcriptOf(ctx.state).findLast((entry) => !['manager', 'user'].includes(entry.speaker))
-      return { status: 'stopped', by, reason, partial: last?.text ?? null, leftUndone: openSteps(task), ...common }
+      const partial = lastSaid(transcriptOf(ctx.state))
+      return { status: 'stopped', by, reason, partial, leftUndone: openSteps(ledgers.task), ...common }
     },
   }
-}
-
-function reasonOf(state: State): string {
-  return ledgersOf(state).progress?.satisfied.reason ?? ''
 }
