@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-// #region board
 import { agent, type GroupView, groupChat, tool } from 'signalbox'
 import { z } from 'zod'
 import { calendarHosts, findSlot, Slot, schedule } from './calendar.ts'
@@ -74,6 +73,7 @@ function nextSpeaker({ transcript, participants }: GroupView): string | null {
   return silent?.name ?? null
 }
 
+// #region board
 export const board = groupChat({
   name: 'change-board',
   version: '1.0.0',

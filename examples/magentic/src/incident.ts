@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-// #region incident
 import { type AnyTool, agent, magentic, tool } from 'signalbox'
 import { z } from 'zod'
 import { findRollback, fleetHosts, Rollback, rollBack, Status, statusOf } from './fleet.ts'
@@ -66,6 +65,7 @@ const team = {
   operator: 'changes releases',
 }
 
+// #region incident
 export const incident = magentic({
   name: 'incident',
   version: '1.0.0',
