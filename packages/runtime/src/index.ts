@@ -14,6 +14,7 @@ export {
   agent,
   createModels,
   type ModelsOptions,
+  type ProviderOptions,
   type PriceTable,
   readPrices,
   type Script,

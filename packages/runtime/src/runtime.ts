@@ -5,6 +5,7 @@ import { COMPENSATION_WORKFLOW } from './contracts/compensation.ts'
 import type { ModelPort } from './contracts/model.ts'
 import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
 import type { PolicyPort } from './contracts/policy.ts'
+import type { ProviderHealth } from './contracts/provider.ts'
 import type { RunResult, RunsApi, StartRequest, StreamItem, WorkerHandle } from './contracts/runtime.ts'
 import type { Scheduler } from './contracts/scheduler.ts'
 import type { Store } from './contracts/store.ts'
@@ -54,6 +55,8 @@ export interface Signalbox {
   readonly store: Store
   readonly host: Host
   readonly mode: Mode
+  /** How the providers of models do that were called from this process. */
+  providers(): readonly ProviderHealth[]
   /** Starts to advance runs in this process. */
   work(options?: WorkerOptions): WorkerHandle
   /** Starts a run and drains its stream until it ends, or waits for somebody. Needs a worker. */
@@ -111,6 +114,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
     store: options.store,
     host,
     mode: env.mode,
+    providers: () => env.models.health?.() ?? [],
     work: (workerOptions) => new Worker(env, workerOptions),
     run: async (request) => {
       const { runId } = await runs.start(request)

@@ -69,6 +69,15 @@ export const REPLAY: readonly Mutation[] = [
     test: `${ENGINE}/commits.test.ts`,
   },
   {
+    rule: 'R2',
+    breaks: 'an attempt that is tried again may have cost something and is charged nothing',
+    file: `${DOOR}/model-trouble.ts`,
+    find: '{ settled: { ...end.settled, turns: 0 } }',
+    replace: '{ settled: NO_AMOUNTS }',
+    noticed: 'AGT-121',
+    test: 'runtime/test/provider-trouble.test.ts',
+  },
+  {
     rule: 'R7',
     breaks: 'a handle reaches the door after its activation is over',
     file: `${ENGINE}/activation.ts`,

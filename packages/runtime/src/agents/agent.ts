@@ -11,6 +11,11 @@ export interface AgentDef<I extends z.ZodType, O extends z.ZodType> {
   readonly name: string
   /** `provider/model`, such as `scripted/clerk` or `openai/gpt-5.2`. */
   readonly model: string
+  /**
+   * Models that are called in its place, in this order, when its provider is in trouble. Each is another model: decided
+   * by the policy, priced and reserved for itself, and on record with the reason.
+   */
+  readonly fallback?: readonly string[]
   readonly instructions: string
   /** Upper limit of one answer, reasoning included; reserved before each call (invariant 6). */
   readonly maxOutputTokens: number
@@ -30,13 +35,29 @@ const DEFAULT_ERROR_TURNS = 5
 export function agent<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I, O>): Agent<z.output<I>, z.output<O>> {
   const faults = faultsOf(def)
   if (faults.length > 0) throw new SignalboxError('CONFIG_INVALID', `agent \`${def.name}\`: ${faults.join('; ')}`)
-  const { name, model, instructions, maxOutputTokens, maxErrorTurns = DEFAULT_ERROR_TURNS } = def
+  const { name, model, fallback = [], instructions, maxOutputTokens, maxErrorTurns = DEFAULT_ERROR_TURNS } = def
   const tools = def.tools.map((tool) => tool.name)
   const output = shapeOf(def.output)
-  const loop: LoopDef = { name, model, instructions, maxOutputTokens, tools, output, maxErrorTurns }
+  const loop: LoopDef = {
+    name,
+    models: [model, ...fallback],
+    instructions,
+    maxOutputTokens,
+    tools,
+    output,
+    maxErrorTurns,
+  }
   return {
     name,
-    spec: { name, model, instructions, maxOutputTokens, tools, promptHash: sha256Hex(instructions) },
+    spec: {
+      name,
+      model,
+      ...(fallback.length > 0 ? { fallback } : {}),
+      instructions,
+      maxOutputTokens,
+      tools,
+      promptHash: sha256Hex(instructions),
+    },
     input: shapeOf(def.input),
     output,
     tools: def.tools,
@@ -60,7 +81,16 @@ function faultsOf<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I, O>)
   return [
     ...refused.filter(([wrong]) => wrong).map(([, text]) => text),
     ...[...twice].map((name) => `tool \`${name}\` is listed twice`),
+    ...fallbackFaults(def.model, def.fallback ?? []),
   ]
+}
+
+function fallbackFaults(model: string, fallback: readonly string[]): string[] {
+  const wrong = fallback
+    .filter((one) => !MODEL.test(one))
+    .map((one) => `fallback \`${one}\` must be of the form provider/model`)
+  const all = [model, ...fallback]
+  return new Set(all).size === all.length ? wrong : [...wrong, 'a model of `fallback` is named twice']
 }
 
 function isCount(value: number): boolean {

@@ -44,15 +44,21 @@ export async function* partsOf(result: LanguageModelV4GenerateResult): AsyncGene
 
 /**
  * Reads all parts. Growing texts keep the place where they began. Throws MODEL_FAILED when the parts end without a
- * finish, and StreamError for an error part: half an answer is never an answer.
+ * finish, and StreamError for an error part: half an answer is never an answer. `received` is set once a part came from
+ * the provider: not for the first one, which the library makes itself, nor for an error.
  */
-export async function collect(parts: AsyncIterable<Part>, onDelta: (delta: ModelDelta) => void): Promise<ModelAnswer> {
+export async function collect(
+  parts: AsyncIterable<Part>,
+  onDelta: (delta: ModelDelta) => void,
+  received: { any: boolean } = { any: false },
+): Promise<ModelAnswer> {
   const content: (Content | Growing)[] = []
   const open = new Map<string, Growing>()
   let finish: Extract<Part, { type: 'finish' }> | null = null
   let responseId: string | null = null
   let responseModel: string | null = null
   for await (const part of parts) {
+    if (!received.any) received.any = part.type !== 'stream-start' && part.type !== 'error'
     switch (part.type) {
       case 'text-start':
       case 'reasoning-start': {

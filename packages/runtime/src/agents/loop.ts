@@ -27,7 +27,8 @@ import { isTextShape, readOutput, repairRequest } from './output.ts'
 /** What the loop needs to know of its agent. */
 export interface LoopDef {
   readonly name: string
-  readonly model: string
+  /** The agent's model, then its fallbacks in order. */
+  readonly models: readonly [string, ...string[]]
   readonly instructions: string
   readonly maxOutputTokens: number
   readonly tools: readonly string[]
@@ -90,18 +91,11 @@ function instruct(content: string, { conversation }: HandlerCtx): void {
 }
 
 async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<LoopState> {
-  const asked = await ctx.ask({
-    kind: 'model',
-    model: def.model,
-    maxOutputTokens: def.maxOutputTokens,
-    tools: def.tools,
-    outputSchema: isTextShape(def.output) ? null : def.output.json,
-    finalOf: (answer) => finalOf(def, answer),
-  })
+  const { asked, model } = await askModel(def, ctx)
   const state = { ...before, turn: before.turn + 1 }
-  if (asked.status !== 'succeeded') return { ...state, end: modelEnd(def, asked, ctx) }
-  const answer = readAnswer(asked.output, def.model)
-  refuseUnusable(def, answer)
+  if (asked.status !== 'succeeded') return { ...state, end: modelEnd(def, model, asked, ctx) }
+  const answer = readAnswer(asked.output, model)
+  refuseUnusable(def, model, answer)
   const message = assistantMessage(answer, state.turn)
   if (message) ctx.conversation.append([message], asked.labels)
   const calls = callsOf(answer, state.turn)
@@ -109,20 +103,40 @@ async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<L
   return answerText(def, state, answer, ctx)
 }
 
+/** Calls the agent's model, and while a provider is in trouble the next declared one: another model, another call. */
+async function askModel(def: LoopDef, ctx: HandlerCtx): Promise<{ readonly asked: AskResult; readonly model: string }> {
+  const call = {
+    kind: 'model',
+    maxOutputTokens: def.maxOutputTokens,
+    tools: def.tools,
+    outputSchema: isTextShape(def.output) ? null : def.output.json,
+    finalOf: (answer: JsonValue) => finalOf(def, answer),
+  } as const
+  let [model] = def.models
+  let asked = await ctx.ask({ ...call, model })
+  for (const next of def.models.slice(1)) {
+    const { status, trouble, seq } = asked
+    if (status === 'succeeded' || trouble === undefined) break
+    asked = await ctx.ask({ ...call, model: next, fallbackOf: { model, trouble, seq } })
+    model = next
+  }
+  return { asked, model }
+}
+
 /** The agent's output when the answer makes no call and fits; the loop ends with exactly this. */
 function finalOf(def: LoopDef, output: JsonValue): { readonly message: JsonValue } | null {
-  const answer = readAnswer(output, def.model)
+  const answer = readAnswer(output, def.name)
   if (unusable(answer) !== null || answer.finishReason === 'length' || callsOf(answer, 0).length > 0) return null
   const read = readOutput(def.output, textOf(answer))
   return read.fits ? { message: read.value } : null
 }
 
 /** What a model call that did not succeed means for the turn. Throws unless a declared fallback takes it. */
-function modelEnd(def: LoopDef, asked: AskResult, ctx: HandlerCtx): Rejected {
-  if (ctx.endsOnRejection && isRejection(asked))
-    return { code: asked.code, reason: asked.reason, leftUndone: [def.model] }
-  const message = `agent \`${def.name}\`: the call of model \`${def.model}\` ended as ${asked.status}`
-  throw new SignalboxError(modelErrorCode(asked), message, { details: { status: asked.status, code: asked.code } })
+function modelEnd(def: LoopDef, model: string, asked: AskResult, ctx: HandlerCtx): Rejected {
+  if (ctx.endsOnRejection && isRejection(asked)) return { code: asked.code, reason: asked.reason, leftUndone: [model] }
+  const message = `agent \`${def.name}\`: the call of model \`${model}\` ended as ${asked.status}`
+  const { status, code, trouble = null } = asked
+  throw new SignalboxError(modelErrorCode(asked), message, { details: { status, code, trouble } })
 }
 
 function modelErrorCode(asked: AskResult): ErrorCode {
@@ -137,10 +151,10 @@ function isRejection(result: AskResult): boolean {
 }
 
 /** Refuses answers that must not be acted upon at all. */
-function refuseUnusable(def: LoopDef, answer: ModelAnswer): void {
+function refuseUnusable(def: LoopDef, model: string, answer: ModelAnswer): void {
   const why = unusable(answer)
   if (why === null) return
-  const message = `agent \`${def.name}\`: model \`${def.model}\` ${why}`
+  const message = `agent \`${def.name}\`: model \`${model}\` ${why}`
   throw new SignalboxError('MODEL_FAILED', message, { details: { finish_reason: answer.finishReason } })
 }
 

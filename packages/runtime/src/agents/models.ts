@@ -1,15 +1,17 @@
 /** The model port: finds models by id and makes one provider call at a time, without retries. */
-import {
-  APICallError,
-  type LanguageModelV3,
-  type LanguageModelV4,
-  type LanguageModelV4CallOptions,
-  type LanguageModelV4StreamPart,
+import type {
+  LanguageModelV3,
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4StreamPart,
 } from '@ai-sdk/provider'
 import { SignalboxError } from '../base/errors.ts'
+import { type Host, systemHost } from '../base/host.ts'
 import type { ModelHandle, ModelPort } from '../contracts/model.ts'
 import { inputUpperBound } from './bound.ts'
-import { collect, partsOf, StreamError } from './collect.ts'
+import { collect, partsOf } from './collect.ts'
+import { type GateLimits, ProviderGate } from './gate.ts'
+import { modelFailure } from './failure.ts'
 import type { PriceTable } from './prices.ts'
 import { type Env, PROVIDERS, type ProvidedModel } from './providers.ts'
 import { type Script, scriptedHandle } from './scripted.ts'
@@ -29,21 +31,86 @@ export interface ModelsOptions {
   /** False: one answer instead of a stream. What comes out is the same (AGT-060). Default true. */
   readonly streaming?: boolean
   readonly fetch?: typeof fetch
+  /** How patiently a provider is called, by its name; what is left out has the default. */
+  readonly providers?: Readonly<Record<string, ProviderOptions>>
+  /** Clock and timers. Default: those of the machine. */
+  readonly host?: Host
+}
+
+/** How one provider is called from one process. */
+export interface ProviderOptions {
+  /** Attempts of one call, the first included. Default 3. */
+  readonly attempts?: number
+  /** Seconds before the second attempt; doubles each time, with jitter. Default 0.5. */
+  readonly backoffSeconds?: number
+  /** A longer wait, also one that the provider asks for, is not waited for: the call has failed. Default 60. */
+  readonly maxWaitSeconds?: number
+  /** Calls under way at a time. Default 32. */
+  readonly concurrency?: number
+  /** How long a call waits for its turn. Default 30. */
+  readonly queueSeconds?: number
+  /** Calls in trouble in a row after which none is sent for a while. Default 5. */
+  readonly circuitFailures?: number
+  /** For how long, at least. Default 30. */
+  readonly circuitSeconds?: number
 }
 
 /** A model port over scripts, your own language models and the providers, each handle made once. */
 export function createModels(options: ModelsOptions): ModelPort {
   const known = new Map<string, ModelHandle>((options.handles ?? []).map((handle) => [handle.id, handle]))
+  const gates = new Gates(options)
   return {
     resolve: (id) => {
-      const found = known.get(id) ?? makeHandle(id, options)
+      const found = known.get(id) ?? makeHandle(id, options, gates)
       known.set(id, found)
       return found
     },
+    health: () => gates.all().map((gate) => gate.health()),
   }
 }
 
-function makeHandle(id: string, options: ModelsOptions): ModelHandle {
+/** One gate for each provider that was asked for. */
+class Gates {
+  private readonly made = new Map<string, ProviderGate>()
+  private readonly options: ModelsOptions
+
+  /** Throws CONFIG_INVALID naming every number that is none. */
+  constructor(options: ModelsOptions) {
+    this.options = options
+    const faults = Object.entries(options.providers ?? {}).flatMap(([provider, given]) =>
+      Object.entries(given).flatMap(([name, value]) =>
+        typeof value === 'number' && value > 0 && Number.isFinite(value) ? [] : [`\`providers.${provider}.${name}\``],
+      ),
+    )
+    if (faults.length > 0) throw new SignalboxError('CONFIG_INVALID', `${faults.join(', ')} must be above 0`)
+  }
+
+  of(provider: string): ProviderGate {
+    const made = this.made.get(provider) ?? new ProviderGate(provider, this.host, gateLimits(this.patience(provider)))
+    this.made.set(provider, made)
+    return made
+  }
+
+  all(): readonly ProviderGate[] {
+    return [...this.made.values()]
+  }
+
+  get host(): Host {
+    return this.options.host ?? systemHost
+  }
+
+  patience(provider: string): ProviderOptions {
+    const { providers = {} } = this.options
+    return (Object.hasOwn(providers, provider) ? providers[provider] : undefined) ?? {}
+  }
+}
+
+function gateLimits(given: ProviderOptions): GateLimits {
+  const { concurrency = 32, queueSeconds = 30, circuitFailures: failures = 5, circuitSeconds = 30 } = given
+  return { concurrency, queueMs: queueSeconds * 1_000, failures, openMs: circuitSeconds * 1_000 }
+}
+
+function makeHandle(id: string, options: ModelsOptions, gates: Gates): ModelHandle {
   const slash = id.indexOf('/')
   const provider = id.slice(0, slash)
   const name = id.slice(slash + 1)
@@ -59,14 +126,14 @@ function makeHandle(id: string, options: ModelsOptions): ModelHandle {
     )
   }
   const own = Object.hasOwn(models, id) ? models[id] : undefined
-  if (own) return providedHandle(id, provider, { model: asV4(id, own), providerOptions: {} }, options)
+  if (own) return providedHandle(id, provider, { model: asV4(id, own), providerOptions: {} }, options, gates)
   const provide = Object.hasOwn(PROVIDERS, provider) ? PROVIDERS[provider] : undefined
   if (!provide) {
     const all = list(['scripted', ...Object.keys(PROVIDERS)])
     throw new SignalboxError('MODEL_UNKNOWN', `model \`${id}\` names an unknown provider: known are ${all}`)
   }
   const transport = options.fetch ? { fetch: options.fetch } : {}
-  return providedHandle(id, provider, provide(name, options.env, transport), options)
+  return providedHandle(id, provider, provide(name, options.env, transport), options, gates)
 }
 
 function list(names: readonly string[]): string {
@@ -83,8 +150,16 @@ function asV4(id: string, model: LanguageModelV4 | LanguageModelV3): LanguageMod
   )
 }
 
-function providedHandle(id: string, provider: string, provided: ProvidedModel, options: ModelsOptions): ModelHandle {
+function providedHandle(
+  id: string,
+  provider: string,
+  provided: ProvidedModel,
+  options: ModelsOptions,
+  gates: Gates,
+): ModelHandle {
   const { prices, streaming = true } = options
+  const { attempts = 3, backoffSeconds = 0.5, maxWaitSeconds = 60 } = gates.patience(provider)
+  const gate = gates.of(provider)
   return {
     id,
     provider,
@@ -92,9 +167,12 @@ function providedHandle(id: string, provider: string, provided: ProvidedModel, o
     get price() {
       return prices.lookup(id)
     },
+    retry: { attempts, backoffMs: backoffSeconds * 1_000, maxWaitMs: maxWaitSeconds * 1_000 },
+    admit: (call) => gate.admit(call),
     inputUpperBound,
     call: async (request, { signal, headers, onDelta }) => {
       signal.throwIfAborted()
+      const received = { any: false }
       const names = wireNames(request.tools.map((tool) => tool.name))
       const call: LanguageModelV4CallOptions = {
         ...callOptions(request, names),
@@ -103,11 +181,11 @@ function providedHandle(id: string, provider: string, provided: ProvidedModel, o
         headers: { ...headers },
       }
       try {
-        return fromWire(await collect(await partsOfCall(provided.model, call, streaming), onDelta), names)
+        return fromWire(await collect(await partsOfCall(provided.model, call, streaming), onDelta, received), names)
       } catch (thrown) {
         // An abort is the caller's own doing and no failure of the provider.
         if (signal.aborted) throw signal.reason
-        throw modelFailure(id, thrown)
+        throw modelFailure(id, thrown, received.any, gates.host.now())
       }
     },
   }
@@ -119,49 +197,4 @@ async function partsOfCall(
   streaming: boolean,
 ): Promise<AsyncIterable<LanguageModelV4StreamPart>> {
   return streaming ? (await model.doStream(call)).stream : partsOf(await model.doGenerate(call))
-}
-
-/** A provider's error as MODEL_FAILED. Its text may repeat the prompt: it goes to `content`, never into the message. */
-function modelFailure(id: string, thrown: unknown): SignalboxError {
-  const cause = thrown instanceof StreamError && thrown.cause !== undefined ? thrown.cause : thrown
-  if (cause instanceof SignalboxError) return cause
-  const failure = new SignalboxError('MODEL_FAILED', `model \`${id}\`: ${describe(cause)}`, {
-    details: detailsOf(cause),
-  })
-  Object.defineProperty(failure, 'content', { value: contentOf(cause), enumerable: false })
-  return failure
-}
-
-function describe(cause: unknown): string {
-  if (!APICallError.isInstance(cause)) return 'the provider sent what cannot be read or reported an error'
-  if (cause.statusCode === undefined) return 'the provider could not be reached'
-  return `the provider answered with status ${cause.statusCode}`
-}
-
-function detailsOf(cause: unknown): SignalboxError['details'] {
-  if (!APICallError.isInstance(cause)) return { may_pass: false }
-  const charged = mayBeCharged(cause) ? {} : { charged: false }
-  const status = cause.statusCode === undefined ? {} : { status: cause.statusCode }
-  const wait = Number(cause.responseHeaders?.['retry-after'])
-  const retry = Number.isFinite(wait) && wait >= 0 ? { retry_after_seconds: wait } : {}
-  return { ...status, ...retry, ...charged, may_pass: cause.isRetryable }
-}
-
-/** Codes of a connection that was never made: the provider saw no request. */
-const NEVER_CONNECTED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'])
-
-/** A refused request (status 4xx) and one that never arrived cost nothing; of every other the caller must assume it. */
-function mayBeCharged(error: APICallError): boolean {
-  if (error.statusCode !== undefined) return error.statusCode < 400 || error.statusCode >= 500
-  return !NEVER_CONNECTED.has(codeOf(error.cause))
-}
-
-function codeOf(error: unknown): unknown {
-  if (!(error instanceof Error)) return undefined
-  return 'code' in error ? error.code : codeOf(error.cause)
-}
-
-function contentOf(cause: unknown): string {
-  if (APICallError.isInstance(cause) && cause.responseBody) return cause.responseBody
-  return cause instanceof Error ? cause.message : JSON.stringify(cause ?? null)
 }

@@ -1,6 +1,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Content, LanguageModelV4StreamPart } from '@ai-sdk/provider'
 import type { JsonObject } from '../base/json.ts'
 import type { Usage } from './common.ts'
+import type { ModelPermit, ModelRetry, ProviderHealth } from './provider.ts'
 
 /** A message of a conversation as the AI SDK's language-model interface has it, plain JSON. */
 export type ModelMessage = LanguageModelV4CallOptions['prompt'][number]
@@ -56,11 +57,19 @@ export interface ModelHandle {
   readonly scripted: boolean
   /** Throws PRICE_UNKNOWN when there is no price and none may be assumed. */
   readonly price: ModelPrice
+  /** How often a call in trouble is tried again; absent: never. */
+  readonly retry?: ModelRetry
   /** An upper bound of the input tokens of a request (invariant 6). */
   inputUpperBound(request: ModelRequest): number
   /**
+   * Waits until the provider may be called; absent: at once. Throws MODEL_FAILED with the trouble `circuit_open` or
+   * `queue_full`, or the signal's reason; nothing was sent then.
+   */
+  readonly admit?: (call: { runId: string; signal: AbortSignal }) => Promise<ModelPermit>
+  /**
    * One provider call. `onDelta` sees provisional parts. Throws MODEL_FAILED, its provider's text readable through
-   * `errorContentOf` alone, or the signal's reason when aborted; never retries by itself.
+   * `errorContentOf` alone, or the signal's reason when aborted; never retries by itself. Details of an error:
+   * `trouble` (a ModelTrouble), `charged` (false when it certainly cost nothing), `retry_after_seconds`.
    */
   call(
     request: ModelRequest,
@@ -72,6 +81,8 @@ export interface ModelHandle {
 export interface ModelPort {
   /** Throws MODEL_UNKNOWN or KEY_MISSING with the fix. */
   resolve(id: string): ModelHandle
+  /** How the providers do that were called from this process. */
+  health?(): readonly ProviderHealth[]
 }
 
 /** What an outside party said in an error: content, to be sealed and never logged. Null when it said nothing. */

@@ -1,5 +1,6 @@
 import type { CheckpointBody } from './checkpoint.ts'
 import type { ActivityKind, ContentRef, EffectClass, Labels } from './common.ts'
+import type { ModelTrouble } from './provider.ts'
 
 /** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
 export const RECORD_VERSION = 1
@@ -83,4 +84,13 @@ export interface Proposal {
   readonly definition_hash: string
   /** Set for a call of a compensation: the effect that it undoes. */
   readonly undoes?: UndoneEffect
+  /** Set for a call of a declared fallback model: in whose place, and why. */
+  readonly fallback_of?: FallbackOf
+}
+
+/** The model call in whose place a declared fallback model is called: its model, its trouble, its outcome record. */
+export interface FallbackOf {
+  readonly model: string
+  readonly trouble: ModelTrouble
+  readonly seq: number
 }

@@ -17,6 +17,7 @@ import type { RunCompleted, RunStopped, RunStopping } from './end-records.ts'
 import type { Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
+import type { ModelTrouble } from './provider.ts'
 import type { AskRef, Proposal, RecordBase, ScopeOpening } from './record-base.ts'
 import type { ScopeAmounts } from './scopes.ts'
 import type {
@@ -136,6 +137,10 @@ export interface ActivityOutcome extends RecordBase {
   readonly latency_ms: number
   /** Set when the answer came from the ledger: the run and record of the effect itself. */
   readonly ledger: LedgerRef | null
+  /** For model calls: why the provider did not answer. */
+  readonly trouble?: ModelTrouble
+  /** Set when this attempt of a model call was not its end: the number of attempts so far, and when the next may be made. */
+  readonly retry?: { readonly attempt: number; readonly at: string }
   /** How an unknown one was resolved. */
   readonly resolved_by: 'lookup' | 'same_key' | 'person' | null
   /** Present when there is no intent record. */

@@ -2,8 +2,9 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { BudgetLimits, Labels } from './common.ts'
 import type { TerminationSpec } from './ending.ts'
 import type { ModelMessage } from './model.ts'
+import type { ModelTrouble } from './provider.ts'
 import type { OutcomeStatus } from './common.ts'
-import type { UndoneEffect } from './record-base.ts'
+import type { FallbackOf, UndoneEffect } from './record-base.ts'
 import type { AnyTool, Tool, ToolSpec } from './tool.ts'
 
 /** A schema that checks unknown JSON; wraps a zod type. */
@@ -25,6 +26,8 @@ export interface AskResult {
   readonly labels: Labels
   /** Sequence of the outcome record. */
   readonly seq: number
+  /** Of a model call that failed: what was wrong with its provider. */
+  readonly trouble?: ModelTrouble
 }
 
 /** One thing a handler asks of the door. */
@@ -54,6 +57,8 @@ export type AskSpec =
        * output be judged before its text is on record.
        */
       readonly finalOf?: (answer: JsonValue) => { readonly message: JsonValue } | null
+      /** Set when the model is a declared fallback: in whose place it is called, and why. */
+      readonly fallbackOf?: FallbackOf
     }
   /** Passes time: so many seconds from when it is asked first, or until a wall time (ISO 8601). */
   | { readonly kind: 'timer'; readonly for: { readonly seconds: number } | { readonly until: string } }
@@ -212,6 +217,8 @@ export interface NodeSpec {
 export interface AgentSpec {
   readonly name: string
   readonly model: string
+  /** Models called in its place, in this order, when its provider is in trouble. Absent: none. */
+  readonly fallback?: readonly string[]
   readonly instructions: string
   readonly maxOutputTokens: number
   readonly tools: readonly string[]

@@ -5,7 +5,14 @@ import { type ContentRef, joinLabels, type Labels, type ListRef } from '../contr
 import type { ModelMessage } from '../contracts/model.ts'
 import type { ActivityOutcome, AskRef } from '../contracts/records.ts'
 import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
-import { type ActivationFold, type AskJournal, activation as foldOf, proposedBy, toldAt } from '../reliability/fold.ts'
+import {
+  type ActivationFold,
+  type AskJournal,
+  activation as foldOf,
+  isTerminalOutcome,
+  proposedBy,
+  toldAt,
+} from '../reliability/fold.ts'
 import { askKey, seededRandom } from '../reliability/keys.ts'
 import { emptyList } from './contents.ts'
 import { Conversation } from './conversation.ts'
@@ -207,6 +214,7 @@ export class Activation {
       reason: typeof reason === 'string' ? reason : '',
       labels,
       seq: outcome.seq,
+      ...(outcome.trouble ? { trouble: outcome.trouble } : {}),
     })
   }
 
@@ -305,7 +313,7 @@ export class Activation {
     }
     return new Promise((resolve) => {
       this.asked.set(ordinal, { resolve, digest })
-      if (entry?.outcome && entry.outcome.status !== 'unknown') {
+      if (entry?.outcome && isTerminalOutcome(entry.outcome)) {
         place?.gate.settled(place.index)
         return
       }

@@ -1,7 +1,16 @@
 import { SignalboxError } from '../base/errors.ts'
 import { type ContentRef, NO_AMOUNTS, type Principal } from '../contracts/common.ts'
-import type { ActivityIntent, RecordBase, RunStopped, StepFailed, StopReason, TimerSet } from '../contracts/records.ts'
-import { type AskJournal, isTerminalOutcome, type OpenedByAsk } from '../reliability/fold.ts'
+import type {
+  ActivityIntent,
+  ActivityOutcome,
+  Proposal,
+  RecordBase,
+  RunStopped,
+  StepFailed,
+  StopReason,
+  TimerSet,
+} from '../contracts/records.ts'
+import { type AskJournal, isTerminalOutcome, openIntent, type OpenedByAsk } from '../reliability/fold.ts'
 import { depthOf, openScopes } from '../reliability/fold-scopes.ts'
 import { nodePath } from '../base/scope-id.ts'
 import { recordDrops } from './barrier.ts'
@@ -121,14 +130,20 @@ function closeCalls(run: LiveRun): void {
   const inwards = [...run.fold.activations.values()].sort((a, b) => depthOf(b.scope) - depthOf(a.scope))
   for (const activation of inwards)
     for (const entry of activation.asks.values()) {
-      const intent = entry.intents.at(-1) ?? entry.timer ?? entry.request?.opened ?? entry.failures.at(-1)
-      if (intent && entry.outcome === null) closeCall(run, intent)
+      const { outcome, timer, request, failures } = entry
+      // An attempt that was to be followed by another one is settled already.
+      const intent = openIntent(entry)
+      const asked = intent ?? timer ?? request?.opened ?? failures.at(-1) ?? entry.intents.at(-1) ?? outcome
+      if (asked?.proposal && (outcome === null || outcome.retry)) closeCall(run, asked, asked.proposal, intent)
     }
 }
 
-function closeCall(run: LiveRun, asked: ActivityIntent | TimerSet | OpenedByAsk | StepFailed): void {
-  const { proposal } = asked
-  const intent = asked.type === 'activity.intent' ? asked : null
+function closeCall(
+  run: LiveRun,
+  asked: Pick<ActivityIntent | ActivityOutcome | TimerSet | OpenedByAsk | StepFailed, 'ask' | 'seq'>,
+  proposal: Proposal,
+  intent: ActivityIntent | null,
+): void {
   run.append(
     {
       type: 'activity.outcome' as const,

@@ -60,6 +60,7 @@ export const ATTRIBUTES = {
   'signalbox.effect.id': { type: 'string', sensitivity: 'none', cardinality: 'high' },
   'signalbox.effect.phase': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.effect.hash': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.model.trouble': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.effect.resolved_by': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.effect.ledger_run': { type: 'string', sensitivity: 'none', cardinality: 'high' },
   'signalbox.budget.limit': { type: 'string', sensitivity: 'none', cardinality: 'low' },
@@ -112,6 +113,8 @@ export const ENUMS = {
   'signalbox.policy.point':
     'agent_startup input pre_model_call post_model_call pre_tool_call post_tool_call output agent_shutdown',
   'signalbox.effect.phase': 'prepared committed deduplicated unknown failed not_sent',
+  'signalbox.model.trouble':
+    'rate_limited overloaded unreachable interrupted unreadable timeout circuit_open queue_full',
   'signalbox.effect.resolved_by': 'lookup same_key person',
   'signalbox.budget.limit': 'max_turns max_tool_calls max_runtime_seconds max_tokens max_cost_nano_usd other',
   'signalbox.drop.reason': 'no_edge condition_false type_mismatch fan_in_incomplete escalated',
@@ -158,7 +161,7 @@ export const SPANS = {
     required:
       'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq gen_ai.operation.name gen_ai.provider.name gen_ai.request.model',
     allowed:
-      'signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name signalbox.price.id gen_ai.usage.input_tokens gen_ai.usage.output_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens gen_ai.usage.reasoning.output_tokens',
+      'signalbox.model.trouble signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name signalbox.price.id gen_ai.usage.input_tokens gen_ai.usage.output_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens gen_ai.usage.reasoning.output_tokens',
     optIn: 'gen_ai.input.messages gen_ai.output.messages',
   },
   tool_call: {
@@ -348,6 +351,12 @@ export const METRICS = {
     unit: '{call}',
     brief: 'Tool calls that were never sent.',
     labels: 'signalbox.workflow.id gen_ai.tool.name signalbox.tool.risk_class signalbox.activity.outcome',
+    bounds: [],
+  },
+  'signalbox.model.troubles': {
+    unit: '{call}',
+    brief: 'Attempts of model calls that their provider did not answer.',
+    labels: 'signalbox.workflow.id gen_ai.provider.name gen_ai.request.model signalbox.model.trouble',
     bounds: [],
   },
   'signalbox.budget.exhausted': {

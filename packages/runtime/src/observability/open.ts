@@ -26,6 +26,7 @@ export function openItems(records: readonly RunRecord[]): readonly OpenItem[] {
     ...openTimers(path),
     ...openSteps(path),
     ...openRetries(path),
+    ...openAttempts(path),
     ...openCalls(path),
   ].sort((a, b) => a.seq - b.seq)
 }
@@ -150,6 +151,27 @@ function timerItem(id: string, seq: number, timer: { readonly node: string; read
     text: `A timer of ${node} runs until ${timer.deadline}.`,
     action: `Nothing needs to be done: ${node} goes on by itself at ${timer.deadline}.`,
   }
+}
+
+/** Model calls in trouble whose next attempt was not made yet. */
+function openAttempts(path: readonly RunRecord[]): readonly OpenItem[] {
+  const last = new Map<string, RunRecord>()
+  for (const record of path)
+    if (record.type === 'activity.intent' || record.type === 'activity.outcome') last.set(record.ask.key, record)
+  return [...last.values()].flatMap((record): OpenItem[] => {
+    if (record.type !== 'activity.outcome' || !record.retry) return []
+    const model = name(record.name)
+    return [
+      {
+        kind: 'retry',
+        id: record.ask.key,
+        seq: record.seq,
+        short: `model ${model} is called again at ${record.retry.at}`,
+        text: `The provider of model ${model} was in trouble (${record.trouble}); it is called again at ${record.retry.at}.`,
+        action: `Nothing needs to be done: model ${model} is called again by itself.`,
+      },
+    ]
+  })
 }
 
 function openRetries(path: readonly RunRecord[]): readonly OpenItem[] {

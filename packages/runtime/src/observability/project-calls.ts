@@ -58,6 +58,7 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
     ...(decision ? decisionAttributes(decision, open?.intent.approval_id ?? outcome.approval_id) : {}),
     ...(open ? estimate(open.intent.reserved) : {}),
     ...settled(outcome),
+    ...present('signalbox.model.trouble', outcome.trouble),
     ...to.checkpoint(),
   }
   to.span({
@@ -72,6 +73,10 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
   })
   if (outcome.decision && !open) projectDecision(to, outcome.decision, callNames(outcome, ask), spanId)
   outcomeEvents(to, outcome, spanId, decision)
+  if (outcome.trouble) {
+    const labels = { 'signalbox.workflow.id': to.workflow, ...modelNames(outcome.name) }
+    to.metric('signalbox.model.troubles', 1, { ...labels, 'signalbox.model.trouble': outcome.trouble })
+  }
   if (open) outcomeDurations(to, outcome)
 }
 

@@ -248,7 +248,7 @@ function tellWork(record: RunRecord, teller: Teller): string | null {
     case 'activity.intent':
       return teller.answered.has(record.seq) ? null : intentText(record)
     case 'activity.outcome':
-      return outcomeText(record, contents)
+      return outcomeText(record, teller)
     case 'activation.failed': {
       const next = record.retry_at ? `it is tried again at ${record.retry_at}` : 'it is not tried again'
       return `Node ${name(record.node)} failed in attempt ${record.attempt} with ${record.code} (${quoted(record.error, contents)}); ${next}.`
@@ -288,7 +288,7 @@ function intentText(record: ActivityIntent): string {
   return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect})${what} for ${askerText(proposal, record.ask.node)}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
 }
 
-function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefined): string {
+function outcomeText(record: ActivityOutcome, { records, contents }: Teller): string {
   const code = record.code ? ` (${record.code})` : ''
   const ended = `${endWords(record.status, record.code)}${code}`
   const detail = record.status === 'succeeded' ? '' : `: ${quoted(record.result, contents)}`
@@ -296,7 +296,9 @@ function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefine
     return `${name(record.name)} was not sent again: it was answered from the ledger, where record ${record.ledger.seq} of run ${name(record.ledger.run)} holds it.`
   if (record.kind === 'model') {
     const used = `${record.usage?.input_tokens ?? 0} tokens in, ${record.usage?.output_tokens ?? 0} out, ${dollars(record.settled.cost_nano_usd)}`
-    return `Agent ${name(record.agent ?? '')} called model ${name(record.name)}, which ${ended} in ${duration(record.latency_ms)} (${used})${detail}.`
+    const again = record.retry ? `; attempt ${record.retry.attempt + 1} follows, not before ${record.retry.at}` : ''
+    const why = record.trouble ? `; its provider was in trouble (${record.trouble})` : ''
+    return `Agent ${name(record.agent ?? '')} called model ${name(record.name)}${insteadText(record, records)}, which ${ended} in ${duration(record.latency_ms)} (${used})${detail}${why}${again}.`
   }
   if (record.kind === 'timer') return timerText(record)
   if (record.kind === 'step')
@@ -310,6 +312,13 @@ function outcomeText(record: ActivityOutcome, contents: ContentLookup | undefine
   const resolved = record.resolved_by ? `, as ${RESOLVED[record.resolved_by]} settled` : ''
   const hash = record.effect_hash ? `; effect hash ${name(record.effect_hash)}` : ''
   return `${name(record.name)} (${record.class}) ${ended}${resolved}${verdict}${hash}${detail}.`
+}
+
+/** In whose place a declared fallback model was called, and why. */
+function insteadText({ ask, proposal }: ActivityOutcome, records: readonly RunRecord[]): string {
+  const intent = records.findLast((record) => record.type === 'activity.intent' && record.ask.key === ask.key)
+  const of = (proposal ?? (intent?.type === 'activity.intent' ? intent.proposal : null))?.fallback_of
+  return of ? `, a declared fallback in place of ${name(of.model)} (${of.trouble}, record ${of.seq})` : ''
 }
 
 function timerText(record: ActivityOutcome): string {

@@ -62,6 +62,10 @@ function contract(spec: WorkflowSpec): string {
   return table(['question', 'answer'], rows)
 }
 
+function modelsOf({ model, fallback = [] }: NonNullable<NodeSpec['agent']>): string {
+  return [model, ...fallback].join(', else ')
+}
+
 function nodeRow(spec: WorkflowSpec, node: NodeSpec): string[] {
   const to = spec.edges.filter((edge) => sourcesOf(edge).includes(node.name)).map(wayOf)
   if (spec.outputs.includes(node.name)) to.push('output')
@@ -69,7 +73,7 @@ function nodeRow(spec: WorkflowSpec, node: NodeSpec): string[] {
   if (fallback !== undefined) to.push(`${fallback} when rejected`)
   const failure = spec.failed.get(node.name)
   if (failure !== undefined) to.push(`${failure} when it failed`)
-  const kind = node.agent === null ? node.kind : `agent ${node.agent.name} on ${node.agent.model}`
+  const kind = node.agent === null ? node.kind : `agent ${node.agent.name} on ${modelsOf(node.agent)}`
   return [
     node.name,
     kind,

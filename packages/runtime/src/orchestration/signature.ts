@@ -133,6 +133,7 @@ function describeNode(node: NodeSpec): JsonObject {
         : {
             name: node.agent.name,
             model: node.agent.model,
+            ...(node.agent.fallback ? { fallback: [...node.agent.fallback] } : {}),
             instructions: node.agent.promptHash,
             max_output_tokens: node.agent.maxOutputTokens,
             tools: [...node.agent.tools],

@@ -35,9 +35,15 @@ import { isCheckpoint, isScopeCheckpoint } from './timeline.ts'
 
 export type { ActivationFold, AskJournal, OpenedByAsk, RunFold } from './run-fold.ts'
 
-/** True for an outcome that is an end; `unknown` waits for its resolution (invariant 5). */
+/** True for an outcome that is an end; `unknown` waits for its resolution (invariant 5), `retry` for another attempt. */
 export function isTerminalOutcome(outcome: ActivityOutcome): boolean {
-  return outcome.status !== 'unknown'
+  return outcome.status !== 'unknown' && outcome.retry === undefined
+}
+
+/** The newest intent of an ask that no outcome has settled; an attempt that is tried again is settled. */
+export function openIntent({ intents, outcome }: Pick<AskJournal, 'intents' | 'outcome'>): ActivityIntent | null {
+  const intent = intents.at(-1) ?? null
+  return intent && outcome?.retry && outcome.seq > intent.seq ? null : intent
 }
 
 /** Starts a fold from the genesis record. */

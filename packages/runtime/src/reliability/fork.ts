@@ -148,8 +148,9 @@ function adopted(ledger: NonNullable<ActivityOutcome['ledger']>, run: string): A
 
 /** The model answer that proposed a call was copied with it: both lie in one turn. */
 function movedProposal(proposal: Proposal, seqs: ReadonlyMap<number, number>): Proposal {
-  const { model_seq: seq } = proposal
-  return { ...proposal, model_seq: seq === null ? null : (seqs.get(seq) ?? null) }
+  const { model_seq: seq, fallback_of: instead } = proposal
+  const moved = { ...proposal, model_seq: seq === null ? null : (seqs.get(seq) ?? null) }
+  return instead ? { ...moved, fallback_of: { ...instead, seq: seqs.get(instead.seq) ?? 0 } } : moved
 }
 
 /** The checkpoint of a fork: the same state by reference, its own requests to people, and the totals at its point. */

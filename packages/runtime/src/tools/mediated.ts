@@ -14,7 +14,12 @@ export function mediatedModels(models: ModelPort): ModelPort {
       wrapped.set(handle, known)
       return known
     },
+    health: () => models.health?.() ?? [],
   }
+}
+
+function admission({ admit }: ModelHandle): Pick<ModelHandle, 'admit'> {
+  return admit ? { admit } : {}
 }
 
 function mediatedHandle(handle: ModelHandle): ModelHandle {
@@ -25,6 +30,8 @@ function mediatedHandle(handle: ModelHandle): ModelHandle {
     get price() {
       return handle.price
     },
+    ...(handle.retry ? { retry: handle.retry } : {}),
+    ...admission(handle),
     inputUpperBound: (request) => handle.inputUpperBound(request),
     call: (request, options) => mediatedCall(() => handle.call(request, options)),
   }

@@ -53,7 +53,9 @@ export function modelsOf(
   models: ModelPort,
 ): readonly { readonly id: string; readonly scripted: boolean }[] {
   const nodes = specs.flatMap((spec) => [...spec.nodes.values()])
-  const ids = [...new Set(nodes.flatMap((node) => (node.agent ? [node.agent.model] : [])))].sort()
+  const ids = [
+    ...new Set(nodes.flatMap((node) => (node.agent ? [node.agent.model, ...(node.agent.fallback ?? [])] : []))),
+  ].sort()
   return ids.map((id) => ({ id, scripted: isScripted(models, id) }))
 }
 

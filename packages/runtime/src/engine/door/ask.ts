@@ -11,6 +11,7 @@ import {
 } from '../../contracts/common.ts'
 import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
 import type { Decision } from '../../contracts/policy.ts'
+import type { ModelPermit, ModelTrouble } from '../../contracts/provider.ts'
 import type {
   ActivityIntent,
   ActivityOutcome,
@@ -66,6 +67,10 @@ export interface Ended {
   readonly resolvedBy?: ActivityOutcome['resolved_by']
   /** Of a refused one: the limits that did not cover it. */
   readonly limits?: readonly string[]
+  readonly trouble?: ModelTrouble
+  /** What the provider asked to wait, in milliseconds. */
+  readonly waitMs?: number
+  readonly retry?: NonNullable<ActivityOutcome['retry']>
 }
 
 /** The effect that an ask is about: its identity in the ledger and its key (ENGINE R5). */
@@ -116,6 +121,8 @@ export class Ask {
   identity: EffectIdentity | null = null
   worst: Amounts = NO_AMOUNTS
   intent: ActivityIntent | null = null
+  /** Leave of the model's provider to make the call. */
+  permit: ModelPermit | null = null
   /** The last moment at which the intent of this process may be sent. */
   notAfter: Deadline | null = null
   /** How often the identity had been claimed by this process when it was looked up. */
@@ -174,6 +181,7 @@ export class Ask {
       labels: this.labels,
       definition_hash: this.definitionHash,
       ...(this.undoes ? { undoes: this.undoes } : {}),
+      ...(this.spec.kind === 'model' && this.spec.fallbackOf ? { fallback_of: this.spec.fallbackOf } : {}),
     }
   }
 

@@ -2,7 +2,7 @@ import { canonicalJson } from '../../base/json.ts'
 import { NO_AMOUNTS } from '../../contracts/common.ts'
 import type { ActivityOutcome } from '../../contracts/records.ts'
 import type { EffectState } from '../../contracts/store.ts'
-import { isTerminalOutcome } from '../../reliability/fold.ts'
+import { isTerminalOutcome, openIntent } from '../../reliability/fold.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { settlesOf } from './undo.ts'
@@ -11,7 +11,7 @@ import { settlesOf } from './undo.ts'
 export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutcome> {
   const { run } = ask
   await fault(ask, 'answered')
-  const intent = ask.journal().intents.at(-1) ?? null
+  const intent = openIntent(ask.journal())
   const happened = end.status === 'succeeded' && ask.effect !== 'none'
   const effectId = ask.identity?.effectId ?? intent?.effect_id ?? null
   const outcome = run.append((put) => {
@@ -36,6 +36,8 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       price: end.price ?? null,
       latency_ms: Math.round(end.latencyMs ?? 0),
       ledger: end.ledger ?? null,
+      ...(end.trouble ? { trouble: end.trouble } : {}),
+      ...(end.retry ? { retry: end.retry } : {}),
       resolved_by: end.resolvedBy ?? null,
       // The intent that an answer from the ledger belongs to may lie on another branch: such an answer tells all itself.
       proposal: intent && !end.ledger ? null : ask.proposal(put),

@@ -13,6 +13,7 @@ import { identify, identifySent } from './identify.ts'
 import { judgeAnswer } from './judge.ts'
 import { takeLaterEnd } from './later-end.ts'
 import { lookUpLedger } from './ledger.ts'
+import { admit, asAttempt, nextAttempt, untilNextAttempt } from './model-trouble.ts'
 import { recordOutcome } from './outcome.ts'
 import { askOutside } from './request.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
@@ -33,6 +34,7 @@ interface Stage {
  * stage here; nothing else reaches a model, a tool or a person.
  */
 export const STAGES: readonly Stage[] = [
+  { name: 'wait', run: untilNextAttempt },
   { name: 'identify', run: identify, fault: 'proposed' },
   { name: 'facts', run: readFacts },
   { name: 'decide', run: decideFirst, fault: 'decided' },
@@ -40,6 +42,7 @@ export const STAGES: readonly Stage[] = [
   { name: 'approval', run: askForApproval },
   { name: 'turn', run: waitForTurn },
   { name: 'decide again', run: decideAgain },
+  { name: 'admit', run: admit },
   { name: 'reserve and intent', run: recordIntent },
   { name: 'execute', run: execute },
 ]
@@ -82,23 +85,40 @@ export async function perform(
   spec: AskSpec,
   place: GatePlace | null,
 ): Promise<ActivityOutcome> {
-  const ask = new Ask(owner, ref, spec, place, askDigest(owner, spec))
-  let ended: Ended | null = null
-  for (const stage of stagesFor(ask)) {
-    const result = stage.run(ask)
-    ended = result instanceof Promise ? await result : result
-    if (ended) break
-    if (stage.fault) await fault(ask, stage.fault)
+  for (;;) {
+    const ask = new Ask(owner, ref, spec, place, askDigest(owner, spec))
+    let ended = await passStages(ask)
+    if (ended.status === 'unknown') {
+      await recordOutcome(ask, ended)
+      ended = await resolveUnknown(ask, 'lost_answer')
+    }
+    const retry = nextAttempt(ask, ended)
+    if (retry) {
+      // As after a crash: what follows passes the whole door again, policy and budget included.
+      await recordOutcome(ask, asAttempt(ended, retry))
+      continue
+    }
+    const outcome = await recordOutcome(ask, judgeAnswer(ask, ended))
+    if (!isTerminalOutcome(outcome)) return neverEnded(ask)
+    await fault(ask, 'acknowledged')
+    place?.gate.settled(place.index)
+    return outcome
   }
-  if (ended?.status === 'unknown') {
-    await recordOutcome(ask, ended)
-    ended = await resolveUnknown(ask, 'lost_answer')
+}
+
+/** Passes the stages to the first that ends the ask. The provider's leave is given back however it ends. */
+async function passStages(ask: Ask): Promise<Ended> {
+  try {
+    for (const stage of stagesFor(ask)) {
+      const result = stage.run(ask)
+      const ended = result instanceof Promise ? await result : result
+      if (ended) return ended
+      if (stage.fault) await fault(ask, stage.fault)
+    }
+  } finally {
+    ask.permit?.done('unused')
   }
-  const outcome = await recordOutcome(ask, judgeAnswer(ask, ended ?? neverEnded(ask)))
-  if (!isTerminalOutcome(outcome)) return neverEnded(ask)
-  await fault(ask, 'acknowledged')
-  place?.gate.settled(place.index)
-  return outcome
+  return neverEnded(ask)
 }
 
 /** Digest by which an ask is recognised on replay (ENGINE R1). Computed when the handler asks. */

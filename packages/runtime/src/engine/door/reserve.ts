@@ -7,6 +7,7 @@ import { toolsWithin } from '../../contracts/workflow.ts'
 import { routeStart } from '../../orchestration/index.ts'
 import { affordableOutputTokens } from '../../policy/index.ts'
 import { deadlineIn } from '../lease.ts'
+import { openIntent } from '../../reliability/fold.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
 import { Unloaded } from '../live-run.ts'
 import type { Slices } from '../slices.ts'
@@ -164,7 +165,7 @@ function reserveModel(ask: Ask): Ended | null {
 
 /** A refusal settles what an earlier, lost attempt of the same ask still holds: it is charged in full (ENGINE R2). */
 function refused(ask: Ask, limits: readonly string[]): Ended {
-  const held = ask.journal().intents.at(-1)?.reserved
+  const held = openIntent(ask.journal())?.reserved
   return {
     status: 'refused',
     code: 'BUDGET_EXHAUSTED',
