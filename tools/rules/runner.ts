@@ -142,6 +142,7 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'deploy',
     'compensation',
     'simulation',
+    'flow',
   ]) {
     let heading = ''
     for (const line of linesOf(join(root, 'docs/spec', `${page}.md`))) {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { lineageGaps } from '../observability/index.ts'
-import { benchSet, PAUL, VERA } from '../testing/bench-box.ts'
+import { keyVault } from '../stores/index.ts'
+import { type BenchBox, benchSet, PAUL, VERA } from '../testing/bench-box.ts'
 import { payTool } from '../testing/engine-kit.ts'
 import { job, respond, review } from '../testing/flow-kit.ts'
 import { MOVES } from '../testing/move-kit.ts'
@@ -18,6 +19,28 @@ const asking = (options: Parameters<typeof job>[1] = {}) =>
     },
     { ports: [review], ...options },
   )
+
+/** An answer put into the inbox beside the check that lets only one in. */
+async function postAnswer(
+  one: BenchBox,
+  runId: string,
+  { id, ok, slot }: { readonly id: string; readonly ok: boolean; readonly slot: string },
+): Promise<void> {
+  const row = await one.row(runId)
+  const vault = keyVault({ store: one.store, host: one.host, masterKey: new Uint8Array(32) })
+  const sealer = await vault.sealer('acme', row.subject)
+  await one.store.post({
+    id: `inb_${slot}`,
+    tenant: 'acme',
+    runId,
+    kind: 'respond',
+    slot,
+    by: PAUL,
+    body: JSON.stringify({ request_id: id }),
+    sealed: sealer.seal([JSON.stringify({ ok })]).bytes,
+    createdAt: one.host.now(),
+  })
+}
 
 describe('a function that asks a person', () => {
   it('FLW-010: waits outside memory; the answer is stored with who gave it, and found after a restart', async () => {
@@ -71,6 +94,33 @@ describe('a function that asks a person', () => {
     expect(await one.store.request('acme', id)).toMatchObject({ state: 'expired' })
     await expect(one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL })).rejects.toThrow()
     expect(lineageGaps(await one.records(runId))).toEqual([])
+  })
+
+  it('FLW-012: an answer that comes after the deadline changes nothing, also when nobody was there to see it pass', async () => {
+    const one = box({ workflows: [asking()] })
+    one.work()
+    const runId = await one.start('job', 'hello')
+    const { id } = await one.asked('request')
+    await one.kill()
+    await one.host.advance(3_601_000)
+    await one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL }).catch(() => undefined)
+    one.work()
+    expect((await one.ended(runId)).output).toEqual({ note: 'noted', status: 'expired', code: 'APPROVAL_EXPIRED' })
+    expect((await one.of(runId, 'request.answered')).map(({ answer }) => answer)).toEqual(['expired'])
+  })
+
+  it('FLW-017: of two answers that reach the run the first counts, and the second leaves no trace', async () => {
+    const one = box({ workflows: [asking()] })
+    one.work()
+    const runId = await one.start('job', 'hello')
+    const { id } = await one.asked('request')
+    await one.kill()
+    const inbox = [true, false].map((ok, i) => ({ ok, slot: `request:${id}:${i}` }))
+    for (const { ok, slot } of inbox) await postAnswer(one, runId, { id, ok, slot })
+    await one.host.advance(16_000)
+    one.work()
+    expect((await one.ended(runId)).output).toEqual({ note: 'noted', ok: true })
+    expect(await one.of(runId, 'request.answered')).toHaveLength(1)
   })
 
   it('FLW-014: takes back what its end does not wait for, as the losers of a race', async () => {
