@@ -29,6 +29,16 @@ export function nodePath(scope: string | undefined, node: string): string {
   return [...scopePath(scope ?? ROOT_SCOPE), node].join('/')
 }
 
+/** The node of an activation with the nodes around it. */
+export function activationPath(activation: string, node: string): string {
+  return nodePath(scopeOf(activation), node)
+}
+
+/** The superstep of the run in which an activation or a nested scope lies. */
+export function runSuperstep(id: string): number {
+  return Number(id.split('.')[1])
+}
+
 /** True for the id of an activation, or the key of an ask, that belongs to a scope or to one inside it. */
 export function isWithin(id: string, scope: string): boolean {
   return id.startsWith(`${scope}.`)

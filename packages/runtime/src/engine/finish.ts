@@ -91,9 +91,11 @@ export function stop(
 
 /** What nested scopes leave undone, each node with those around it. */
 function undoneInside(run: LiveRun): readonly string[] {
-  return openScopes(run.fold).flatMap(({ id, checkpoint: { queue, requests } }) =>
-    [...queue.map(({ to }) => to), ...requests.map(({ node }) => node)].map((node) => nodePath(id, node)),
-  )
+  return openScopes(run.fold)
+    .toReversed()
+    .flatMap(({ id, checkpoint: { queue, requests } }) =>
+      [...queue.map(({ to }) => to), ...requests.map(({ node }) => node)].map((node) => nodePath(id, node)),
+    )
 }
 
 /** Stands still until a person acts (invariant 2). */

@@ -1,3 +1,4 @@
+import { activationPath, scopePath } from '../base/scope-id.ts'
 import type { RunRecord, RunStarted, RunStatus } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
 import { costOf } from './cost.ts'
@@ -226,8 +227,11 @@ function restoreSentences(records: readonly RunRecord[]): readonly Sentence[] {
 }
 
 function pointText(record: RunRecord): string {
-  if (record.type === 'position.saved') return `the save point ${record.position} of node ${name(record.node)}`
+  if (record.type === 'position.saved')
+    return `the save point ${record.position} of node ${name(activationPath(record.activation, record.node))}`
   if (record.type === 'run.started') return 'its entry'
+  if ('scope' in record && record.scope !== undefined && 'checkpoint' in record)
+    return `a save point of the workflow in ${name(scopePath(record.scope).join('/'))}`
   if (record.type === 'response.received' && record.answer === 'fired')
     return `the firing of timer ${name(record.node)}`
   if (record.type === 'response.received') return `the answer to port ${name(record.node)}`

@@ -360,8 +360,10 @@ function budgetGaps(records: readonly RunRecord[]): readonly Gap[] {
         : record.type === 'branch.started'
           ? record.spent
           : null
-    // A barrier that a fork took over tells the totals of where it was made.
-    if (told && record.origin === undefined && isLower(told, fold.spent))
+    // A barrier that a fork took over tells the totals of where it was made; one of a nested scope those of a moment in
+    // which calls beside it may be open or unknown. Nothing is ever continued from the totals of either.
+    const binds = record.origin === undefined && !('scope' in record)
+    if (told && binds && isLower(told, fold.spent))
       gaps.push(gap('budget', record.seq, 'the totals it tells are lower than what the records before it spent'))
     if (record.type !== 'activity.intent') continue
     const passed = limitsPassed(addAmounts(fold.spent, heldIn(fold)), limits)

@@ -1,3 +1,4 @@
+import { ROOT_SCOPE, isWithin, nodePath } from '../base/scope-id.ts'
 import type { RunRecord, RunStatus } from '../contracts/records.ts'
 import { activitiesOf, isOpen, presentBranch } from './view.ts'
 import { name } from './words.ts'
@@ -82,8 +83,12 @@ function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
       record.type === 'response.received' || record.type === 'request.answered' ? [record.request_id] : [],
     ),
   )
+  const ended = endedScopes(path)
   return path.flatMap((record): OpenItem[] => {
     if (record.type !== 'request.opened' || answered.has(record.request.request_id)) return []
+    // What a nested workflow asked is asked no more once it has ended.
+    if (record.request.scope !== undefined && ended.has(record.request.scope)) return []
+    const node = name(nodePath(record.request.scope, record.request.node))
     if (record.request.timer) return [timerItem(record.request.request_id, record.seq, record.request)]
     const id = name(record.request.request_id)
     return [
@@ -91,12 +96,22 @@ function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
         kind: 'request',
         id: record.request.request_id,
         seq: record.seq,
-        short: `port ${name(record.request.node)} has to be answered`,
-        text: `Request ${id} of port ${name(record.request.node)} is open until ${record.request.deadline}.`,
+        short: `port ${node} has to be answered`,
+        text: `Request ${id} of port ${node} is open until ${record.request.deadline}.`,
         action: `Answer request ${id}; waiting is safe until its deadline.`,
       },
     ]
   })
+}
+
+/** Nested scopes whose ask has ended last, by id. */
+function endedScopes(path: readonly RunRecord[]): ReadonlySet<string> {
+  const ended = new Set<string>()
+  for (const record of path) {
+    if (record.type === 'activity.intent' && record.opens) ended.delete(record.ask.key)
+    if (record.type === 'activity.outcome' && record.kind === 'scope') ended.add(record.ask.key)
+  }
+  return ended
 }
 
 /** Timers of handlers whose activation still waits for them. */
@@ -180,7 +195,7 @@ function openRetries(path: readonly RunRecord[]): readonly OpenItem[] {
     const later = path.slice(index + 1)
     const over = later.some(
       (other) =>
-        other.type === 'superstep.completed' ||
+        (other.type === 'superstep.completed' && isWithin(record.activation, other.scope ?? ROOT_SCOPE)) ||
         (other.type === 'activation.failed' && other.activation === record.activation) ||
         (other.type === 'activation.completed' && other.result.activation === record.activation) ||
         (other.type === 'activity.intent' &&

@@ -1,3 +1,4 @@
+import { activationPath, nodePath, scopePath } from '../base/scope-id.ts'
 import { parseNano } from '../base/money.ts'
 import type { RunParked, RunRecord, RunStarted, RunStopped, RunStopping, SegmentStarted } from '../contracts/records.ts'
 import { ENUMS } from './contract.generated.ts'
@@ -132,7 +133,7 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
       if (record.request.timer) break
       to.log('signalbox.port.requested', 'info', {
         'signalbox.port_request.id': record.request.request_id,
-        'signalbox.node.name': safeName(record.request.node),
+        'signalbox.node.name': safeName(nodePath(record.request.scope, record.request.node)),
       })
       break
     case 'request.answered':
@@ -143,18 +144,18 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
       })
       break
     case 'response.received':
-      to.state.checkpointSeq = record.seq
+      if (record.scope === undefined) to.state.checkpointSeq = record.seq
       if (record.answer === 'fired') break
       to.log('signalbox.port.answered', record.answer === 'expired' ? 'warn' : 'info', {
         'signalbox.port_request.id': record.request_id,
         'signalbox.port_request.answer': record.answer,
-        'signalbox.node.name': safeName(record.node),
+        'signalbox.node.name': safeName(nodePath(record.scope, record.node)),
       })
       break
     case 'position.saved':
       to.log('signalbox.checkpoint.saved', 'info', {
         'signalbox.superstep.index': record.superstep,
-        'signalbox.node.name': safeName(record.node),
+        'signalbox.node.name': safeName(activationPath(record.activation, record.node)),
         'signalbox.attempt': record.attempt,
       })
       break
@@ -162,7 +163,7 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
       to.log('signalbox.message.dropped', 'warn', {
         'signalbox.drop.reason': record.reason,
         'signalbox.superstep.index': record.superstep,
-        'signalbox.node.name': safeName(record.from),
+        'signalbox.node.name': safeName(nodePath(record.scope, record.from)),
       })
       break
     case 'unmediated.call':
@@ -319,7 +320,7 @@ function projectFailure(to: Projector, record: Extract<RunRecord, { type: 'activ
   to.nodeOf(record)
   endActivation(to, record.activation, record.code)
   to.log('signalbox.node.failed', 'error', {
-    'signalbox.node.name': safeName(record.node),
+    'signalbox.node.name': safeName(activationPath(record.activation, record.node)),
     'signalbox.superstep.index': record.superstep,
     'signalbox.attempt': record.attempt,
     'error.type': safeCode(record.code),
@@ -331,6 +332,15 @@ function projectBarrier(to: Projector, record: Extract<RunRecord, { type: 'super
   for (const { activation, node } of record.results) {
     const open = to.state.nodes.get(activation)
     to.endNode(open ?? to.nodeOf({ activation, node, superstep: record.superstep, attempt: 1 }), null)
+  }
+  // The barrier of a nested scope is a save point inside the superstep of the run.
+  if (record.scope !== undefined) {
+    to.log('signalbox.checkpoint.saved', 'info', {
+      'signalbox.superstep.index': record.superstep,
+      'signalbox.node.name': safeName(scopePath(record.scope).join('/')),
+      'signalbox.attempt': 1,
+    })
+    return
   }
   to.state.superstep = record.superstep
   to.superstepSpan()

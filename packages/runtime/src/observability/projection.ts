@@ -1,3 +1,4 @@
+import { activationPath } from '../base/scope-id.ts'
 import { sha256Hex } from '../base/hash.ts'
 import type { ActivityIntent, AskRef, RecordBase, RunStarted, SegmentStarted } from '../contracts/records.ts'
 import type { AttributeName, EventName, MetricName } from './contract.generated.ts'
@@ -182,7 +183,7 @@ export class Projector {
     const superstep = this.superstepSpan()
     const node: OpenNode = {
       activation: ask.activation,
-      name: ask.node,
+      name: activationPath(ask.activation, ask.node),
       superstep: ask.superstep,
       attempt: ask.attempt,
       spanId: this.spanId(0, superstep.spanId, 'node', ask.activation, ask.attempt),

@@ -1,7 +1,9 @@
+import { activationPath, nodePath, scopePath } from '../base/scope-id.ts'
 import type {
   ActivityIntent,
   ActivityOutcome,
   ApprovalRequested,
+  AskRef,
   ForkParent,
   RunParked,
   RunRecord,
@@ -179,8 +181,8 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
     }
     case 'question.asked':
       return record.about === 'unknown_effect'
-        ? `A person is asked whether an effect of ${name(record.ask.node)} happened (question ${name(record.question_id)}).`
-        : `The same effect was asked again ${AGAIN[record.about]} by ${name(record.ask.node)}; a person is asked (question ${name(record.question_id)}).`
+        ? `A person is asked whether an effect of ${asker(record.ask)} happened (question ${name(record.question_id)}).`
+        : `The same effect was asked again ${AGAIN[record.about]} by ${asker(record.ask)}; a person is asked (question ${name(record.question_id)}).`
     case 'question.answered':
       return `${name(record.by.id)} answered question ${name(record.question_id)}: ${answerText(record.answer)} (reason: ${quoted(record.reason, contents)}).`
     case 'activity.late':
@@ -190,16 +192,17 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
     case 'request.answered':
       return answeredText(record, records)
     case 'timer.set':
-      return `Node ${name(record.ask.node)} sleeps until ${record.due}.`
+      return `Node ${asker(record.ask)} sleeps until ${record.due}.`
     case 'request.opened':
       if (record.request.timer)
-        return `Timer ${name(record.request.node)} holds a message back until ${record.request.deadline}.`
-      return `Port ${name(record.request.node)} asked for an answer until ${record.request.deadline} (request ${name(record.request.request_id)}): ${quoted(record.request.payload, contents)}.`
+        return `Timer ${name(nodePath(record.request.scope, record.request.node))} holds a message back until ${record.request.deadline}.`
+      return `Port ${name(nodePath(record.request.scope, record.request.node))} asked for an answer until ${record.request.deadline} (request ${name(record.request.request_id)}): ${quoted(record.request.payload, contents)}.`
     case 'response.received':
-      if (record.answer === 'fired') return `Timer ${name(record.node)} fired; its message travels on.`
+      if (record.answer === 'fired')
+        return `Timer ${name(nodePath(record.scope, record.node))} fired; its message travels on.`
       return record.answer === 'expired'
-        ? `Nobody answered port ${name(record.node)} in time.`
-        : `${name(record.by?.id ?? 'unknown')} answered port ${name(record.node)}.`
+        ? `Nobody answered port ${name(nodePath(record.scope, record.node))} in time.`
+        : `${name(record.by?.id ?? 'unknown')} answered port ${name(nodePath(record.scope, record.node))}.`
     default:
       return null
   }
@@ -251,13 +254,14 @@ function tellWork(record: RunRecord, teller: Teller): string | null {
       return outcomeText(record, teller)
     case 'activation.failed': {
       const next = record.retry_at ? `it is tried again at ${record.retry_at}` : 'it is not tried again'
-      return `Node ${name(record.node)} failed in attempt ${record.attempt} with ${record.code} (${quoted(record.error, contents)}); ${next}.`
+      return `Node ${name(activationPath(record.activation, record.node))} failed in attempt ${record.attempt} with ${record.code} (${quoted(record.error, contents)}); ${next}.`
     }
     case 'message.dropped':
-      return `A message of node ${name(record.from)} was dropped (${record.reason}${record.edge ? ` at edge ${name(record.edge)}` : ''}).`
+      return `A message of node ${name(nodePath(record.scope, record.from))} was dropped (${record.reason}${record.edge ? ` at edge ${name(record.edge)}` : ''}).`
     case 'superstep.completed': {
       const next = [...new Set(record.checkpoint.queue.map((message) => message.to))]
-      return `Superstep ${record.superstep} was committed${next.length > 0 ? `; next: ${listed(next.map(name))}` : ''}.`
+      const of = record.scope === undefined ? '' : ` of the workflow in ${name(scopePath(record.scope).join('/'))}`
+      return `Superstep ${record.superstep}${of} was committed${next.length > 0 ? `; next: ${listed(next.map(name))}` : ''}.`
     }
     case 'decision.recorded':
       return `At ${name(record.decision.point)} ${verdictText(record.decision)}.`
@@ -266,6 +270,11 @@ function tellWork(record: RunRecord, teller: Teller): string | null {
     default:
       return null
   }
+}
+
+/** The node of an ask, with the nodes around it. */
+function asker({ activation, node }: AskRef): string {
+  return name(activationPath(activation, node))
 }
 
 /** Who asked for a call. */
@@ -283,9 +292,11 @@ function intentText(record: ActivityIntent): string {
   if (proposal.kind === 'model')
     return `Agent ${name(proposal.agent ?? '')} was about to call model ${name(proposal.name)}, with ${dollars(record.reserved.cost_nano_usd)} reserved${until}.`
   const approved = record.approval_id ? ` under approval ${name(record.approval_id)}` : ''
+  if (record.opens)
+    return `${askerText(proposal, activationPath(record.ask.activation, record.ask.node))} entered ${name(proposal.name)} (${proposal.class}), which is workflow ${name(record.opens.workflow)} ${record.opens.version}${approved}: ${verdictText(record.decision)}.`
   const { undoes } = proposal
   const what = undoes ? ` to undo ${name(undoes.tool)} of record ${undoes.seq} in run ${name(undoes.run)}` : ''
-  return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect})${what} for ${askerText(proposal, record.ask.node)}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
+  return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect})${what} for ${askerText(proposal, activationPath(record.ask.activation, record.ask.node))}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
 }
 
 function outcomeText(record: ActivityOutcome, { records, contents }: Teller): string {
@@ -322,7 +333,7 @@ function insteadText({ ask, proposal }: ActivityOutcome, records: readonly RunRe
 }
 
 function timerText(record: ActivityOutcome): string {
-  const node = name(record.ask.node)
+  const node = asker(record.ask)
   if (record.status !== 'succeeded') return `The sleep of node ${node} was broken off (${record.code}).`
   return `Node ${node} woke up, ${duration(record.latency_ms)} after its time.`
 }

@@ -72,7 +72,7 @@ function shared(value: JsonValue, left: ReadonlySet<string>, own: ReturnType<typ
 }
 
 async function stateOf({ run, read }: Reader): Promise<JsonValue> {
-  const last = run.records.findLast((record) => record.type === 'superstep.completed')
+  const last = run.records.findLast((record) => record.type === 'superstep.completed' && record.scope === undefined)
   if (last?.type !== 'superstep.completed') return null
   const state: Record<string, JsonValue> = {}
   for (const [name, ref] of Object.entries(last.checkpoint.state)) {
@@ -86,7 +86,7 @@ async function stateOf({ run, read }: Reader): Promise<JsonValue> {
 async function listItems({ run, read }: Reader, name: string): Promise<JsonValue[]> {
   const items: JsonValue[] = []
   for (const record of run.records)
-    if (record.type === 'superstep.completed')
+    if (record.type === 'superstep.completed' && record.scope === undefined)
       for (const item of record.appends[name]?.items ?? []) items.push(await read(item))
   return items
 }

@@ -1,5 +1,5 @@
 import type { RunDetail } from '@signalbox/protocol'
-import type { RunRecord } from 'signalbox'
+import { nodePath, type RunRecord } from 'signalbox'
 
 /** Records that belong to the run as a whole, one plain sentence each, in order. */
 export function milestonesOf(records: readonly RunRecord[]): RunDetail['milestones'] {
@@ -55,8 +55,8 @@ function pointText(record: RunRecord): string | null {
       return `a call to ${record.host} went out beside the door, in a ${record.where}`
     case 'request.opened':
       if (record.request.timer)
-        return `\`${record.request.node}\` holds a message back until ${record.request.deadline}`
-      return `\`${record.request.node}\` asked for an answer`
+        return `\`${nodePath(record.request.scope, record.request.node)}\` holds a message back until ${record.request.deadline}`
+      return `\`${nodePath(record.request.scope, record.request.node)}\` asked for an answer`
     case 'request.answered':
       if (record.answer === 'cancelled') return `a request of \`${record.ask.node}\` was taken back`
       return record.answer === 'expired'
@@ -65,10 +65,10 @@ function pointText(record: RunRecord): string | null {
     case 'step.failed':
       return `step \`${record.proposal.name}\` failed with ${record.code}; tried again at ${record.retry_at}`
     case 'response.received':
-      if (record.answer === 'fired') return `timer \`${record.node}\` fired`
+      if (record.answer === 'fired') return `timer \`${nodePath(record.scope, record.node)}\` fired`
       return record.answer === 'expired'
-        ? `nobody answered \`${record.node}\` in time`
-        : `${record.by?.id ?? 'someone'} answered \`${record.node}\``
+        ? `nobody answered \`${nodePath(record.scope, record.node)}\` in time`
+        : `${record.by?.id ?? 'someone'} answered \`${nodePath(record.scope, record.node)}\``
     default:
       return null
   }

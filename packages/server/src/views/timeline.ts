@@ -3,15 +3,19 @@
  * find each other by the key of its ask; an answer finds its approval or question by the id of that.
  */
 import type { Activity, Superstep } from '@signalbox/protocol'
-import type {
-  ActivityIntent,
-  ActivityOutcome,
-  ApprovalDecided,
-  ApprovalRequested,
-  AskRef,
-  Decision,
-  Proposal,
-  RunRecord,
+import {
+  activationPath,
+  type ActivityIntent,
+  type ActivityOutcome,
+  type ApprovalDecided,
+  type ApprovalRequested,
+  type AskRef,
+  type Decision,
+  type Proposal,
+  type RunRecord,
+  nodePath,
+  runSuperstep,
+  scopePath,
 } from 'signalbox'
 import type { Opener } from './contents.ts'
 
@@ -78,31 +82,41 @@ function take(fold: Fold, record: RunRecord): void {
       if (record.ask) takeAsk(fold, { ...record, ask: record.ask })
       return
     case 'position.saved': {
-      const step = stepFor(fold, record, record.superstep)
-      step.nodes.add(record.node)
-      step.savePoints.push({ seq: record.seq, node: record.node, position: record.position, at: record.at })
+      const step = stepFor(fold, record, runSuperstep(record.activation))
+      const node = activationPath(record.activation, record.node)
+      step.nodes.add(node)
+      step.savePoints.push({ seq: record.seq, node, position: record.position, at: record.at })
       return
     }
-    case 'activation.completed':
-      stepFor(fold, record, record.superstep).nodes.add(record.result.node)
+    case 'activation.completed': {
+      const { activation, node } = record.result
+      stepFor(fold, record, runSuperstep(activation)).nodes.add(activationPath(activation, node))
       return
+    }
     case 'activation.failed': {
-      const step = stepFor(fold, record, record.superstep)
-      step.nodes.add(record.node)
+      const step = stepFor(fold, record, runSuperstep(record.activation))
+      const node = activationPath(record.activation, record.node)
+      step.nodes.add(node)
       const again = record.retry_at === null ? 'no attempt is left' : `tried again at ${record.retry_at}`
-      note(step, record, `attempt ${record.attempt} of \`${record.node}\` failed with ${record.code}; ${again}`)
+      note(step, record, `attempt ${record.attempt} of \`${node}\` failed with ${record.code}; ${again}`)
       return
     }
     case 'message.dropped':
       note(
-        stepFor(fold, record, record.superstep),
+        stepFor(fold, record, record.scope === undefined ? record.superstep : runSuperstep(record.scope)),
         record,
-        `a message of \`${record.from}\` was dropped: ${record.reason}`,
+        `a message of \`${nodePath(record.scope, record.from)}\` was dropped: ${record.reason}`,
       )
       return
     case 'superstep.completed': {
-      const step = stepFor(fold, record, record.superstep)
-      for (const result of record.results) step.nodes.add(result.node)
+      const step = stepFor(fold, record, record.scope === undefined ? record.superstep : runSuperstep(record.scope))
+      for (const { activation, node } of record.results) step.nodes.add(activationPath(activation, node))
+      // The barrier of a nested workflow is a save point of the superstep that it lies in.
+      if (record.scope !== undefined) {
+        const node = scopePath(record.scope).join('/')
+        step.savePoints.push({ seq: record.seq, node, position: record.checkpoint.superstep, at: record.at })
+        return
+      }
       step.startedAt = record.started_at < step.startedAt ? record.started_at : step.startedAt
       step.endedAt = record.at
       step.checkpointSeq = record.seq
@@ -145,8 +159,8 @@ type AskRecord =
   | (Extract<RunRecord, { type: 'request.opened' }> & { readonly ask: AskRef })
 
 function takeAsk(fold: Fold, record: AskRecord): void {
-  const step = stepFor(fold, record, record.ask.superstep)
-  step.nodes.add(record.ask.node)
+  const step = stepFor(fold, record, runSuperstep(record.ask.activation))
+  step.nodes.add(activationPath(record.ask.activation, record.ask.node))
   const draft = answered(fold, record) ?? draftFor(fold, step, record)
   switch (record.type) {
     case 'activity.intent':
@@ -243,7 +257,7 @@ async function activityView(draft: ActivityDraft, open: Opener): Promise<Activit
     key: ask.key,
     seq: draft.seq,
     outcome_seq: outcome?.seq ?? null,
-    node: ask.node,
+    node: activationPath(ask.activation, ask.node),
     agent: proposal?.agent ?? outcome?.agent ?? null,
     attempt: ask.attempt,
     kind: proposal?.kind ?? outcome?.kind ?? 'tool',

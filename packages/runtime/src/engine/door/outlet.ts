@@ -96,15 +96,21 @@ export async function guardSend(ask: Ask, reading = false, begun = 0): Promise<v
   if (!reading && limit && begun === 0) throw notSent(limit.code, limit.message)
   const subject = { tenant: run.tenant, tool: ask.name, class: ask.class }
   // A switch on a workflow holds for it wherever it is nested, and for all that is nested in it.
-  const hits = workflowsAround(ask.owner.scope).map((workflow) =>
-    engaged(switches, { ...subject, workflow }, now, 'send'),
-  )
-  const hit = hits.find((one) => one !== null)
+  const hit = [
+    ...workflowsAround(ask.owner.scope).map((workflow) => engaged(switches, { ...subject, workflow }, now, 'send')),
+    ...entered(ask).map((workflow) => engaged(switches, { ...subject, workflow }, now, 'new')),
+  ].find((one) => one !== null)
   if (hit)
     throw notSent(
       'KILL_SWITCH',
       `kill switch \`${hit.id}\` on ${hit.scope} \`${hit.target}\` is engaged: ${hit.reason}`,
     )
+}
+
+/** The nested workflow that a call enters, which is new work of it. */
+function entered({ kind, name, owner }: Ask): readonly string[] {
+  const inner = kind === 'scope' ? owner.scope.spec.scopes.get(name) : undefined
+  return inner ? [inner.name] : []
 }
 
 /** Switches that cannot be read refuse the send (invariant 2). */

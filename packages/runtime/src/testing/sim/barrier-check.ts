@@ -1,5 +1,8 @@
 import type { ContentRef } from '../../contracts/common.ts'
 import type { ActivationCompleted, ActivationResult, SuperstepCompleted } from '../../contracts/records.ts'
+import { ROOT_SCOPE, scopeOf } from '../../base/scope-id.ts'
+import { specInside } from '../../engine/scope.ts'
+import { scopeState } from '../../reliability/fold-scopes.ts'
 import { mustHold } from './checks.ts'
 import type { RunFacts } from './run-facts.ts'
 
@@ -8,13 +11,17 @@ export function checkBarrier(run: RunFacts, record: ActivationCompleted | Supers
   const results = record.type === 'activation.completed' ? [record.result] : record.results
   for (const result of results) checkOwners(run, result)
   if (record.type !== 'superstep.completed') return
-  const recorded = [...run.fold.activations.values()].flatMap(({ result }) => (result ? [result] : []))
-  const order = [...run.spec.nodes.keys()]
+  const scope = record.scope ?? ROOT_SCOPE
+  const recorded = [...run.fold.activations.values()].flatMap((one) =>
+    one.result && one.scope === scope ? [one.result] : [],
+  )
+  const spec = specInside(run.spec, run.fold, scope)
+  const order = [...spec.nodes.keys()]
   const all = [...recorded, ...record.results].sort(
     (a, b) => order.indexOf(a.node) - order.indexOf(b.node) || a.delivery - b.delivery,
   )
-  const before = run.fold.checkpoint.state
-  for (const [name, field] of run.spec.fields) {
+  const before = scopeState(run.fold, scope).checkpoint.state
+  for (const [name, field] of spec.fields) {
     const writes = all.flatMap((result) => result.writes.filter((write) => write.field === name))
     const now = record.checkpoint.state[name] ?? null
     if (writes.length === 0) {
@@ -34,7 +41,7 @@ export function checkBarrier(run: RunFacts, record: ActivationCompleted | Supers
 
 function checkOwners(run: RunFacts, result: ActivationResult): void {
   for (const { field } of result.writes) {
-    const spec = run.spec.fields.get(field)
+    const spec = specInside(run.spec, run.fold, scopeOf(result.activation)).fields.get(field)
     const owned = spec !== undefined && (spec.owner === null || spec.owner === result.node)
     mustHold(owned, 'ownership', () => `${result.node} wrote ${field}, which is not its own`)
   }

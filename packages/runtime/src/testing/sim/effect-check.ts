@@ -3,6 +3,7 @@ import type { ActivityIntent, ActivityOutcome } from '../../contracts/records.ts
 import type { ToolSpec } from '../../contracts/tool.ts'
 import { type AskJournal, isTerminalOutcome } from '../../reliability/fold.ts'
 import { checkUse } from './approval-check.ts'
+import { toolsWithin } from '../../contracts/workflow.ts'
 import { mustHold } from './checks.ts'
 import type { RunFacts } from './run-facts.ts'
 
@@ -18,7 +19,7 @@ export function checkIntent(run: RunFacts, intent: ActivityIntent, clocksJump: b
   mustHold(owner === undefined, 'never_twice', () => `the effect of ${intent.ask.key} happened for ${owner} already`)
   const last = entry?.intents.at(-1)
   if (!entry || !last) return
-  const tool = run.spec.tools.get(intent.proposal.name)
+  const tool = toolsWithin(run.spec).find((one) => one.name === intent.proposal.name)
   mustHold(mayRepeat(entry, last, tool), 'never_guess', () => `${intent.ask.key} is repeated without a permission`)
   if (clocksJump) return
   const settled = timeOf(last.not_after) + (tool?.settleAfterSeconds ?? 0) * 1_000

@@ -4,6 +4,7 @@ import type { NewRun, RunCommit, RunRow, StoredRecord } from '../../contracts/st
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
 import { CHAIN_START, decodeRecord } from '../../reliability/chain.ts'
 import { foldRecord, foldStart, isTerminalOutcome, type RunFold } from '../../reliability/fold.ts'
+import { openRequestsIn } from '../../reliability/fold-scopes.ts'
 import { isEnded } from '../../reliability/run-machine.ts'
 import { foldPrefix } from '../check-history.ts'
 import { checkApproval } from './approval-check.ts'
@@ -240,7 +241,7 @@ function openEffects(fold: RunFold): string[] {
 function isOpen(fold: RunFold, kind: string, id: string): boolean {
   if (kind === 'retry' || kind === 'settle') return true
   if (kind === 'request' || (kind === 'timer' && !id.includes('/')))
-    return [...fold.checkpoint.requests, ...fold.opened].some((request) => request.request_id === id)
+    return openRequestsIn(fold).some((request) => request.request_id === id)
   for (const activation of fold.activations.values())
     for (const { ask, approval, timer, outcome, questions } of activation.asks.values()) {
       if (kind === 'timer' && timer && ask.key === id) return outcome === null

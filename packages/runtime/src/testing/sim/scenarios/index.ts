@@ -1,6 +1,7 @@
 import type { SimScenario } from '../scenario.ts'
 import { clerk, tight } from './clerk.ts'
 import { branched, cancelled, fan, forked, restored, switchedOff } from './fan.ts'
+import { nested, nestedMoved } from './nested.ts'
 import { gathered, loop, once, race } from './order.ts'
 import { approvals, ports, unanswered } from './people.ts'
 
@@ -21,4 +22,6 @@ export const SIM_SCENARIOS: readonly SimScenario[] = [
   branched,
   forked,
   gathered,
+  nested,
+  nestedMoved,
 ]
