@@ -1,11 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { agent } from '../../agents/index.ts'
-import { workflow } from '../builder.ts'
 import { groupChat, type GroupView } from './group-chat.ts'
 import { scriptedPolicy } from '../../testing/scripted-policy.ts'
 import type { ModelRequest } from '../../contracts/model.ts'
-import { benchSet, WIDE_BUDGET } from '../../testing/bench-box.ts'
+import type { Store } from '../../contracts/store.ts'
+import { type BenchBox, benchSet, WIDE_BUDGET } from '../../testing/bench-box.ts'
+import { crashSweep } from '../../testing/crash-sweep.ts'
+import { lookUp, payTool } from '../../testing/engine-kit.ts'
+import { finish, lastAsked } from '../../testing/pattern-kit.ts'
+import { workflow } from '../index.ts'
+import { concurrent } from './concurrent.ts'
+import { sequential } from './sequential.ts'
 import { scriptedModel } from '../../testing/scripted-model.ts'
 import { DEFAULT_BUDGET, patternGraph } from './options.ts'
 import { participantFaults, participantOf, seat, type TurnView, turnView } from './participant.ts'
@@ -55,10 +61,17 @@ describe('the transcript of a pattern', () => {
 describe('participants', () => {
   it('PAT-003: an agent or a workflow takes part as it is, or with a name, a description and a prompt of its own', () => {
     const anna = talker('anna')
-    expect(participantOf(anna)).toEqual({ does: anna, name: 'anna', description: '', prompt: null, retry: null })
+    expect(participantOf(anna)).toEqual({
+      does: anna,
+      name: 'anna',
+      description: '',
+      prompt: null,
+      input: null,
+      retry: null,
+    })
     const prompt = ({ name }: TurnView) => name
     const named = { does: anna, name: 'first', description: 'speaks first', prompt }
-    expect(participantOf(named)).toEqual({ ...named, retry: null })
+    expect(participantOf(named)).toEqual({ ...named, input: null, retry: null })
   })
 
   it('PAT-004: all faults of a list are told: too few, two of one name, reserved names, missing descriptions', () => {
@@ -109,7 +122,7 @@ describe('participants', () => {
     expect(output).toEqual({ message: 'I am here', view })
   })
 
-  it('PAT-140: a workflow sits as it is when it takes text, is told everything in each turn, and another is refused', async () => {
+  it('PAT-140: a workflow that takes text is told everything in each turn', async () => {
     const header = { version: '1', output: z.string(), budget: WIDE_BUDGET }
     const text = { input: z.string(), output: z.string() }
     const shout = workflow({ ...header, name: 'shout', input: z.string() })
@@ -128,15 +141,54 @@ describe('participants', () => {
     expect((await one.run('talk', 'hello')).output).toMatchObject({
       partial: expect.stringMatching(/USER:\n> HELLO[\s\S]*SHOUT:\n> .*SHOUT/),
     })
-    const counts = workflow({ ...header, name: 'counts', input: z.number(), output: z.number() })
-      .node('only', { input: z.number(), output: z.number(), run: (n) => n })
-      .start('only')
-      .output('only')
-      .build()
-    expect(() => groupChat({ ...talk, participants: [counts, talker('anna')], conclude })).toThrow(
-      /participant `counts` is a workflow that takes no text; say with `asAgent`/,
-    )
   })
+
+  it('PAT-008: a workflow takes part as a nested scope: it is entered with what was said and its answer is heard', async () => {
+    const outside = await set.bank()
+    const pay = payTool(outside, { found: lookUp(outside) })
+    const Sum = z.object({ amount: z.int() })
+    const desk = workflow({
+      name: 'desk',
+      version: '1.0.0',
+      input: Sum,
+      output: Sum,
+      budget: WIDE_BUDGET,
+      tools: [pay],
+    })
+      .node('pay', {
+        input: Sum,
+        output: Sum,
+        run: async ({ amount }, ctx) => {
+          await ctx.call(pay, { to: 'bob', amount })
+          return { amount: amount + 1 }
+        },
+      })
+      .start('pay')
+      .output('pay')
+      .build()
+    const asked: ModelRequest[] = []
+    const anna = scriptedModel('anna', (request) => {
+      asked.push(request)
+      return 'noted'
+    })
+    const twice = { does: desk, name: 'again', input: ({ news }: TurnView) => ({ amount: news.length }) }
+    const options = { name: 'line', version: '1', input: Sum, budget: WIDE_BUDGET }
+    const flow = sequential({ ...options, participants: [desk, twice, talker('anna')], pass: 'transcript' })
+    const first = set.box({ workflows: [flow], models: [anna] })
+    first.work()
+    const runId = await first.start('line', { amount: 7 })
+    expect((await first.ended(runId)).output).toMatchObject({ status: 'completed', output: 'noted' })
+    expect(outside.booked.map((one) => one.amount)).toEqual([7, 2])
+    expect(asked.map(lastAsked)[0]).toBe('user:\n> {"amount":7}\n\ndesk:\n> {"amount":8}\n\nagain:\n> {"amount":3}')
+    const make = (store: Store) => set.box({ workflows: [flow], models: [anna], store })
+    const end = (one: BenchBox) => finish(one, runId)
+    expect(await crashSweep({ first, runId, make, finish: end, bank: outside })).toEqual([])
+    const votes = concurrent({ ...options, name: 'side', participants: [desk, talker('anna')], onFailure: 'skip' })
+    const failing = set.box({ workflows: [votes], models: [anna] })
+    failing.work()
+    outside.next('refuse')
+    expect((await failing.run('side', { amount: 0 })).output).toMatchObject({ status: 'completed' })
+  }, 60_000)
 
   it('PAT-006: a pattern without a budget has a small one; what is wrong with options and graph is told at once', () => {
     const graph = patternGraph({ name: 'talk', version: '1', input: z.string() }, z.string(), {})

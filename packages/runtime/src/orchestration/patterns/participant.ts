@@ -2,12 +2,10 @@ import { z } from 'zod'
 import type { JsonValue } from '../../base/json.ts'
 import { shapeOf } from '../../contracts/shape.ts'
 import type { Agent, Shape } from '../../contracts/workflow.ts'
-import { asAgent } from '../agent-tool.ts'
 import type { DraftBuilder } from '../builder.ts'
-import { mismatch } from '../compatible.ts'
 import type { AnyNodeCtx } from '../draft.ts'
 import type { RetryOptions, Workflow } from '../types.ts'
-import { type Entry, entryAfter, newFor, renderEntries } from './transcript.ts'
+import { answerIn, type Entry, entryAfter, newFor, renderEntries } from './transcript.ts'
 
 /** Who takes part in a pattern. */
 
@@ -26,6 +24,11 @@ export interface Participant {
   readonly does: Member
   /** What it is asked in its turn. Default: what was said since its own last turn, its own name and the quoted texts. */
   readonly prompt: ((turn: TurnView) => string) | null
+  /**
+   * What a workflow is entered with. Default: the prompt where it takes text, else the last thing that was said, as it
+   * was said. Pure.
+   */
+  readonly input: ((turn: TurnView) => JsonValue) | null
   readonly retry: RetryOptions | null
 }
 
@@ -44,7 +47,7 @@ export interface TurnView {
 
 /** How a participant is declared; what is left out has a default. */
 export type ParticipantDef = Pick<Participant, 'does'> & {
-  readonly [K in 'name' | 'description' | 'prompt' | 'retry']?: NonNullable<Participant[K]>
+  readonly [K in 'name' | 'description' | 'prompt' | 'input' | 'retry']?: NonNullable<Participant[K]>
 }
 
 /** Anything that can take part: an agent or a workflow as it is, or one with a name, a description and its own prompt. */
@@ -53,8 +56,8 @@ export type Takes = Member | ParticipantDef
 /** Reads what was given as a participant. Nothing is checked here: see `participantFaults`. */
 export function participantOf(given: Takes): Participant {
   const def: ParticipantDef = 'does' in given ? given : { does: given }
-  const { does, name = does.name, description = '', prompt = null, retry = null } = def
-  return { does, name, description, prompt, retry }
+  const { does, name = does.name, description = '', prompt = null, input = null, retry = null } = def
+  return { does, name, description, prompt, input, retry }
 }
 
 /** True for a participant that is an agent. */
@@ -125,38 +128,43 @@ export interface Seat {
 export function seat(builder: DraftBuilder, given: Seat): DraftBuilder {
   const { participant, said = (answer) => answer, also } = given
   const { name, does, retry } = participant
-  const member = given.agent ?? (isAgent(does) ? does : asAgent(does, { name, input: asPrompt }))
-  const faults = isAgent(does) ? [] : textFaults(name, does)
-  return builder.fault(...faults).agent(
+  const member = given.agent ?? does
+  const common = {
+    done: (answer: JsonValue, ctx: AnyNodeCtx) => {
+      ctx.write({ transcript: entryAfter(transcriptOf(ctx.state), name, said(answer)) })
+      also?.(answer, ctx)
+    },
+    ...(retry ? { retry } : {}),
+  }
+  if (!isAgent(member))
+    return builder.workflow(name, member, {
+      takes: z.unknown(),
+      input: (_message, state) => enteredWith(given, member, state),
+      ...common,
+    })
+  return builder.agent(
     name,
     { ...member, input: ANYTHING },
     {
       prompt: (_message, state) => promptOf(given, state),
-      done: (answer, ctx) => {
-        ctx.write({ transcript: entryAfter(transcriptOf(ctx.state), name, said(answer)) })
-        also?.(answer, ctx)
-      },
       session: given.once ? 'fresh' : 'kept',
-      ...(retry ? { retry } : {}),
+      ...common,
     },
   )
-}
-
-/** A workflow that takes text gets the prompt as it is. */
-function asPrompt(prompt: string): never {
-  // `textFaults` has refused a workflow that takes no text; the type of its input is gone here.
-  return prompt as never
-}
-
-function textFaults(name: string, { spec }: Workflow<never, unknown>): string[] {
-  const why = mismatch(shapeOf(z.string()).json, spec.input.json)
-  if (why === null) return []
-  return [`participant \`${name}\` is a workflow that takes no text; say with \`asAgent\` what it makes of its prompt`]
 }
 
 /** A workflow begins anew in each turn: it has heard nothing of what was said before. */
 function remembers({ does }: Participant): boolean {
   return isAgent(does) && !does.spec.model.startsWith('workflow/')
+}
+
+/** What a workflow is entered with: the node checks that it fits. */
+function enteredWith(given: Seat, { spec }: Workflow<never, unknown>, state: State): JsonValue {
+  const { name, input } = given.participant
+  const turn = turnView(name, state)
+  if (input) return input(turn)
+  if (spec.input.json.type === 'string') return promptOf(given, state)
+  return turn.transcript.length === 1 ? turn.input : answerIn(spec.input, turn.transcript.at(-1) ?? null)
 }
 
 /** The transcript in a state. */
