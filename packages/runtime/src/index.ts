@@ -86,6 +86,7 @@ export {
   toMermaid,
   toPicture,
   type TurnView,
+  type Workflow,
   workflow,
   workflowTool,
 } from './orchestration/index.ts'
