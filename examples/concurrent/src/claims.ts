@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 // #region claims
 import { agent, concurrent, type Conflict, type Contribution, tool } from 'signalbox'
 import { z } from 'zod'
-import { posts } from '../../shared/src/service.ts'
+import { posts } from 'signalbox/testing'
 
 const Claim = z.object({ claim: z.string().regex(/^E-\d+$/) })
 const Verdict = z.object({ payCents: z.int(), why: z.string() })

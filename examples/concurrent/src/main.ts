@@ -1,7 +1,7 @@
 /** Runs the claims in memory: `node main.ts E-2`. The accountant settles conflicts in favour of the receipt. */
 import { pathToFileURL } from 'node:url'
 import type { JsonValue, PersonRequest, Principal } from 'signalbox'
-import { type Answers, type Example, playInMemory } from '../../shared/src/in-memory.ts'
+import { type Play, type PlayAnswers, playInMemory } from 'signalbox/testing'
 import { claims, PAYMENTS } from './claims.ts'
 import { claimModels } from './models.ts'
 
@@ -13,7 +13,7 @@ const ADA: Principal = { id: 'user:ada', kind: 'user', tenant: 'shop', roles: ['
 type Paid = { claim: string; cents: number }
 
 /** The example with its people. */
-export const example: Example<Paid> = {
+export const example: Play<Paid> = {
   workflow: claims,
   policy: new URL('../policy/', import.meta.url),
   models: claimModels,
@@ -31,7 +31,7 @@ export function accountant({ port }: PersonRequest): JsonValue {
 /** One run over a claim. */
 export function check(
   claim: string,
-  answers: Answers = { respond: accountant },
+  answers: PlayAnswers = { respond: accountant },
 ): ReturnType<typeof playInMemory<Paid>> {
   return playInMemory(example, { claim }, answers)
 }

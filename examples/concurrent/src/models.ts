@@ -1,6 +1,6 @@
 /** Scripted models of the claims: each checker judges by the file that its tool read. */
 import { createModels, loadPrices, type ModelPort, type Script } from 'signalbox'
-import { resultOf, told } from '../../shared/src/scripts.ts'
+import { resultOf, told } from 'signalbox/testing'
 
 /** The models of the example: its scripts, and every provider that has a key in the environment. */
 export function claimModels(env: Readonly<Record<string, string | undefined>>): ModelPort {

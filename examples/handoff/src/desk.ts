@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 // #region desk
 import { agent, handoff, tool } from 'signalbox'
 import { z } from 'zod'
-import { posts } from '../../shared/src/service.ts'
+import { posts } from 'signalbox/testing'
 
 const Order = z.object({ order: z.string().regex(/^\d+$/) })
 const Refund = z.object({ order: z.string(), cents: z.int().positive() })

@@ -1,7 +1,7 @@
 /** Runs the desk in memory: `node main.ts 'my lamp came broken, I want my money back'`. The customer and a lead answer. */
 import { pathToFileURL } from 'node:url'
 import type { JsonValue, PersonRequest, Principal } from 'signalbox'
-import { type Answers, type Example, playInMemory } from '../../shared/src/in-memory.ts'
+import { type Play, type PlayAnswers, playInMemory } from 'signalbox/testing'
 import { desk, REFUNDS } from './desk.ts'
 import { deskModels } from './models.ts'
 
@@ -13,7 +13,7 @@ const LEE: Principal = { id: 'user:lee', kind: 'user', tenant: 'shop', roles: ['
 type Refund = { order: string; cents: number }
 
 /** The example with its people. */
-export const example: Example<Refund> = {
+export const example: Play<Refund> = {
   workflow: desk,
   policy: new URL('../policy/', import.meta.url),
   models: deskModels,
@@ -29,7 +29,10 @@ export function people({ row }: PersonRequest): JsonValue {
 }
 
 /** One conversation, from the customer's first words. */
-export function talk(words: string, answers: Answers = { respond: people }): ReturnType<typeof playInMemory<Refund>> {
+export function talk(
+  words: string,
+  answers: PlayAnswers = { respond: people },
+): ReturnType<typeof playInMemory<Refund>> {
   return playInMemory(example, words, answers)
 }
 

@@ -1,6 +1,6 @@
 /** Scripted models of the desk: each knows its own field and hands the rest over. */
 import { createModels, loadPrices, type ModelPort, type ModelRequest, type Script } from 'signalbox'
-import { lastTold, resultOf, told } from '../../shared/src/scripts.ts'
+import { lastTold, resultOf, told } from 'signalbox/testing'
 
 /** The models of the example: its scripts, and every provider that has a key in the environment. */
 export function deskModels(env: Readonly<Record<string, string | undefined>>): ModelPort {

@@ -1,7 +1,7 @@
 /** Runs the newsletter in memory over a release: `node main.ts v2-4`. The press office asks for a change, then approves. */
 import { pathToFileURL } from 'node:url'
 import type { JsonValue, PersonRequest, Principal } from 'signalbox'
-import { type Answers, type Example, playInMemory } from '../../shared/src/in-memory.ts'
+import { type Play, type PlayAnswers, playInMemory } from 'signalbox/testing'
 import { newsletterModels } from './models.ts'
 import { LETTERS, newsletter } from './newsletter.ts'
 
@@ -11,7 +11,7 @@ const MARA: Principal = { id: 'user:mara', kind: 'user', tenant: 'shop', roles: 
 const PIET: Principal = { id: 'user:piet', kind: 'user', tenant: 'shop', roles: ['press', 'approver'] }
 
 /** The example with its people. */
-export const example: Example<{ release: string; text: string }> = {
+export const example: Play<{ release: string; text: string }> = {
   workflow: newsletter,
   policy: new URL('../policy/', import.meta.url),
   models: newsletterModels,
@@ -31,7 +31,7 @@ export function press({ port }: PersonRequest): JsonValue {
 /** One run over a release. */
 export function write(
   release: string,
-  answers: Answers = { respond: press },
+  answers: PlayAnswers = { respond: press },
 ): ReturnType<typeof playInMemory<{ release: string; text: string }>> {
   return playInMemory(example, { release }, answers)
 }

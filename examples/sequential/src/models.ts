@@ -1,6 +1,6 @@
 /** Scripted models of the newsletter: they write from what their tools and the others said. */
 import { createModels, loadPrices, type ModelPort, type Script } from 'signalbox'
-import { lastTold, resultOf, told } from '../../shared/src/scripts.ts'
+import { lastTold, resultOf, told } from 'signalbox/testing'
 
 /** The models of the example: its scripts, and every provider that has a key in the environment. */
 export function newsletterModels(env: Readonly<Record<string, string | undefined>>): ModelPort {

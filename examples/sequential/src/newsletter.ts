@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 // #region newsletter
 import { agent, sequential, tool } from 'signalbox'
 import { z } from 'zod'
-import { posts } from '../../shared/src/service.ts'
+import { posts } from 'signalbox/testing'
 
 const Release = z.object({ release: z.string().regex(/^v\d+-\d+$/) })
 const Letter = z.object({ release: z.string(), text: z.string() })

@@ -1,7 +1,7 @@
 /** The example as a project: what `signalbox dev` starts and `signalbox drill` exercises. */
 import { fileURLToPath } from 'node:url'
 import { defineProject } from '@signalbox/server'
-import { startService, worldOf } from '../../shared/src/service.ts'
+import { startService, worldOf } from 'signalbox/testing'
 import { example, press } from './main.ts'
 import { LETTERS } from './newsletter.ts'
 

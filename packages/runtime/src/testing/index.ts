@@ -11,3 +11,14 @@ export { REVIEWED } from './reviewed.ts'
 export { scriptedModel } from './scripted-model.ts'
 export { dropEvents, overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'
 export * from './sim/index.ts'
+export { playInMemory, type Play, type PlayAnswers } from './play-in-memory.ts'
+export {
+  type Booked,
+  posts,
+  type RecordingService,
+  type ServiceAccepts,
+  type ServiceWorld,
+  startService,
+  worldOf,
+} from './recording-service.ts'
+export { lastTold, resultOf, told } from './script-reading.ts'

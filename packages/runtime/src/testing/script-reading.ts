@@ -1,5 +1,6 @@
-/** What the scripted models of the examples read of a request. */
-import type { ModelRequest } from 'signalbox'
+import type { ModelRequest } from '../contracts/model.ts'
+
+/** What a scripted model reads of a request. */
 
 /** Everything that was put to the model by somebody else than itself. */
 export function told({ messages }: ModelRequest): string {

@@ -1,22 +1,19 @@
-/** Runs an example in memory against a service of its own, with somebody who answers what people are asked. */
 import { readdirSync, readFileSync } from 'node:fs'
-import {
-  createSignalbox,
-  type JsonValue,
-  keyVault,
-  loadBundle,
-  memoryStore,
-  type ModelPort,
-  type PersonRequest,
-  type Principal,
-  type RunResult,
-  systemHost,
-  type Workflow,
-} from 'signalbox'
-import { type Accepts, type Service, startService } from './service.ts'
+import { systemHost } from '../base/host.ts'
+import type { JsonValue } from '../base/json.ts'
+import type { Principal } from '../contracts/common.ts'
+import type { ModelPort } from '../contracts/model.ts'
+import type { PersonRequest, RunResult } from '../contracts/runtime.ts'
+import type { Workflow } from '../orchestration/index.ts'
+import { loadBundle } from '../policy/index.ts'
+import { createSignalbox } from '../runtime.ts'
+import { keyVault, memoryStore } from '../stores/index.ts'
+import { type Booked, type ServiceAccepts, startService } from './recording-service.ts'
 
-/** What an example is made of. */
-export interface Example<B> {
+/** Plays a workflow in memory against a recording service, with somebody who answers what people are asked. */
+
+/** A workflow with everything around it. */
+export interface Play<B> {
   readonly workflow: Workflow<never, unknown>
   /** The folder of its policy bundle. */
   readonly policy: URL
@@ -25,35 +22,38 @@ export interface Example<B> {
   readonly principal: Principal
   /** Who answers. */
   readonly person: Principal
-  readonly accepts: Accepts<B>
+  readonly accepts: ServiceAccepts<B>
 }
 
 /** Answers to what people are asked. */
-export interface Answers {
+export interface PlayAnswers {
   /** Default: approves everything. */
   readonly decide?: (request: PersonRequest) => 'approved' | 'rejected'
   /** The answer to a port. */
   readonly respond: (request: PersonRequest) => JsonValue
 }
 
-/** One run of an example from its start to its end, and what the service booked. */
+/**
+ * One run from its start to its end, and what the service booked. Sets the service's address in the environment of this
+ * process.
+ */
 export async function playInMemory<B>(
-  example: Example<B>,
+  play: Play<B>,
   input: JsonValue,
-  { decide = () => 'approved', respond }: Answers,
-): Promise<{ readonly result: RunResult; readonly booked: Service<B>['booked'] }> {
-  const service = await startService(example.accepts)
+  { decide = () => 'approved', respond }: PlayAnswers,
+): Promise<{ readonly result: RunResult; readonly booked: readonly Booked<B>[] }> {
+  const service = await startService(play.accepts)
   Object.assign(process.env, service.env)
   const host = systemHost
   const store = memoryStore(host)
   const signalbox = createSignalbox({
     store,
     vault: keyVault({ store, host, masterKey: host.randomBytes(32) }),
-    policy: loadBundle(filesOf(example.policy)),
-    models: example.models(process.env),
-    workflows: [example.workflow],
+    policy: loadBundle(filesOf(play.policy)),
+    models: play.models(process.env),
+    workflows: [play.workflow],
   })
-  const { principal, person: by, workflow } = example
+  const { principal, person: by, workflow } = play
   const worker = signalbox.work()
   try {
     let result = await signalbox.run({ workflow: workflow.name, input, principal })

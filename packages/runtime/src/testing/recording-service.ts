@@ -1,21 +1,24 @@
-/** A service that the examples of the patterns act upon: how their tools reach it, and one that they start. */
 import { createServer, type IncomingMessage } from 'node:http'
-import type { DrillWorld, RecordedEffect } from '@signalbox/server'
-import type { ActCtx, Found } from 'signalbox'
 import type { z } from 'zod'
+import type { ActCtx, Found } from '../contracts/tool.ts'
+
+/**
+ * A small service outside of Signalbox for examples, drills and tests: how a tool reaches it, and one that can be started.
+ * What it booked is its own record of what was done.
+ */
 
 /** The variable that says where the service answers. */
 const SERVICE_URL = 'SERVICE_URL'
 
 /** What the service accepts: which tool posts to it, what its bodies are, and what a body is about. */
-export interface Accepts<B> {
+export interface ServiceAccepts<B> {
   readonly tool: string
   readonly body: z.ZodType<B>
   readonly subject: (body: B) => string
 }
 
 /** The parts of a tool that posts its arguments to the service and can look up what became of a lost answer. */
-export function posts<B>({ body }: Accepts<B>) {
+export function posts<B>({ body }: ServiceAccepts<B>) {
   const read = async (answer: Response): Promise<B> => body.parse(await answer.json())
   const url = (): string => process.env[SERVICE_URL] ?? 'http://127.0.0.1:9'
   return {
@@ -35,17 +38,27 @@ export function posts<B>({ body }: Accepts<B>) {
   }
 }
 
+/** One request as the service booked it. */
+export interface Booked<B> {
+  readonly tool: string
+  readonly subject: string
+  /** The idempotency key that came with it. */
+  readonly key: string | null
+  readonly runId: string | null
+  readonly body: B
+}
+
 /** A running service and what it booked, oldest first. */
-export interface Service<B> {
+export interface RecordingService<B> {
   /** What a process needs in its environment to reach it. */
   readonly env: Readonly<Record<string, string>>
-  readonly booked: readonly (RecordedEffect & { readonly body: B })[]
+  readonly booked: readonly Booked<B>[]
   stop(): Promise<void>
 }
 
 /** Starts an empty service on a free port of the loopback interface. It books whatever arrives, as often as it arrives. */
-export async function startService<B>(accepts: Accepts<B>): Promise<Service<B>> {
-  const booked: (RecordedEffect & { body: B })[] = []
+export async function startService<B>(accepts: ServiceAccepts<B>): Promise<RecordingService<B>> {
+  const booked: Booked<B>[] = []
   const server = createServer((request, response) => {
     const key = header(request, 'idempotency-key')
     if (request.method === 'GET') {
@@ -75,8 +88,15 @@ export async function startService<B>(accepts: Accepts<B>): Promise<Service<B>> 
   return { env: { [SERVICE_URL]: `http://127.0.0.1:${address.port}` }, booked, stop }
 }
 
-/** The service as the outside world of a drill. */
-export async function worldOf<B>(accepts: Accepts<B>): Promise<DrillWorld> {
+/** The outside world of a drill: what it was sent, and how to stop it. */
+export interface ServiceWorld<B> {
+  readonly env: Readonly<Record<string, string>>
+  effects(): Promise<readonly Booked<B>[]>
+  stop(): Promise<void>
+}
+
+/** Starts a service as the outside world of a drill. */
+export async function worldOf<B>(accepts: ServiceAccepts<B>): Promise<ServiceWorld<B>> {
   const { env, booked, stop } = await startService(accepts)
   return { env, effects: async () => booked, stop }
 }
