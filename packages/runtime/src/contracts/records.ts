@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../base/errors.ts'
+import type { BuildRecord } from './build.ts'
 import type { CheckpointBody, DefinitionRef, OpenRequest } from './checkpoint.ts'
 import type {
   ActivityKind,
@@ -81,6 +82,8 @@ export interface RunStarted extends RecordBase {
   readonly parent: ForkParent | null
   /** Set for a compensation: the run whose effects it undoes, and where that run stood. */
   readonly compensates?: { readonly run: string; readonly seq: number; readonly head: string }
+  /** What it was started with; runs of earlier versions do not tell. */
+  readonly build?: BuildRecord
   readonly checkpoint: CheckpointBody
 }
 
@@ -92,6 +95,8 @@ export interface SegmentStarted extends RecordBase {
   readonly why: 'start' | 'wake' | 'takeover' | 'person'
   /** Runtime downtime in ms since the last record, which counts in no budget. */
   readonly idle_ms: number
+  /** Set when it is not what the run was started with. */
+  readonly build?: BuildRecord
 }
 
 /** Durable before an activity is sent (invariant 3). */

@@ -5,6 +5,7 @@ import { isEnded } from '../reliability/run-machine.ts'
 import { armTimeout, closingOf, stopWhenTimedOut, wakeBefore } from './ending.ts'
 import { announceStop, complete, openEffects, park, stop } from './finish.ts'
 import { drainInbox } from './inbox.ts'
+import { buildPart } from './build.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { runScope } from './nested.ts'
 import { decideAt, passes } from './points.ts'
@@ -114,6 +115,7 @@ function startSegment(run: LiveRun, worker: string, why: SegmentStarted['why']):
     epoch: run.epoch,
     why,
     idle_ms: idle,
+    ...buildPart(run.env, run.spec, run.fold.started),
   })
 }
 

@@ -29,6 +29,7 @@ import { nodePath } from '../base/scope-id.ts'
 import { traceIdOf } from '../reliability/keys.ts'
 import { onTimeline } from '../reliability/timeline.ts'
 import { standingOf } from './definitions.ts'
+import { buildOf } from './build.ts'
 import type { Env } from './env.ts'
 import { findPoint, openAtPoint, type Point, refuseChanged, refuseErased, rootOf, rowOf, wayToPoint } from './move.ts'
 import { DEFAULT_DEADLINE_SECONDS } from './ports.ts'
@@ -223,6 +224,7 @@ class Fork {
       input: heldBy(started.input, this.#row.runId),
       budget: started.budget,
       parent,
+      build: buildOf(this.#env, this.#spec),
       checkpoint: this.#checkpoint(fold.checkpoint, budget.spent),
     }
   }

@@ -13,6 +13,7 @@ import { routeStart } from '../orchestration/index.ts'
 import { engaged } from '../policy/index.ts'
 import { CHAIN_START, encodeRecord } from '../reliability/chain.ts'
 import { traceIdOf } from '../reliability/keys.ts'
+import { buildOf } from './build.ts'
 import type { Env } from './env.ts'
 
 /** Stores a new run with its genesis record, which is its first checkpoint. A worker takes it up. */
@@ -155,6 +156,7 @@ function genesis(
     budget: spec.budget,
     parent: null,
     ...made.origin,
+    build: buildOf(env, spec),
     checkpoint,
   }
 }

@@ -1,4 +1,5 @@
 export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, auditRun } from './audit.ts'
+export { buildChanges } from './build-words.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
 export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
 export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './fork-audit.ts'

@@ -1,4 +1,5 @@
 import { activationPath, nodePath, scopePath } from '../base/scope-id.ts'
+import { buildChanges, buildText } from './build-words.ts'
 import type {
   ActivityIntent,
   ActivityOutcome,
@@ -138,7 +139,7 @@ function startText(record: RunStarted, contents: ContentLookup | undefined): str
   const limits = `${budget.max_turns} turns, ${budget.max_tool_calls} tool calls, ${budget.max_runtime_seconds} s active, ${budget.max_tokens} tokens, ${dollars(budget.max_cost_nano_usd)}`
   const fork = record.parent ? ` ${forkText(record.parent, contents)}` : ''
   const undoes = record.compensates ? ` It undoes effects of run ${name(record.compensates.run)}.` : ''
-  return `${name(record.principal.id)} asked for ${name(workflow.name)} ${workflow.version} (request ${name(record.request_id)}, ${record.mode}); input: ${quoted(record.input, contents)}; budget: ${limits}.${fork}${undoes}`
+  return `${name(record.principal.id)} asked for ${name(workflow.name)} ${workflow.version} (request ${name(record.request_id)}, ${record.mode}); input: ${quoted(record.input, contents)}; budget: ${limits}.${buildText(record.build)}${fork}${undoes}`
 }
 
 function forkText(parent: ForkParent, contents: ContentLookup | undefined): string {
@@ -150,6 +151,13 @@ function forkText(parent: ForkParent, contents: ContentLookup | undefined): stri
 const PLANNED = { ask: 'a person is asked', repeat: 'done again after a new approval' } as const
 
 function segmentText(record: SegmentStarted, teller: Teller): string {
+  const first = teller.records[0]
+  const changes = buildChanges(first?.type === 'run.started' ? first.build : undefined, record.build)
+  const otherwise = changes.length === 0 ? '' : ` It is worked on otherwise than at its start: ${changes.join('; ')}.`
+  return `${takenText(record, teller)}${otherwise}`
+}
+
+function takenText(record: SegmentStarted, teller: Teller): string {
   const worker = `Worker ${name(record.worker)}`
   if (record.why === 'start') return `${worker} took the run up.`
   if (record.why === 'wake') return `${worker} went on after ${duration(record.idle_ms)}.`
