@@ -7,6 +7,7 @@ import { addPeopleCommands } from './commands-people.ts'
 import { addBudgetCommands } from './commands-budget.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
 import { addMoveCommands } from './commands-moves.ts'
+import { addReleaseCommands } from './commands-release.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
@@ -47,9 +48,14 @@ const VERBS: ReadonlySet<string> = new Set([
   'cancel',
 ])
 
+/** What is done to a build that is to be released. */
+const RELEASE_VERBS: ReadonlySet<string> = new Set(['check', 'manifest'])
+
 /** `run compensate <run>` and the like are the same as without `run`; no workflow is started by two words. */
 function lineOf(args: readonly string[]): readonly string[] {
   const [first, second = '', third = '-'] = args
+  // `release <run>` is about a run; nothing else takes these two words.
+  if (first === 'release' && RELEASE_VERBS.has(second)) return ['releases', ...args.slice(1)]
   const isVerb = first === 'run' && VERBS.has(second) && !third.startsWith('-')
   return isVerb ? args.slice(1) : args
 }
@@ -75,6 +81,7 @@ function program(shell: Shell): Command {
   addDrillCommands(root, shell)
   addWorkflowCommands(root, shell)
   addUpgradeCommands(root, shell)
+  addReleaseCommands(root, shell)
   for (const command of everyCommand(root)) {
     command
       .exitOverride()

@@ -72,3 +72,21 @@ describe('upgrade check', () => {
     expect(other).toMatchObject({ code: 4, stdout: expect.stringContaining('superstep 0: node `count` writes') })
   })
 })
+
+describe('release check', () => {
+  it('REL-007: ends with 0 or 4, writes a manifest, and leaves the release of a quarantined run what it was', async () => {
+    const config = configOf('releases', {})
+    const at = ['--config', config, '--data', dataDir]
+    const refused = await runProcess(['release', 'check', ...at])
+    expect(refused).toMatchObject({ code: 4, stdout: expect.stringContaining('upgrade check: there is no report') })
+    const written = await runProcess(['release', 'manifest', '1.0', ...at])
+    expect(written).toMatchObject({ code: 0, stdout: expect.stringContaining('claims@1.0.0') })
+    const open = await runProcess(['release', 'check', '--no-reports', ...at])
+    expect(open).toMatchObject({ code: 0, stdout: expect.stringContaining('compared with release 1.0') })
+    const half = await runProcess(['release', 'check', '--reason', 'because it must be', ...at])
+    expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining('--sign') })
+    const run = await runProcess(['release', 'run_nowhere', '--reason', 'looked at', ...at, '--token', 'none'])
+    expect(run.stderr).not.toContain('USAGE')
+    expect(run.code).toBe(7)
+  })
+})

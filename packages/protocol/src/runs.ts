@@ -166,12 +166,27 @@ export const definitionSchema = z.object({
 /** Which version a run is with, and what the definitions that the server has can do with it. */
 export type DefinitionView = z.output<typeof definitionSchema>
 
+/** What a run was started with, and what was another one where a later segment went on; null where it is not on record. */
+const buildSchema = z.object({
+  runtime: z.string(),
+  bundle: z.string(),
+  version: z.string(),
+  definition: z.string(),
+  models: z.record(z.string(), z.string()),
+  prompts: z.record(z.string(), z.string()),
+  tools: z.record(z.string(), z.string()),
+  prices: z.record(z.string(), z.string().nullable()),
+  /** A sentence for each segment that went on with something else. */
+  changes: z.array(z.object({ segment: z.int(), seq: z.int(), what: z.string() })),
+})
+
 /** One run with everything that its page shows. */
 export const runDetailSchema = z.object({
   run: runSummarySchema,
   principal: principalSchema,
   signature: z.string(),
   bundle: z.string(),
+  build: buildSchema.nullable(),
   mode: z.enum(['development', 'production']),
   trace_id: z.string(),
   /** One plain sentence: what state it is in and why. */

@@ -65,6 +65,13 @@ export {
   type SeedContext,
 } from './project.ts'
 export { JOBS, type JobName, type ScheduleDef } from './schedules/definition.ts'
+export {
+  releaseCheck,
+  type ReleaseCheckOptions,
+  type ReleaseCheckResult,
+  signException,
+  writeManifest,
+} from './release/check.ts'
 export { createServer, type RunningServer, type ServerOptions } from './server.ts'
 export { type LocalApi, openLocalApi } from './dev/local-api.ts'
 export {

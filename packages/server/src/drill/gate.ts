@@ -58,7 +58,11 @@ function resultFailures(report: RestoreReport): string[] {
   return [`the drill failed${failed.length > 0 ? ` for ${failed.join(', ')}` : ''}: mend it, and drill again`]
 }
 
-function ageFailures({ made_at }: RestoreReport, { nowMs, maxAgeDays }: GateOptions): string[] {
+/** Why a report is too old, or from the future; empty when it is neither. */
+export function ageFailures(
+  { made_at }: { readonly made_at: string },
+  { nowMs, maxAgeDays }: Pick<GateOptions, 'nowMs' | 'maxAgeDays'>,
+): string[] {
   const age = (nowMs - Date.parse(made_at)) / DAY_MS
   if (age > maxAgeDays) return [`the report is ${age.toFixed(1)} days old, and may be ${maxAgeDays}: drill again`]
   // A clock that is a little behind is not a report from the future.

@@ -101,7 +101,7 @@ export function auditKey(
 }
 
 /** The named key, else that of the environment, else that of the data folder; a gate makes none. */
-function trustedKey(options: DrillPlace & { readonly publicKey: string | null }): VerifierKey | null {
+export function trustedKey(options: DrillPlace & { readonly publicKey: string | null }): VerifierKey | null {
   const { dataDir, env, publicKey } = options
   if (publicKey !== null) return readPublicKey(resolve(publicKey))
   const isGiven = env.SIGNALBOX_AUDIT_KEY !== undefined && env.SIGNALBOX_AUDIT_KEY !== ''

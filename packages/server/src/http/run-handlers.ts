@@ -1,5 +1,6 @@
 import { ENDED } from '@signalbox/protocol'
 import type { RunDetail } from '@signalbox/protocol'
+import { buildView } from '../views/build.ts'
 import { type Principal, type RunRecord, type RunRow, SignalboxError } from 'signalbox'
 import { may } from '../auth.ts'
 import { compensationView } from '../views/compensation.ts'
@@ -136,6 +137,7 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
     principal: { ...genesis.principal, roles: [...genesis.principal.roles] },
     signature: genesis.workflow.signature,
     bundle: genesis.bundle,
+    build: buildView(records),
     mode: genesis.mode,
     trace_id: genesis.trace_id,
     why: whyOf(row, open),

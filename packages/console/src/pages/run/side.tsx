@@ -1,4 +1,5 @@
 import type { BudgetBar, RunDetail } from '@signalbox/protocol'
+import type { ReactNode } from 'react'
 import { amount, dollars } from '../../lib/format.ts'
 import { BUDGET, rolesOf } from '../../lib/words.ts'
 import { Card, Facts } from '../../ui/basics.tsx'
@@ -81,11 +82,26 @@ function AboutCard({ detail }: { detail: RunDetail }) {
           ['Request id', <Mono key="id" text={run.request_id} />],
           ['Policy bundle', <Mono key="id" text={detail.bundle} />],
           ['Graph', <Mono key="id" text={detail.signature} />],
+          ...buildRows(detail.build),
           ['Trace', <Mono key="id" text={detail.trace_id} />],
         ]}
       />
     </Card>
   )
+}
+
+/** What it was started with, and where it went on with something else. */
+function buildRows(build: RunDetail['build']): [string, ReactNode][] {
+  if (!build) return []
+  const agents = Object.entries(build.models).map(([agent, model]): [string, ReactNode] => [
+    `Agent ${agent}`,
+    <Mono key={agent} text={`${model}, prompt ${(build.prompts[agent] ?? '?').slice(0, 12)}`} />,
+  ])
+  const changes = build.changes.map(({ segment, seq, what }): [string, ReactNode] => [
+    `Segment ${segment}`,
+    `record ${seq}: ${what}`,
+  ])
+  return [['Runtime', build.runtime], ...agents, ['Tools', `${Object.keys(build.tools).length} defined`], ...changes]
 }
 
 function Mono({ text }: { text: string }) {
