@@ -143,6 +143,7 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'compensation',
     'simulation',
     'flow',
+    'time',
   ]) {
     let heading = ''
     for (const line of linesOf(join(root, 'docs/spec', `${page}.md`))) {

@@ -14,6 +14,8 @@ interface DevCommandOptions {
   readonly config?: string
   readonly port: number
   readonly workers: number
+  readonly drainSeconds: number
+  readonly workerSilenceSeconds: number
   readonly json?: boolean
 }
 
@@ -31,6 +33,18 @@ export function addDevCommand(program: Command, shell: Shell): void {
       DEFAULT_PORT,
     )
     .option('--workers <n>', 'worker processes', intOption('--workers', 0, 64), 2)
+    .option(
+      '--drain-seconds <n>',
+      'when stopped: how long runs may take to a barrier or the end of a turn, where another worker can go on',
+      intOption('--drain-seconds', 0, 3_600),
+      10,
+    )
+    .option(
+      '--worker-silence-seconds <n>',
+      'a worker process that gives no sign of life for this long is ended and replaced',
+      intOption('--worker-silence-seconds', 5, 3_600),
+      20,
+    )
     .option('--json', 'write one JSON line to stdout when everything is up')
     .action(async (options: DevCommandOptions) => {
       const out = outputOf(shell.terminal, options.json === true)
@@ -59,6 +73,8 @@ async function start(options: DevCommandOptions, out: Output): Promise<DevServer
     configPath,
     port: options.port,
     workers: options.workers,
+    drainSeconds: options.drainSeconds,
+    workerSilenceSeconds: options.workerSilenceSeconds,
     version: VERSION,
     // Beside this package in a checkout and in node_modules alike.
     consoleDir: fileURLToPath(new URL('../../console/dist', import.meta.url)),

@@ -9,6 +9,7 @@ export const troubleCodeSchema = z.enum([
   'STORE_CORRUPT',
   'STORE_SLOW',
   'CLOCK_SET_BACK',
+  'WORKER_HUNG',
   'OTHER',
 ])
 /** A kind of trouble that no run can record. */

@@ -8,7 +8,7 @@ import {
   toSignalboxError,
 } from 'signalbox'
 import { compose } from './dev/compose.ts'
-import type { FromWorker, WorkerStart } from './dev/ipc.ts'
+import { ALIVE_EVERY_MS, type FromWorker, type WorkerStart } from './dev/ipc.ts'
 import { type StoreFaultNote, watchedStore } from './health/watched-store.ts'
 import { loadProject } from './project.ts'
 
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   const stop = async (): Promise<void> => {
     if (stopping) return
     stopping = true
-    await handle.stop()
+    await handle.stop(start.drainMs)
     await composed.close()
     process.exit(0)
   }
@@ -81,6 +81,13 @@ async function main(): Promise<void> {
   // A terminal sends Ctrl-C to every process of its group: the server alone acts on it, and tells its workers.
   process.on('SIGINT', () => undefined)
   tell({ type: 'ready' })
+  giveSignsOfLife()
+}
+
+/** A tool that keeps this process busy keeps it silent too: the server process notices, and ends it. */
+function giveSignsOfLife(): void {
+  tell({ type: 'alive' })
+  systemHost.after(ALIVE_EVERY_MS, giveSignsOfLife)
 }
 
 main().catch((thrown: unknown) => {

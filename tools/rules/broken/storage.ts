@@ -127,7 +127,7 @@ export const STORAGE: readonly Mutation[] = [
   {
     rule: 'R14',
     breaks: 'a divergence fails the node',
-    file: `${ENGINE}/retry.ts`,
+    file: 'runtime/src/contracts/failures.ts',
     find: "  'REPLAY_DIVERGED',\n",
     replace: '',
     noticed: 'ENG-003',

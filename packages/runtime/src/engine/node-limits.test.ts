@@ -14,7 +14,7 @@ afterEach(() => set.close())
 const LONG_LEASE = { leaseMs: 10_000_000 }
 
 /** A read that answers when it is let go; it does not listen to its signal. */
-function slowRead() {
+function slowRead(name?: string) {
   let calls = 0
   let letGo: () => void = () => undefined
   const held = new Promise<void>((resolve) => {
@@ -24,7 +24,7 @@ function slowRead() {
     calls += 1
     await held
     return n
-  })
+  }, name)
   return { read, letGo: () => letGo(), calls: () => calls }
 }
 
@@ -169,6 +169,8 @@ describe('a time limit of a node', () => {
     expect(outside.booked.map(({ to }) => to)).toEqual(['bob'])
     const [outcome] = await one.of(runId, 'activity.outcome')
     expect(outcome).toMatchObject({ status: 'succeeded', name: 'pay.send' })
+    const [failed] = await one.of(runId, 'activation.failed')
+    expect(failed?.seq).toBeGreaterThan(outcome?.seq ?? 0)
     expect(lineageGaps(await one.records(runId))).toEqual([])
   })
 
@@ -202,33 +204,35 @@ describe('a time limit of a node', () => {
     slow.letGo()
   })
 
-  it('TIM-023: a crash does not give the time back', async () => {
-    const slow = slowRead()
+  it('TIM-023: neither a crash nor a wait gives the time back', async () => {
+    const first = slowRead()
+    const second = slowRead('get.other')
     const flow = oneNode(
       async (_input, ctx) => {
+        await ctx.call(first.read, { n: 1 })
         await ctx.sleep(1)
-        await ctx.call(slow.read, { n: 1 })
+        await ctx.call(second.read, { n: 2 })
         return 'late'
       },
-      { tools: [slow.read], limits: { timeoutSeconds: 30 } },
+      { tools: [first.read, second.read], limits: { timeoutSeconds: 30 } },
     )
     const one = box({ workflows: [flow] })
-    const slept = async (): Promise<void> => {
-      await waits(one, runId)
-      await one.host.advance(1_000)
-    }
     one.work(LONG_LEASE)
     const runId = await one.start('one', null)
-    await slept()
-    await one.until(() => (slow.calls() === 1 ? true : null), 'the first read')
+    await one.until(() => (first.calls() === 1 ? true : null), 'the first read')
     await one.host.advance(20_000)
+    first.letGo()
+    await waits(one, runId)
     await one.kill()
     await one.host.advance(10_000_000)
     one.work(LONG_LEASE)
-    await one.until(() => (slow.calls() === 2 ? true : null), 'the second read')
-    const { reason } = await tick(one, runId, 1_000)
-    expect(reason?.code).toBe('NODE_TIMEOUT')
-    slow.letGo()
+    await one.until(() => (second.calls() === 1 ? true : null), 'the second read')
+    expect((await tick(one, runId, 1_000)).reason?.code).toBe('NODE_TIMEOUT')
+    const [failed] = await one.of(runId, 'activation.failed')
+    expect(failed?.active_ms).toBeGreaterThanOrEqual(30_000)
+    // The read has a limit of 30 s of its own: with its time anew, the node would end 20 s later.
+    expect(failed?.active_ms).toBeLessThan(45_000)
+    second.letGo()
   })
 
   it('TIM-024: silence ends a node, and a heartbeat of handler or tool keeps it alive', async () => {

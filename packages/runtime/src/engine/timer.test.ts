@@ -14,6 +14,14 @@ afterEach(() => set.close())
 
 const HOUR_MS = 3_600_000
 
+function latch() {
+  let open: () => void = () => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open: () => open(), opened }
+}
+
 /** Sleeps an hour, pays, and says when it went on. */
 function sleeper(outside: Awaited<ReturnType<typeof bank>>) {
   const pay = payTool(outside)
@@ -77,14 +85,11 @@ describe('a handler that sleeps', () => {
     const outside = await bank()
     const read = readTool((n) => n)
     // The read beside it keeps the run in memory: the crash meets it there.
-    let hold: () => void = () => undefined
-    const held = new Promise<void>((resolve) => {
-      hold = resolve
-    })
+    const hold = latch()
     let reading = 0
     const slow = readTool(async (n) => {
       reading += 1
-      await held
+      await hold.opened
       return n
     }, 'get.slow')
     const pay = payTool(outside)
@@ -100,7 +105,7 @@ describe('a handler that sleeps', () => {
     const runId = await one.start('one', null)
     await one.until(() => (reading === 1 ? true : null), 'the read')
     await one.killAndExpire()
-    hold()
+    hold.open()
     one.work()
     await asleep(one, runId)
     const [timer] = await one.of(runId, 'timer.set')
@@ -128,6 +133,43 @@ describe('a handler that sleeps', () => {
     one.host.setBack(2 * HOUR_MS)
     await one.host.advance(4 * HOUR_MS)
     expect(outside.requests).toHaveLength(1)
+  })
+
+  it('TIM-003: also while the run stays in memory', async () => {
+    const hold = latch()
+    const seen: string[] = []
+    const read = readTool(async (n) => {
+      seen.push('read')
+      await hold.opened
+      return n
+    })
+    const flow = oneNode(
+      async (_input, ctx) => {
+        const nap = async (): Promise<void> => {
+          await ctx.sleep(20)
+          seen.push('awake')
+        }
+        await Promise.all([nap(), ctx.call(read, { n: 1 })])
+        return seen
+      },
+      { tools: [read] },
+    )
+    const one = box({ workflows: [flow] })
+    one.work({ leaseMs: 100 * HOUR_MS })
+    const runId = await one.start('one', null)
+    await one.until(() => (seen.length === 1 ? true : null), 'the read')
+    one.host.setBack(HOUR_MS)
+    await one.host.advance(20_000)
+    for (let n = 0; n < 20; n++) await one.host.macrotask()
+    expect(seen).toEqual(['read'])
+    hold.open()
+    await asleep(one, runId)
+    await one.host.advance(HOUR_MS)
+    await one.ended(runId)
+    expect((await one.of(runId, 'timer.set')).length).toBe(1)
+    const fired = (await one.of(runId, 'activity.outcome')).filter(({ kind }) => kind === 'timer')
+    const [set] = await one.of(runId, 'timer.set')
+    expect(fired.map(({ at }) => timeOf(at) >= timeOf(set?.due ?? ''))).toEqual([true])
   })
 
   it('TIM-004: a cancelled run does nothing of what would have come after', async () => {

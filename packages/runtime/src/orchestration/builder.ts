@@ -92,7 +92,8 @@ export class DraftBuilder {
   workflow(
     name: string,
     nested: Nested,
-    wiring: Partial<Given<Omit<WorkflowDraft, 'tool'>, 'retry' | 'takes' | 'input' | 'done' | 'answers'>> = {},
+    wiring: Partial<Given<Omit<WorkflowDraft, 'tool' | 'limits'>, 'retry' | 'takes' | 'input' | 'done' | 'answers'>> &
+      TimeLimits = {},
   ): DraftBuilder {
     const { takes, input, done, answers, retry } = wiring
     return this.#add({
@@ -104,6 +105,7 @@ export class DraftBuilder {
       done: done ?? null,
       answers: answers ?? {},
       retry: retry ?? null,
+      limits: limitsOf(wiring),
     })
   }
 

@@ -152,7 +152,7 @@ export interface AgentWiring<S extends Fields, N extends string, I, O> extends T
 }
 
 /** How a workflow becomes a node of another: a nested scope of the run (ENGINE R20). */
-export interface WorkflowWiring<S extends Fields, N extends string, I, O, M extends z.ZodType> {
+export interface WorkflowWiring<S extends Fields, N extends string, I, O, M extends z.ZodType> extends TimeLimits {
   /** What the node takes, where it is not what the nested workflow takes. */
   readonly takes?: M
   /** The nested workflow's input. Pure. Default: the message as it is. */

@@ -40,6 +40,10 @@ export interface DevOptions {
   readonly workers: number
   /** Runs that one worker advances at a time. Default 16. */
   readonly concurrency?: number
+  /** How long runs may take to a place from which another worker can go on when workers are stopped. Default 10. */
+  readonly drainSeconds?: number
+  /** A worker process that gives no sign of life for this long is ended and replaced. Default 20. */
+  readonly workerSilenceSeconds?: number
   readonly version: string
   /** Folder of the built console, or null. */
   readonly consoleDir: string | null
@@ -118,7 +122,14 @@ async function start(
   lock.announce({ pid: process.pid, url: server.url })
   const pool = await startWorkers({
     count: options.workers,
-    start: { configPath, dataDir, concurrency: options.concurrency ?? 16 },
+    start: {
+      configPath,
+      dataDir,
+      concurrency: options.concurrency ?? 16,
+      drainMs: (options.drainSeconds ?? DRAIN_SECONDS) * 1_000,
+    },
+    silentMs: (options.workerSilenceSeconds ?? SILENCE_SECONDS) * 1_000,
+    onHung: hungNoter(troubles),
     // Whoever holds the audit key can sign another history: the workers, which run the project's code, do not get it.
     env: { ...env, SIGNALBOX_AUDIT_KEY: undefined },
     host,
@@ -145,6 +156,17 @@ async function start(
     ),
     workers: () => pool.processes(),
     stop,
+  }
+}
+
+const DRAIN_SECONDS = 10
+/** Longer than a lease: by then another worker has what the silent one held. */
+const SILENCE_SECONDS = 20
+
+function hungNoter(troubles: TroubleBoard) {
+  return ({ worker, pid, silentMs }: { worker: string; pid: number; silentMs: number }): void => {
+    const detail = `process ${pid} gave no sign of life for ${Math.round(silentMs / 1_000)} s`
+    troubles.report(worker, { code: 'WORKER_HUNG', detail })
   }
 }
 

@@ -27,6 +27,11 @@ const TROUBLES: Readonly<Record<TroubleCode, { readonly title: string; readonly 
     title: 'the clock was set back',
     advice: 'leave it: timers and schedules go on once it has passed the time that it had shown; nothing happens twice',
   },
+  WORKER_HUNG: {
+    title: 'a worker process stopped answering and was ended',
+    advice:
+      'look for a tool that never gives its process back; what the worker held goes on in another, nothing is repeated',
+  },
   OTHER: { title: 'something is wrong', advice: "see the server's output" },
 }
 

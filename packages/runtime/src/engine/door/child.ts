@@ -6,7 +6,7 @@ import type { AskRef } from '../../contracts/records.ts'
 import type { ActCtx, ReadCtx } from '../../contracts/tool.ts'
 import { childKey } from '../../reliability/keys.ts'
 import type { Ask } from './ask.ts'
-import { nothingSent, toolCtx, withBounds } from './outlet.ts'
+import { toolCtx, withBounds } from './outlet.ts'
 
 type Phase = 'facts' | 'preview' | 'reconcile'
 
@@ -76,8 +76,7 @@ async function readNow(
 ): Promise<{ readonly value: JsonValue } | { readonly failed: string }> {
   const { run } = ask
   const controller = new AbortController()
-  const seen = nothingSent()
-  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([run.abort.signal, controller.signal]), seen })
+  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([run.abort.signal, controller.signal]) })
   // A look-up belongs to an activity that has been sent; facts and previews may only use ctx.fetch.
   const place = {
     runId: run.runId,
@@ -91,9 +90,6 @@ async function readNow(
       seconds: ask.tool?.timeoutSeconds ?? 30,
       controller,
       signals: [run.abort.signal],
-      onGivenUp: () => {
-        seen.over = true
-      },
     })
     return { value: toJsonValue(value, `the ${phase} of \`${ask.name}\``) }
   } catch (thrown) {

@@ -61,10 +61,7 @@ export async function callTool(ask: Ask): Promise<Ended> {
     const call = run.env.outlet.runIn(place, () => Promise.resolve().then(() => tool.execute(ask.args, ctx)))
     watched(call)
     await fault(ask, 'sent')
-    const onGivenUp = (): void => {
-      seen.over = true
-      recordLate(ask, call)
-    }
+    const onGivenUp = (): void => recordLate(ask, call)
     const output = await withBounds(ask, call, { seconds: tool.timeoutSeconds, controller, signals, onGivenUp })
     return {
       status: 'succeeded',

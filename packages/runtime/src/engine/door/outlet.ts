@@ -13,13 +13,11 @@ export interface Sent {
   answered: boolean
   /** At least one request certainly did not reach its target. */
   notSent: boolean
-  /** The call was given up: its handle reaches nothing any more. */
-  over: boolean
 }
 
 /** Nothing was seen yet. */
 export function nothingSent(): Sent {
-  return { sent: 0, answered: false, notSent: false, over: false }
+  return { sent: 0, answered: false, notSent: false }
 }
 
 /** The context of one tool call: its fetch goes out with run id, trace and key, and is checked at each send. */
@@ -44,11 +42,8 @@ export function toolCtx(
       headers: outboundHeaders(ask),
       idempotencyKey: unsafe ? key : null,
       signal: options.signal,
-      beforeSend: async () => {
-        if (options.seen?.over)
-          throw notSent('CANCELLED', 'this call was given up; its handle reaches nothing any more')
-        await guardSend(ask, options.reading, options.seen?.sent ?? 0)
-      },
+      // A call that was given up has an aborted signal: its fetch refuses by that.
+      beforeSend: () => guardSend(ask, options.reading, options.seen?.sent ?? 0),
       onSend: () => {
         if (options.seen) options.seen.sent += 1
       },

@@ -40,6 +40,8 @@ const FOUND: Record<SimPlantedFault, Found> = {
   ledger_skipped: { in: ['once'], under: CRASHES, seeds: 5, by: ['never_twice'] },
   rejection_taken_for_approval: { in: ['approvals'], under: CRASHES, seeds: 10, by: ['approval'] },
   merged_out_of_order: { in: ['fan'], under: CRASHES, seeds: 1, by: ['ownership'] },
+  timer_early: { in: ['timers'], under: CRASHES, seeds: 10, by: ['audit', 'same_end', 'status'] },
+  timer_lost: { in: ['timers'], under: CRASHES, seeds: 10, by: ['ends', 'status'] },
   message_lost: { in: ['fan'], under: CRASHES, seeds: 10, by: ['same_end', 'never_guess', 'ownership'] },
 }
 

@@ -21,6 +21,8 @@ import { NO_PLANT, type SimPlant } from './plant.ts'
  * - `ledger_skipped`: no effect claims its identity;
  * - `rejection_taken_for_approval`: every answer to an approval is read as a yes;
  * - `merged_out_of_order`: the writes of a superstep merge in another order than that of the nodes;
+ * - `timer_early`: on resume, a timer counts as due;
+ * - `timer_lost`: on resume, a timer is never due;
  * - `message_lost`: on resume, the last message that waits is gone.
  */
 export const SIM_PLANTED_FAULTS = [
@@ -37,6 +39,8 @@ export const SIM_PLANTED_FAULTS = [
   'ledger_skipped',
   'rejection_taken_for_approval',
   'merged_out_of_order',
+  'timer_early',
+  'timer_lost',
   'message_lost',
 ] as const
 
@@ -74,6 +78,10 @@ export function plantInWorld(fault: SimPlantedFault): SimPlant {
       return inStore(alwaysYes)
     case 'merged_out_of_order':
       return { ...NO_PLANT, workflow: (spec) => ({ ...spec, nodes: new Map([...spec.nodes].reverse()) }) }
+    case 'timer_early':
+      return inStore((store) => onLoad(store, (record) => timerDue(record, '2020-01-01T00:00:00.000Z')))
+    case 'timer_lost':
+      return inStore((store) => onLoad(store, (record) => timerDue(record, '2120-01-01T00:00:00.000Z')))
     case 'message_lost':
       return inStore((store) => onLoad(store, (record) => messageLost(record)))
     default:
@@ -114,6 +122,10 @@ function rewritten(
 
 function intentOver(record: RunRecord): RunRecord {
   return record.type === 'activity.intent' ? { ...record, not_after: '2020-01-01T00:00:00.000Z' } : record
+}
+
+function timerDue(record: RunRecord, due: string): RunRecord {
+  return record.type === 'timer.set' ? { ...record, due } : record
 }
 
 function messageLost(record: RunRecord): RunRecord {

@@ -3,6 +3,7 @@ import { clerk, tight } from './clerk.ts'
 import { branched, cancelled, fan, forked, restored, switchedOff } from './fan.ts'
 import { nested, nestedMoved } from './nested.ts'
 import { gathered, loop, once, race } from './order.ts'
+import { hurried, timers } from './time.ts'
 import { approvals, ports, unanswered } from './people.ts'
 
 /** The scenarios that `npm test` and the full run simulate. */
@@ -24,4 +25,6 @@ export const SIM_SCENARIOS: readonly SimScenario[] = [
   gathered,
   nested,
   nestedMoved,
+  timers,
+  hurried,
 ]
