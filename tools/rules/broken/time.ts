@@ -2,6 +2,7 @@ import type { Mutation } from '../mutation.ts'
 
 const ENGINE = 'runtime/src/engine'
 const TIMERS = `${ENGINE}/timer.test.ts`
+const TIMER_NODES = `${ENGINE}/timer-node.test.ts`
 const LIMITS = `${ENGINE}/node-limits.test.ts`
 const GIVEN_UP = `${ENGINE}/given-up.test.ts`
 const DRAIN = `${ENGINE}/drain.test.ts`
@@ -33,7 +34,7 @@ export const TIME: readonly Mutation[] = [
     find: 'before.requests.filter((one) => one.request_id !== request.request_id)',
     replace: 'before.requests.filter((one) => one.timer || one.request_id !== request.request_id)',
     noticed: 'TIM-010',
-    test: TIMERS,
+    test: TIMER_NODES,
   },
   {
     rule: 'R4',

@@ -120,23 +120,7 @@ async function start(
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
   if (telemetry) ends.push(() => telemetry.stop())
   lock.announce({ pid: process.pid, url: server.url })
-  const pool = await startWorkers({
-    count: options.workers,
-    start: {
-      configPath,
-      dataDir,
-      concurrency: options.concurrency ?? 16,
-      drainMs: (options.drainSeconds ?? DRAIN_SECONDS) * 1_000,
-    },
-    silentMs: (options.workerSilenceSeconds ?? SILENCE_SECONDS) * 1_000,
-    onHung: hungNoter(troubles),
-    // Whoever holds the audit key can sign another history: the workers, which run the project's code, do not get it.
-    env: { ...env, SIGNALBOX_AUDIT_KEY: undefined },
-    host,
-    onDelta: (item) => composed.signalbox.publish(item),
-    onTrouble: troubleNoter(troubles, host, log),
-    onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
-  })
+  const pool = await poolOf(options, { composed, env, host, troubles, log })
   ends.push(() => pool.stop())
   const runJob = processJobs({ dataDir, configPath, env })
   const { runs } = composed.signalbox
@@ -162,6 +146,34 @@ async function start(
 const DRAIN_SECONDS = 10
 /** Longer than a lease: by then another worker has what the silent one held. */
 const SILENCE_SECONDS = 20
+
+interface PoolParts {
+  readonly composed: Composed
+  readonly env: EnvValues
+  readonly host: Host
+  readonly troubles: TroubleBoard
+  readonly log: (line: string) => void
+}
+
+function poolOf(options: DevOptions, { composed, env, host, troubles, log }: PoolParts): Promise<WorkerPool> {
+  return startWorkers({
+    count: options.workers,
+    start: {
+      configPath: resolve(options.configPath),
+      dataDir: resolve(options.dataDir),
+      concurrency: options.concurrency ?? 16,
+      drainMs: (options.drainSeconds ?? DRAIN_SECONDS) * 1_000,
+    },
+    silentMs: (options.workerSilenceSeconds ?? SILENCE_SECONDS) * 1_000,
+    onHung: hungNoter(troubles),
+    // Whoever holds the audit key can sign another history: the workers, which run the project's code, do not get it.
+    env: { ...env, SIGNALBOX_AUDIT_KEY: undefined },
+    host,
+    onDelta: (item) => composed.signalbox.publish(item),
+    onTrouble: troubleNoter(troubles, host, log),
+    onRestart: ({ worker, why, inMs }) => log(`${worker} ended (${why}); a new one starts in ${inMs} ms`),
+  })
+}
 
 function hungNoter(troubles: TroubleBoard) {
   return ({ worker, pid, silentMs }: { worker: string; pid: number; silentMs: number }): void => {

@@ -108,7 +108,7 @@ function CancelDialog({ id, onClose }: { id: string; onClose: () => void }) {
           onChange={(event) => setTerminate(event.target.checked)}
         />
         <span>
-          Terminate: do not wait for the step that runs now. Effects that were sent may stay without a known outcome.
+          Terminate: break off the calls under way. What became of an effect that was sent is still found out first.
         </span>
       </label>
     </ConfirmDialog>
