@@ -130,6 +130,8 @@ export interface TerminationSpec {
   } | null
   readonly partial: ((state: JsonObject) => JsonValue) | null
   readonly leftUndone: ((view: BarrierView) => readonly string[]) | null
+  /** What ends a run by the workflow's own nodes, a line each that begins with `when` or `after`; for whoever reviews it. */
+  readonly stops?: readonly string[]
 }
 
 /** A cause that can be escalated. */

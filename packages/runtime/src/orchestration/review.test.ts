@@ -158,4 +158,34 @@ describe('review', () => {
     expect(decisionRecord(desk(whole))).toBe(text)
     expect(decisionRecord(desk())).toContain('None is declared.')
   })
+
+  it('END-030: lists what the termination contract ends, and what the workflow says its own nodes end', () => {
+    const text = { input: Text, output: Text }
+    const spec = workflow({
+      name: 'ends',
+      version: '1.0.0',
+      ...text,
+      budget: { maxTurns: 3, maxToolCalls: 4, maxRuntimeSeconds: 5, maxTokens: 600, maxCostUsd: '0.50' },
+      termination: {
+        until: () => false,
+        timeoutSeconds: 60,
+        loop: { repeats: 4, escalateTo: 'only' },
+        quality: { name: 'polite', check: () => null, failures: 2 },
+        stops: ['when the moon is full'],
+      },
+    })
+      .node('only', { input: z.unknown(), output: Text, run: () => '' })
+      .start('only')
+      .output('only')
+      .build().spec
+    const told = [
+      'when `termination.until` holds',
+      'after 60 s, waiting included',
+      'when the same situation comes about 4 times; goes once to `only`',
+      'when `polite` fails 2 times in a row',
+      'when the moon is full',
+    ]
+    expect(reviewWorkflow(spec).stops.slice(-5)).toEqual(told)
+    expect(decisionRecord(spec)).toContain(told.map((line) => `- ${line}`).join('\n'))
+  })
 })

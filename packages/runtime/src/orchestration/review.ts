@@ -1,4 +1,5 @@
 import { nanoToUsd } from '../base/money.ts'
+import type { TerminationSpec } from '../contracts/ending.ts'
 import type { ToolSpec } from '../contracts/tool.ts'
 import { type NodeSpec, toolsWithin, type WorkflowContract, type WorkflowSpec } from '../contracts/workflow.ts'
 
@@ -97,6 +98,20 @@ function whenLost(tool: ToolSpec): string {
     : `looked up; when that does not tell, ${last}`
 }
 
+/** What the termination contract ends. */
+function declaredStops({ until, timeoutSeconds, loop, quality, stops: own = [] }: TerminationSpec): string[] {
+  const instead = (escalateTo: string | null): string => (escalateTo === null ? '' : `; goes once to \`${escalateTo}\``)
+  return [
+    ...(until === null ? [] : ['when `termination.until` holds']),
+    ...(timeoutSeconds === null ? [] : [`after ${timeoutSeconds} s, waiting included`]),
+    ...(loop === null ? [] : [`when the same situation comes about ${loop.repeats} times${instead(loop.escalateTo)}`]),
+    ...(quality === null
+      ? []
+      : [`when \`${quality.name}\` fails ${quality.failures} times in a row${instead(quality.escalateTo)}`]),
+    ...own,
+  ]
+}
+
 function stops(spec: WorkflowSpec): string[] {
   const { budget } = spec
   const lines = [
@@ -105,6 +120,7 @@ function stops(spec: WorkflowSpec): string[] {
     `after ${spec.maxSupersteps} supersteps`,
     `when output ${spec.outputs.map((name) => `\`${name}\``).join(' or ')} was reached and nothing is left to do`,
     'when a person cancels or terminates it, or a kill switch stands',
+    ...declaredStops(spec.termination),
   ]
   for (const node of spec.nodes.values()) {
     if (node.deadlineSeconds === null) continue

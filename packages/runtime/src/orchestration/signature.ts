@@ -95,7 +95,7 @@ function describeRetry({ attempts, backoffSeconds, factor, maxBackoffSeconds, on
 }
 
 /** What the workflow itself declares: the detector that every loop has is a matter of the runtime, not of the graph. */
-function describeTermination({ until, timeoutSeconds, loop, quality }: TerminationSpec): JsonObject {
+function describeTermination({ until, timeoutSeconds, loop, quality, stops }: TerminationSpec): JsonObject {
   const declared: JsonObject = {
     ...(until === null ? {} : { until: true }),
     ...(timeoutSeconds === null ? {} : { timeout_seconds: timeoutSeconds }),
@@ -105,6 +105,7 @@ function describeTermination({ until, timeoutSeconds, loop, quality }: Terminati
     ...(quality === null
       ? {}
       : { quality: { name: quality.name, failures: quality.failures, escalate_to: quality.escalateTo } }),
+    ...(stops ? { stops: [...stops] } : {}),
   }
   return Object.keys(declared).length > 0 ? { termination: declared } : {}
 }

@@ -21,7 +21,7 @@ export function terminationSpec({ termination }: Pick<Draft, 'termination'>, has
 }
 
 function specOf(given: TerminationDraft, hasLoop: boolean): TerminationSpec {
-  const { until, timeoutSeconds, quality, partial, leftUndone } = given
+  const { until, timeoutSeconds, quality, partial, leftUndone, stops } = given
   return {
     until: until ?? null,
     timeoutSeconds: timeoutSeconds ?? null,
@@ -29,6 +29,7 @@ function specOf(given: TerminationDraft, hasLoop: boolean): TerminationSpec {
     quality: quality ? qualityOf(quality) : null,
     partial: partial ? (state) => toJsonValue(partial(state), 'the partial result') : null,
     leftUndone: leftUndone ?? null,
+    ...(stops ? { stops } : {}),
   }
 }
 

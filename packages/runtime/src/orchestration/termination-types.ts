@@ -55,4 +55,9 @@ export interface TerminationDef<State> {
   readonly partial?: (state: State) => unknown
   /** What is left to do, a text each, besides what the runtime tells by itself. */
   readonly leftUndone?: (view: TerminationView<State>) => readonly string[]
+  /**
+   * What ends a run by the workflow's own nodes, a line each that begins with `when` or `after`: shown with all other ends
+   * to whoever reviews the workflow, and part of its signature. It ends nothing by itself.
+   */
+  readonly stops?: readonly string[]
 }

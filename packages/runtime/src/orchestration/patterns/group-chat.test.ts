@@ -6,7 +6,7 @@ import { type BenchBox, benchSet, PAUL, WIDE_BUDGET } from '../../testing/bench-
 import { crashSweep } from '../../testing/crash-sweep.ts'
 import { approvalPolicy, lookUp, payTool } from '../../testing/engine-kit.ts'
 import { finish, lastAsked, payer, talker, voices, watched } from '../../testing/pattern-kit.ts'
-import { decisionRecord, toMermaid } from '../index.ts'
+import { decisionRecord, reviewWorkflow, toMermaid } from '../index.ts'
 import { groupChat, type GroupChatOptions, type GroupView } from './group-chat.ts'
 
 const set = benchSet()
@@ -275,5 +275,9 @@ describe('group chat', () => {
     expect(toMermaid(spec)).toMatch(/chooser[\s\S]*agent chairman/)
     expect(decisionRecord(spec)).toMatch(/\| chair \| function \| one of chooser, anna, ben, close \|/)
     expect(spec.maxSupersteps).toBe(29)
+    expect(decisionRecord(spec)).toMatch(/- when agent `chairman` chooses nobody\n- after 6 rounds/)
+    expect(reviewWorkflow(spec).stops).toContain('when the same situation comes about 3 times')
+    const longer = groupChat({ ...HEAD, select: chairman, maxRounds: 7, maxSupersteps: 29 }).spec
+    expect(longer.signature).not.toBe(spec.signature)
   })
 })

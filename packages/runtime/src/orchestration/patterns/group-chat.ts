@@ -114,7 +114,7 @@ export function groupChat<I extends z.ZodType, O extends z.ZodType>(
   const rounds = isCount(maxRounds) ? maxRounds : 1
   const { maxSupersteps = rounds * perRound + SUPERSTEPS_AROUND } = options
   const fields = { chat: owned('chair', CHAT) }
-  let graph = patternGraph({ ...options, budget, maxSupersteps }, result, fields, endsOf(participants.length)).fault(
+  let graph = patternGraph({ ...options, budget, maxSupersteps }, result, fields, endsOf(options)).fault(
     ...faults,
     ...participantFaults(participants, wanted),
     ...countFaults({ maxRounds }, 1),
@@ -140,10 +140,24 @@ export function groupChat<I extends z.ZodType, O extends z.ZodType>(
 const REPEATS = 3
 
 /** What is told of a chat that something else ended, and when it goes round in circles. */
-function endsOf(participants: number): TerminationDef<PatternState> {
+function endsOf({
+  participants,
+  select,
+  until,
+  maxRounds,
+}: Pick<
+  GroupChatOptions<z.ZodType, z.ZodType>,
+  'participants' | 'select' | 'until' | 'maxRounds'
+>): TerminationDef<PatternState> {
+  const chooser = typeof select === 'function' ? '`select`' : `agent \`${select.name}\``
   return {
-    loop: { repeats: REPEATS, of: ({ state }) => state.transcript.slice(-participants).map(statement) },
+    loop: { repeats: REPEATS, of: ({ state }) => state.transcript.slice(-participants.length).map(statement) },
     partial: ({ transcript }) => transcript.slice(1).map(statement),
+    stops: [
+      `when ${chooser} chooses nobody`,
+      ...(until ? ['when `until` holds before a round'] : []),
+      `after ${maxRounds} rounds`,
+    ],
   }
 }
 

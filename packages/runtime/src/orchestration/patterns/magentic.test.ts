@@ -7,7 +7,7 @@ import { type BenchBox, benchSet, PAUL, WIDE_BUDGET } from '../../testing/bench-
 import { crashSweep } from '../../testing/crash-sweep.ts'
 import { approvalPolicy, lookUp, payTool } from '../../testing/engine-kit.ts'
 import { finish, hasResult, lastAsked, type People, talker, voices, watched } from '../../testing/pattern-kit.ts'
-import { decisionRecord, toMermaid } from '../index.ts'
+import { decisionRecord, reviewWorkflow, toMermaid } from '../index.ts'
 import { magentic, type MagenticOptions } from './magentic.ts'
 
 const set = benchSet()
@@ -355,6 +355,15 @@ describe('magentic', () => {
       /\| manager \| function \| one of plan, show, progress, answer, anna, ben, close \|/,
     )
     expect(spec.maxSupersteps).toBe(66)
+    expect(reviewWorkflow(spec).stops).toEqual(
+      expect.arrayContaining([
+        'after 6 rounds',
+        'after 2 new plans for stalled work; more than 3 stalls ask for one',
+        'when a reviewer stops it, or has rejected 3 plans and rejects another',
+      ]),
+    )
+    const patient = magentic({ ...HEAD, planReview: true, maxStalls: 4 }).spec
+    expect(patient.signature).not.toBe(spec.signature)
   })
 })
 

@@ -120,7 +120,12 @@ export function magentic<I extends z.ZodType, O extends z.ZodType>(
     progress: owned('manager', PROGRESS),
     course: owned('manager', COURSE),
   }
-  let graph = patternGraph({ ...options, budget, maxSupersteps }, resultSchema(options.output), fields, ENDS).fault(
+  let graph = patternGraph(
+    { ...options, budget, maxSupersteps },
+    resultSchema(options.output),
+    fields,
+    endsOf(limits),
+  ).fault(
     ...faults,
     ...participantFaults(participants, { least: 1, describe: true, taken: OWN_NAMES }),
     ...limitFaults(limits),
@@ -142,9 +147,18 @@ export function magentic<I extends z.ZodType, O extends z.ZodType>(
 }
 
 /** What is told of work that something else ended. */
-const ENDS: TerminationDef<PatternState> = {
-  partial: (state) => ({ said: lastSaid(state.transcript), ...soFar(ledgersIn(state)) }),
-  leftUndone: ({ state }) => openSteps(ledgersIn(state).task),
+function endsOf({ maxRounds, maxStalls, maxResets, maxRejections, planReview }: MagenticLimits) {
+  const ends: TerminationDef<PatternState> = {
+    partial: (state) => ({ said: lastSaid(state.transcript), ...soFar(ledgersIn(state)) }),
+    leftUndone: ({ state }) => openSteps(ledgersIn(state).task),
+    stops: [
+      'when the manager finds the request satisfied',
+      `after ${maxRounds} rounds`,
+      `after ${maxResets} new plans for stalled work; more than ${maxStalls} stalls ask for one`,
+      ...(planReview ? [`when a reviewer stops it, or has rejected ${maxRejections} plans and rejects another`] : []),
+    ],
+  }
+  return ends
 }
 
 /** The ledgers in the state of a magentic workflow. */
