@@ -144,6 +144,7 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'simulation',
     'flow',
     'time',
+    'graph',
   ]) {
     let heading = ''
     for (const line of linesOf(join(root, 'docs/spec', `${page}.md`))) {

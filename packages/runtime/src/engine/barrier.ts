@@ -133,8 +133,8 @@ function mergeState(
   put: Put,
 ): Merge {
   const state: Record<string, FieldRef> = { ...at.checkpoint.state }
-  const appends: Record<string, ListAppend> = {}
   const values: Record<string, JsonValue> = { ...before.values }
+  const appends: Record<string, ListAppend> = {}
   for (const [name, merged] of mergeWrites(spec, before.values, finished)) {
     if (merged.kind === 'append') {
       const { list, append } = appended(run, state[name] ?? null, merged.items, seq)
