@@ -145,6 +145,7 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'flow',
     'time',
     'graph',
+    'scopes',
   ]) {
     let heading = ''
     for (const line of linesOf(join(root, 'docs/spec', `${page}.md`))) {

@@ -43,6 +43,7 @@ describe('the graph of a run', () => {
     expect(states(detail('waiting', [step(['b'], { status: 'open', activities: [call] })]))[1]).toBe('waiting')
     expect(states(detail('stopped', [step(['b'], { status: 'open' })]))[1]).toBe('halted')
     expect(states(detail('waiting', [step(['a'])], [{ kind: 'request', tool: 'ask' }]))[2]).toBe('waiting')
+    expect(states(detail('waiting', [step(['a'])], [{ kind: 'request', tool: 'a/inner/ask' }]))[0]).toBe('waiting')
     expect(states(detail('running', [step(['a'], { current: false })]))[0]).toBe('untouched')
     expect(nodeRuns(GRAPH, detail('completed', [step(['a']), step(['a', 'b'])])).map(({ times }) => times)).toEqual([
       2, 1, 0,

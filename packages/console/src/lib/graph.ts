@@ -100,9 +100,11 @@ export function nodeRuns(graph: Graph, detail: RunDetail): readonly NodeRun[] {
 const ENDED = new Set(['completed', 'stopped', 'cancelled', 'terminated'])
 
 function stateOf(name: string, times: number, detail: RunDetail, open: Superstep | null): NodeState {
-  if (detail.open.some(({ kind, tool }) => kind === 'request' && tool === name)) return 'waiting'
+  // What lies in a nested workflow is named with the nodes around it.
+  const isIn = (node: string | null): boolean => node === name || (node?.startsWith(`${name}/`) ?? false)
+  if (detail.open.some(({ kind, tool }) => kind === 'request' && isIn(tool))) return 'waiting'
   if (open?.nodes.includes(name)) {
-    const own = open.activities.filter((each) => each.node === name)
+    const own = open.activities.filter((each) => isIn(each.node))
     if (own.some(({ status }) => status === 'waiting' || status === 'question')) return 'waiting'
     if (ENDED.has(detail.run.status) || detail.run.status === 'parked') return 'halted'
     return 'running'

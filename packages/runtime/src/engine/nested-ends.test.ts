@@ -4,7 +4,7 @@ import type { PolicyRequest } from '../contracts/policy.ts'
 import { lineageGaps } from '../observability/index.ts'
 import { workflow, workflowTool } from '../orchestration/index.ts'
 import { benchSet, PAUL, WIDE_BUDGET } from '../testing/bench-box.ts'
-import { KIT_TOOLS, payTool, type PayTool, readTool } from '../testing/engine-kit.ts'
+import { KIT_TOOLS, oneNode, payTool, type PayTool, readTool } from '../testing/engine-kit.ts'
 import { needsApproval, scriptedPolicy } from '../testing/scripted-policy.ts'
 
 const set = benchSet()
@@ -126,6 +126,49 @@ describe('how a nested workflow ends', () => {
     one.work()
     await one.decide('approved')
     expect((await one.ended(runId)).status).toBe('completed')
+    expect(outside.booked.length).toBe(2)
+  })
+
+  it('SCP-047: an equal call of the node that entered it, after it ended, is another effect, also after a crash', async () => {
+    const outside = await bank()
+    const pay = payTool(outside)
+    const order = { to: 'bob', amount: 5 }
+    const once = workflow({
+      name: 'twice',
+      version: '1.0.0',
+      input: z.int(),
+      output: z.int(),
+      budget: WIDE_BUDGET,
+      tools: [pay],
+    })
+      .node('one', {
+        input: z.int(),
+        output: z.int(),
+        run: async (n, ctx) => {
+          await ctx.call(pay, order)
+          return n
+        },
+      })
+      .start('one')
+      .output('one')
+      .build()
+    const nested = workflowTool(once)
+    const flow = oneNode(
+      async (_input, ctx) => {
+        await ctx.call(nested, 1)
+        return (await ctx.call(pay, order)).status
+      },
+      { tools: [nested, pay] },
+    )
+    const one = box({ workflows: [flow], policy: scriptedPolicy({ tools: TOOLS, decide: asksForPayments }) })
+    one.work()
+    const runId = await one.start('one', null)
+    await one.decide('approved')
+    await one.until(async () => ((await one.of(runId, 'approval.requested')).length === 2 ? true : null), 'the second')
+    await one.killAndExpire()
+    one.work()
+    await one.decide('approved')
+    expect((await one.ended(runId)).output).toBe('succeeded')
     expect(outside.booked.length).toBe(2)
   })
 

@@ -133,6 +133,7 @@ describe('a request of a nested workflow', () => {
 describe.each(MOVES)('a %s to a scope that waits', (name, move) => {
   it('SCP-035: opens its request again: twice from the same record, each time with the same end', async () => {
     const { one, runId, request, outside } = await asking()
+    await one.settled(runId)
     const at = await recordOf(one, runId, (record) => record.type === 'run.waiting')
     await respond(one, request.id, { ok: true })
     expect((await one.ended(runId)).output).toBe(GRANTED)

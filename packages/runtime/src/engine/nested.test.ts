@@ -67,6 +67,8 @@ describe('a nested workflow', () => {
       }, `an end after record ${length}`)
       expect([length, end, (await again.ended(runId)).output]).toEqual([length, 'completed', THREE_LEVELS_OUTPUT])
       expect([length, lineageGaps(await again.records(runId))]).toEqual([length, []])
+      const entered = (await again.of(runId, 'activity.intent')).filter(({ opens }) => opens !== undefined)
+      expect([length, entered.length]).toEqual([length, 2])
       await again.kill()
     }
     expect(new Set(outside.booked.map((booking) => booking.key)).size).toBe(2)
