@@ -187,6 +187,54 @@ describe('random programs', () => {
   })
 })
 
+describe('another version of a function', () => {
+  const counting = (version: string, more: { readonly upgradesFrom?: readonly string[]; readonly tool?: boolean }) =>
+    job<{ n: number }>(
+      async (_input, f) => {
+        const n = f.from?.n ?? (await f.step('first', null, () => 1))
+        if (!f.from) await f.checkpoint({ n })
+        await f.sleep(60)
+        return { n, version }
+      },
+      {
+        version,
+        checkpoint: z.object({ n: z.number() }),
+        tools: more.tool ? [readTool((k) => k)] : [],
+        ...(more.upgradesFrom ? { upgradesFrom: more.upgradesFrom } : {}),
+      },
+    )
+
+  it('FLW-024: with the same graph it takes over where the run stands, and replays what is open', async () => {
+    const one = box({ workflows: [counting('1.0.0', {})] })
+    one.work()
+    const { runId } = await one.run('job', null)
+    await one.kill()
+    const next = one.another({ workflows: [counting('1.1.0', {})] })
+    next.work({ adoptAfterMs: 0 })
+    const output = await next.settle(async () => {
+      const row = await next.row(runId)
+      return row.status === 'completed' ? (await next.ended(runId)).output : null
+    }, 'the end under the new version')
+    expect(output).toEqual({ n: 1, version: '1.1.0' })
+  })
+
+  it('FLW-024: with another graph it takes over at a checkpoint when it says so, and nowhere else', async () => {
+    const one = box({ workflows: [counting('1.0.0', {})] })
+    one.work()
+    const { runId } = await one.run('job', null)
+    const saved = (await one.of(runId, 'position.saved'))[0]?.seq ?? 0
+    const store = await storePrefix(one.store, runId, saved)
+    const newer = counting('2.0.0', { upgradesFrom: ['1.0.0'], tool: true })
+    const next = box({ workflows: [newer], store })
+    expect(await next.sb.runs.definition(ANA.tenant, runId)).toMatchObject({ standing: 'upgrade', stands: 'position' })
+    next.work({ adoptAfterMs: 0 })
+    await finish(next, runId)
+    expect((await next.ended(runId)).output).toEqual({ n: 1, version: '2.0.0' })
+    const inside = one.another({ workflows: [newer] })
+    expect(await inside.sb.runs.definition(ANA.tenant, runId)).toMatchObject({ standing: 'refused', stands: 'open' })
+  })
+})
+
 describe('a long function', () => {
   const counted = (steps: number, computed: number[]) =>
     job(async (_input, f) => {
