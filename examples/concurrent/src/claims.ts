@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-// #region claims
 import { agent, concurrent, type Conflict, type Contribution, tool } from 'signalbox'
 import { z } from 'zod'
 import { posts } from 'signalbox/testing'
@@ -66,6 +65,7 @@ function differences(list: readonly Contribution[]): Conflict[] {
   return [{ about: 'amount', positions: words }]
 }
 
+// #region checks
 export const claims = concurrent({
   name: 'expense-claims',
   version: '1.0.0',
@@ -84,4 +84,4 @@ export const claims = concurrent({
   aggregate: clerk, // or a function
   budget: { maxTurns: 16, maxToolCalls: 8, maxRuntimeSeconds: 60, maxTokens: 100_000, maxCostUsd: '0.20' },
 })
-// #endregion claims
+// #endregion checks

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-// #region desk
 import { agent, handoff, tool } from 'signalbox'
 import { z } from 'zod'
 import { posts } from 'signalbox/testing'
@@ -51,6 +50,7 @@ const helper = (name: string, description: string, tools: Parameters<typeof agen
   }),
 })
 
+// #region handoff
 export const desk = handoff({
   name: 'support-desk',
   version: '1.0.0',
@@ -69,4 +69,4 @@ export const desk = handoff({
   escalation: { deadlineSeconds: 86_400 },
   budget: { maxTurns: 30, maxToolCalls: 12, maxRuntimeSeconds: 60, maxTokens: 200_000, maxCostUsd: '0.50' },
 })
-// #endregion desk
+// #endregion handoff

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-// #region newsletter
 import { agent, sequential, tool } from 'signalbox'
 import { z } from 'zod'
 import { posts } from 'signalbox/testing'
@@ -46,6 +45,7 @@ const step = (name: string, instructions: string, tools: Parameters<typeof agent
     output: z.string(),
   })
 
+// #region sequence
 export const newsletter = sequential({
   name: 'newsletter',
   version: '1.0.0',
@@ -59,4 +59,4 @@ export const newsletter = sequential({
   feedback: { maxRounds: 2 },
   budget: { maxTurns: 12, maxToolCalls: 4, maxRuntimeSeconds: 60, maxTokens: 100_000, maxCostUsd: '0.20' },
 })
-// #endregion newsletter
+// #endregion sequence

@@ -94,6 +94,7 @@ describe('concurrent', () => {
       status: 'stopped',
       reason: { kind: 'failed', code: 'MODEL_FAILED', subject: 'ben' },
     })
+    expect(failed.ending).toMatchObject({ by: 'failure', subject: 'ben' })
     const skipped = await play({ onFailure: 'skip' }, { ben: BROKEN })
     expect(skipped.output).toMatchObject({
       status: 'completed',

@@ -6,6 +6,7 @@ import type { AnyNodeCtx } from '../draft.ts'
 import { mismatch } from '../compatible.ts'
 import { appended, owned, port, reduced } from '../fields.ts'
 import { REJECTION } from '../rejection.ts'
+import type { TerminationDef } from '../termination-types.ts'
 import type { Workflow } from '../types.ts'
 import {
   ABSENCE,
@@ -20,7 +21,7 @@ import {
   type Resolution,
   skippedOf,
 } from './contributions.ts'
-import { isCount, isSeconds, type PatternOptions, patternGraph } from './options.ts'
+import { isCount, isSeconds, type PatternOptions, type PatternState, patternGraph } from './options.ts'
 import {
   answerShape,
   participantFaults,
@@ -31,7 +32,7 @@ import {
   transcriptOf,
   type TurnView,
 } from './participant.ts'
-import { type Entry, entryAfter, textOf } from './transcript.ts'
+import { type Entry, entryAfter, lastOf, textOf } from './transcript.ts'
 
 /** How answers that contradict each other are found and settled. */
 export interface ConflictOptions {
@@ -122,12 +123,17 @@ export function concurrent<I extends z.ZodType, O extends z.ZodType = typeof LIS
     aggregate: options.aggregate ?? null,
     output: options.output ?? LIST,
   }
-  let graph = patternGraph(options, resultSchema(plan.output), {
-    absences: appended(ABSENCE),
-    conflicts: owned('gather', z.array(CONFLICT)),
-    resolutions: reduced(z.array(RESOLUTION), (_before, last) => last),
-    halt: reduced(HALT, (_before, last) => last),
-  })
+  let graph = patternGraph(
+    options,
+    resultSchema(plan.output),
+    {
+      absences: appended(ABSENCE),
+      conflicts: owned('gather', z.array(CONFLICT)),
+      resolutions: reduced(z.array(RESOLUTION), (_before, last) => last),
+      halt: reduced(HALT, (_before, last) => last),
+    },
+    endsOf(plan),
+  )
   graph = graph.fault(...faultsOf(plan, options.onFailureOf ?? {}, options.output !== undefined))
   const names = plan.places.map((one) => one.participant.name)
   graph = graph.fanOut('open', names)
@@ -142,6 +148,15 @@ export function concurrent<I extends z.ZodType, O extends z.ZodType = typeof LIS
     .edge(aggregator, 'close')
     .output('close')
     .build() as unknown as Workflow<z.output<I>, ConcurrentResult<z.output<O>>>
+}
+
+/** What there is of a result when something else ends the run. */
+function endsOf({ places }: Plan): TerminationDef<PatternState> {
+  const names = places.map((one) => one.participant.name)
+  return {
+    partial: ({ transcript }) => names.flatMap((name) => lastOf(transcript, name) ?? []),
+    leftUndone: ({ state }) => names.filter((name) => lastOf(state.transcript, name) === null),
+  }
 }
 
 function placeOf(given: Takes, options: Pick<ConcurrentOptions<never, never>, 'onFailure' | 'onFailureOf'>): Place {

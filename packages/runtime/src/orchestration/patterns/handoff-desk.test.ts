@@ -7,6 +7,7 @@ import {
   judgeRouting,
   openDesk,
   type Routing,
+  situationOf,
   step,
 } from './handoff-desk.ts'
 
@@ -16,49 +17,45 @@ const RULES: DeskRules = {
   hasUser: true,
   returnToPrevious: true,
   maxHandoffs: 20,
-  loopAfter: 3,
 }
 const to = (name: string): DeskEvent => ({ kind: 'handoff', to: name, reason: `for ${name}` })
 const says: DeskEvent = { kind: 'user_says', text: 'go on' }
 
 /** Plays events until the conversation is over; gives the desk and all that was routed. */
-function play(rules: DeskRules, events: readonly DeskEvent[]): { desk: Desk; routing: Routing[]; used: number } {
+function play(rules: DeskRules, events: readonly DeskEvent[]): { desk: Desk; routing: Routing[] } {
   let desk = openDesk(rules)
   const routing: Routing[] = []
-  let used = 0
   for (const event of events) {
     if (desk.next === 'close') break
     const after = step(rules, desk, event)
     if (after.routing) routing.push(after.routing)
     desk = after.desk
-    used += 1
   }
-  return { desk, routing, used }
+  return { desk, routing }
 }
 
 describe('the desk of a handoff', () => {
-  it('PAT-045: equal handoffs without a new word of user or person are a loop, told as its shortest way round', () => {
-    const pingPong = ['billing', 'triage', 'billing', 'triage', 'billing', 'triage'].map(to)
-    const { desk, used } = play(RULES, pingPong)
-    expect(desk.ending).toMatchObject({ status: 'stopped', by: 'loop' })
-    expect(desk.ending?.reason).toContain('`triage` -> `billing` -> `triage` -> `billing`')
-    expect(used).toBe(5)
-    const ring = ['a', 'b', 'triage', 'a', 'b', 'triage', 'a'].map(to)
-    expect(play(RULES, ring).desk.ending?.reason).toContain('`triage` -> `a` -> `b` -> `triage` -> `a`')
-    const talking = pingPong.flatMap((event) => [event, says])
-    expect(play(RULES, talking).desk.ending).toBeNull()
+  it('PAT-045: handing over changes nothing of a situation; a word of user or person and a turn alone do', () => {
+    const after = (...events: DeskEvent[]) => situationOf(play(RULES, events).desk)
+    const [there, back] = [to('billing'), to('triage')]
+    expect(after(there, back, there)).toEqual(after(there))
+    expect(after(there, says, back, there)).not.toEqual(after(there))
+    const alone = { ...RULES, autonomousTurns: () => 5 }
+    const reply: DeskEvent = { kind: 'reply', text: 'on it' }
+    expect(situationOf(play(alone, [reply, reply]).desk)).not.toEqual(situationOf(play(alone, [reply]).desk))
+    expect(situationOf(undefined)).toBe('open')
   })
 
-  it('PAT-045: whatever happens, the handoffs between two words of user or person are bounded, and all of them too', () => {
+  it('PAT-045: whatever happens, handoffs are bounded, and a conversation is over exactly when it has an ending', () => {
     const event = fc.oneof(
       fc.constantFrom('triage', 'billing', 'carl').map(to),
       fc.constantFrom<DeskEvent>(says, { kind: 'reply', text: 'yes' }, { kind: 'escalate', reason: 'unsure' }),
     )
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 80 }), fc.integer({ min: 2, max: 4 }), (events, loopAfter) => {
-        const { desk, routing } = play({ ...RULES, loopAfter, maxHandoffs: 12 }, events)
-        expect(desk.recent.length).toBeLessThanOrEqual(9 * (loopAfter - 1) + 1)
-        expect(routing.length).toBeLessThanOrEqual(13)
+      fc.property(fc.array(event, { maxLength: 80 }), (events) => {
+        const { desk, routing } = play({ ...RULES, maxHandoffs: 12 }, events)
+        expect(routing.length).toBeLessThanOrEqual(12)
+        expect(desk.handoffs).toBe(routing.length)
         expect(desk.next === 'close').toBe(desk.ending !== null)
       }),
     )

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { JsonValue } from '../../base/json.ts'
 
 /**
  * Who has the conversation, as one pure function from what happened to what comes next. The graph of `handoff` only
@@ -27,7 +28,7 @@ export type DeskEvent = z.output<typeof EVENT>
 /** Why a conversation ended. */
 export const ENDING = z.object({
   status: z.enum(['completed', 'stopped']),
-  by: z.enum(['finished', 'user', 'person', 'until', 'loop', 'max_handoffs', 'autonomous', 'deadline']),
+  by: z.enum(['finished', 'user', 'person', 'until', 'max_handoffs', 'autonomous', 'deadline']),
   reason: z.string(),
   /** The final answer of a completed conversation that has one. */
   answer: z.string().nullable(),
@@ -43,8 +44,10 @@ export const DESK = z.object({
   active: z.string(),
   /** Turns that the active agent had since somebody else said something. */
   alone: z.int(),
-  /** Handoffs since the user or the person said something: a pair that comes again and again is a loop. */
-  recent: z.array(PAIR),
+  /** The last handoff since the user or the person said something. */
+  last: PAIR.nullable(),
+  /** How often user and person said something. */
+  heard: z.int(),
   handoffs: z.int(),
   /** What the next agent is told beside the words of others. */
   note: z.string(),
@@ -78,8 +81,6 @@ export interface DeskRules {
   /** Where the user's next words go: to the agent that had the conversation, or to the start. */
   readonly returnToPrevious: boolean
   readonly maxHandoffs: number
-  /** So many equal handoffs without a word of the user or the person are a loop. */
-  readonly loopAfter: number
 }
 
 /** What follows from an event. */
@@ -92,7 +93,7 @@ export interface Step {
 
 /** The conversation before anything happened: the start has it. */
 export function openDesk({ start }: DeskRules): Desk {
-  return { active: start, alone: 0, recent: [], handoffs: 0, note: '', next: 'agent', ending: null }
+  return { active: start, alone: 0, last: null, heard: 0, handoffs: 0, note: '', next: 'agent', ending: null }
 }
 
 /** What comes after an event. Pure and total. */
@@ -155,39 +156,36 @@ function afterReply(rules: DeskRules, desk: Desk): Desk {
 
 function handedOver(rules: DeskRules, desk: Desk, event: Extract<DeskEvent, { kind: 'handoff' }>): Step {
   const { to, reason } = event
-  const from = desk.active
-  const last = desk.recent.at(-1)
-  const bounced = last !== undefined && last.from === to && last.to === from
-  const recent = [...desk.recent, { from, to }]
+  const { active: from, last } = desk
+  const bounced = last !== null && last.from === to && last.to === from
   const routing: Routing = { kind: 'handoff', by: 'agent', from, to, reason, bounced }
+  if (desk.handoffs >= rules.maxHandoffs) {
+    const why = `there were ${rules.maxHandoffs} handoffs`
+    return { desk: ended(desk, 'stopped', 'max_handoffs', why, null), said: null, routing: null }
+  }
   const note = `\`${from}\` handed the conversation to you: ${reason}`
-  const moved: Desk = { ...desk, active: to, alone: 0, recent, handoffs: desk.handoffs + 1, next: 'agent', note }
-  const stop = (by: Ending['by'], why: string): Step => ({
-    desk: ended({ ...moved, active: from }, 'stopped', by, why, null),
+  const handoffs = desk.handoffs + 1
+  return {
+    desk: { ...desk, active: to, alone: 0, last: { from, to }, handoffs, next: 'agent', note },
     said: null,
     routing,
-  })
-  if (recent.filter((pair) => pair.from === from && pair.to === to).length >= rules.loopAfter)
-    return stop('loop', `the conversation went ${cycleOf(recent)} again and again, and nobody said anything new`)
-  if (moved.handoffs > rules.maxHandoffs) return stop('max_handoffs', `there were ${rules.maxHandoffs} handoffs`)
-  return { desk: moved, said: null, routing }
+  }
 }
 
-/** The shortest way round at the end of the handoffs, such as `a -> b -> a`. */
-function cycleOf(recent: readonly z.output<typeof PAIR>[]): string {
-  const last = recent.at(-1)
-  if (!last) return ''
-  const before = recent.slice(0, -1).findLastIndex((pair) => pair.from === last.from && pair.to === last.to)
-  return recent
-    .slice(before)
-    .map((pair) => pair.from)
-    .concat(last.to)
-    .map((name) => `\`${name}\``)
-    .join(' -> ')
+/**
+ * What makes two moments of a conversation the same: who has it, how long it has had it alone, and how often user and
+ * person have said something. Handing over changes nothing of the last two.
+ */
+export function situationOf(desk: Desk | undefined): JsonValue {
+  return desk ? [desk.active, desk.alone, desk.heard, desk.next] : 'open'
 }
 
 function heard(desk: Desk, speaker: 'user' | 'person', text: string): Step {
-  return { desk: { ...desk, alone: 0, recent: [], next: 'agent' }, said: { speaker, text }, routing: null }
+  return {
+    desk: { ...desk, alone: 0, last: null, heard: desk.heard + 1, next: 'agent' },
+    said: { speaker, text },
+    routing: null,
+  }
 }
 
 function corrected(

@@ -166,17 +166,26 @@ describe('handoff', () => {
     expect(none).toMatchObject({ status: 'stopped', reason: { code: 'MODEL_OUTPUT_INVALID' } })
   })
 
-  it('PAT-045: ping-pong stops as a loop that names the way round, and so do too many handoffs', async () => {
+  it('PAT-045: ping-pong ends the run as a loop that names its nodes, or is put to the person; too many handoffs stop it', async () => {
     const scripts = { triage: turns(to('billing')), billing: turns(to('triage')) }
-    const { output, one, runId } = await play({}, scripts)
-    expect(output).toMatchObject({
+    const looped = await play({}, scripts)
+    expect(looped).toMatchObject({
       status: 'stopped',
-      by: 'loop',
-      reason: expect.stringContaining('`triage` -> `billing`'),
+      ending: {
+        by: 'loop',
+        cycle: expect.arrayContaining(['triage', 'desk', 'billing']),
+        partial: { at: 'billing', said: null },
+        leftUndone: expect.arrayContaining([{ what: 'the conversation is with `billing`', why: 'declared' }]),
+      },
     })
-    expect(await one.of(runId, 'activity.outcome')).toHaveLength(5)
+    expect(await looped.one.of(looped.runId, 'activity.outcome')).toHaveLength(5)
+    const redirect = { kind: 'person_redirects', to: 'carl', reason: 'they go round and round' }
+    const asked = await play({ escalation: {} }, { ...scripts, carl: turns(done('mine')) }, { person: [redirect] })
+    expect(asked.output).toMatchObject({ status: 'completed', answer: 'mine', at: 'carl' })
     const many = await play({ loopAfter: 50, maxHandoffs: 4 }, scripts)
-    expect(many.output).toMatchObject({ status: 'stopped', by: 'max_handoffs', bounced: 4 })
+    expect(many.output).toMatchObject({ status: 'stopped', by: 'max_handoffs', bounced: 3 })
+    const own = await play({ termination: { maxTurns: 2 } }, scripts)
+    expect(own).toMatchObject({ status: 'stopped', ending: { by: 'max_turns' } })
   })
 
   it('PAT-046: `until` ends the conversation, and silence stops it', async () => {

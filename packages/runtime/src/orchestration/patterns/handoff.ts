@@ -5,6 +5,8 @@ import type { Shape } from '../../contracts/workflow.ts'
 import type { DraftBuilder } from '../builder.ts'
 import { appended, owned, port } from '../fields.ts'
 import { REJECTION } from '../rejection.ts'
+import { ESCALATION } from '../termination.ts'
+import type { TerminationDef } from '../termination-types.ts'
 import type { Workflow } from '../types.ts'
 import {
   DESK,
@@ -18,9 +20,10 @@ import {
   openDesk,
   ROUTING,
   type Routing,
+  situationOf,
   step,
 } from './handoff-desk.ts'
-import { isCount, isSeconds, type PatternOptions, patternGraph } from './options.ts'
+import { isCount, isSeconds, type PatternOptions, type PatternState, patternGraph } from './options.ts'
 import {
   answering,
   isAgent,
@@ -67,7 +70,10 @@ export interface HandoffOptions<I extends z.ZodType> extends PatternOptions<I> {
   readonly returnToPrevious?: boolean
   /** Over the whole run. Default 20. */
   readonly maxHandoffs?: number
-  /** So many equal handoffs without a word of user or person stop the run as a loop. Default 3. */
+  /**
+   * So often may the same participant get the conversation without a new word of user or person; then the run stops as a
+   * loop, or the person is asked where there is one. Default 3.
+   */
   readonly loopAfter?: number
   /** Ends the conversation when it returns true; asked after each turn and answer. A pure function. */
   readonly until?: (view: HandoffView) => boolean
@@ -93,7 +99,7 @@ export type HandoffResult = {
     }
   | {
       readonly status: 'stopped'
-      readonly by: 'loop' | 'max_handoffs' | 'autonomous' | 'deadline' | 'person'
+      readonly by: 'max_handoffs' | 'autonomous' | 'deadline' | 'person'
       /** The last thing that a participant said, or null. */
       readonly partial: string | null
       readonly leftUndone: readonly string[]
@@ -140,6 +146,7 @@ interface Plan {
   readonly user: AskOptions | null
   readonly escalation: AskOptions | null
   readonly until: ((view: HandoffView) => boolean) | null
+  readonly loopAfter: number
 }
 
 /**
@@ -151,7 +158,7 @@ export function handoff<I extends z.ZodType>(options: HandoffOptions<I>): Workfl
   const plan = planOf(options)
   const { participants, rules, user, escalation } = plan
   const names = participants.map((one) => one.name)
-  let graph = patternGraph(options, RESULT, { desk: owned('desk', DESK), routing: appended(ROUTING) })
+  let graph = patternGraph(options, RESULT, { desk: owned('desk', DESK), routing: appended(ROUTING) }, endsOf(plan))
   graph = graph
     .fault(...faultsOf(plan, options))
     .node('desk', deskNode(plan))
@@ -188,8 +195,25 @@ function planOf<I extends z.ZodType>(options: HandoffOptions<I>): Plan {
       hasUser: options.user !== undefined,
       returnToPrevious: options.returnToPrevious ?? true,
       maxHandoffs: options.maxHandoffs ?? DEFAULTS.maxHandoffs,
-      loopAfter: options.loopAfter ?? DEFAULTS.loopAfter,
     },
+    loopAfter: options.loopAfter ?? DEFAULTS.loopAfter,
+  }
+}
+
+/** How a conversation that does not end by itself ends. */
+function endsOf(plan: Plan): TerminationDef<PatternState> {
+  // Both are the run's state at a barrier, with the fields of this pattern.
+  const desk = (state: PatternState): Desk => deskOf(plan, state as unknown as State)
+  return {
+    loop: {
+      repeats: plan.loopAfter,
+      // Every participant may stand in a situation of its own, before and after its turn.
+      window: 4 * plan.participants.length + 4,
+      of: ({ state }) => situationOf((state as { desk?: Desk }).desk),
+      ...(plan.escalation ? { escalateTo: 'ask-person' } : {}),
+    },
+    partial: (state) => ({ at: desk(state).active, said: lastWords(state.transcript, desk(state).active) }),
+    leftUndone: ({ state }) => [`the conversation is with \`${desk(state).active}\``],
   }
 }
 
@@ -215,7 +239,7 @@ function faultsOf<I extends z.ZodType>(plan: Plan, options: HandoffOptions<I>): 
   if (turns.some((count) => count !== undefined && !isCount(count, 0)))
     faults.push('`autonomousTurns` and `autonomousTurnsOf` must be whole numbers from 0 on')
   if (!isCount(rules.maxHandoffs)) faults.push('`maxHandoffs` must be a whole number above 0')
-  if (!isCount(rules.loopAfter, 2)) faults.push('`loopAfter` must be a whole number from 2 on')
+  if (!isCount(plan.loopAfter, 2)) faults.push('`loopAfter` must be a whole number from 2 on')
   for (const [option, ask] of Object.entries({ user, escalation }))
     if (ask && !isSeconds(ask.deadlineSeconds ?? DAY_SECONDS))
       faults.push(`\`${option}.deadlineSeconds\` must be a number of seconds above 0`)
@@ -351,12 +375,17 @@ function addPersonPort(graph: DraftBuilder, names: readonly string[], ask: AskOp
   ])
   return graph
     .node('ask-person', {
-      input: GO,
+      input: z.union([GO, ESCALATION]),
       output: PERSON_REQUEST,
       tools: [],
-      run: (_message, { state }) => {
+      run: (message, { state }) => {
         const { active, note } = DESK.parse(state.desk)
-        return { participant: active, reason: note, lastWords: lastWords(transcriptOf(state), 'user') ?? '' }
+        const looped = ESCALATION.safeParse(message)
+        return {
+          participant: active,
+          reason: looped.success ? looped.data.reason : note,
+          lastWords: lastWords(transcriptOf(state), 'user') ?? '',
+        }
       },
     })
     .port('person', port({ name: 'person', request: PERSON_REQUEST, response, deadlineSeconds }))

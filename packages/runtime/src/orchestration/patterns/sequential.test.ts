@@ -124,6 +124,12 @@ describe('sequential', () => {
     expect((await one.ended(runId)).output).toMatchObject({ status: 'stopped', by: 'deadline', at: 'anna' })
   })
 
+  it('PAT-028: when something else ends the run, its ending has the last answer and who is left', async () => {
+    const { ending } = await play({ budget: { ...WIDE_BUDGET, maxTurns: 1 } })
+    expect(ending).toMatchObject({ by: 'max_turns', partial: 'anna heard: user: > hello' })
+    expect(ending?.leftUndone).toContainEqual({ what: 'ben', why: 'declared' })
+  })
+
   it('PAT-025: every wrong option is told at once', () => {
     const wrong = () =>
       sequential({ ...HEAD, participants: [], pauseAfter: ['carl'], feedback: { deadlineSeconds: 0, maxRounds: -1 } })

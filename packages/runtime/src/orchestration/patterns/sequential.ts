@@ -5,8 +5,9 @@ import { mismatch } from '../compatible.ts'
 import type { DraftBuilder } from '../builder.ts'
 import { port, reduced } from '../fields.ts'
 import { REJECTION } from '../rejection.ts'
+import type { TerminationDef } from '../termination-types.ts'
 import type { Workflow } from '../types.ts'
-import { isCount, isSeconds, type PatternOptions, patternGraph } from './options.ts'
+import { isCount, isSeconds, type PatternOptions, type PatternState, patternGraph } from './options.ts'
 import {
   answerShape,
   isAgent,
@@ -103,7 +104,12 @@ export function sequential<I extends z.ZodType, O extends z.ZodType = z.ZodStrin
     deadlineSeconds: options.feedback?.deadlineSeconds ?? DAY_SECONDS,
     maxRounds: options.feedback?.maxRounds ?? DEFAULT_ROUNDS,
   }
-  let graph = patternGraph(options, resultSchema(plan.output), { stopped: reduced(STOPPED, (_before, last) => last) })
+  let graph = patternGraph(
+    options,
+    resultSchema(plan.output),
+    { stopped: reduced(STOPPED, (_before, last) => last) },
+    endsOf(plan),
+  )
   graph = graph.fault(...faultsOf(plan, options.input)).node('close', closing(plan))
   participants.forEach((participant, place) => {
     graph = addStep(graph, plan, participant, place)
@@ -115,6 +121,17 @@ export function sequential<I extends z.ZodType, O extends z.ZodType = z.ZodStrin
     .edge('open', participants[0]?.name ?? 'close')
     .output('close')
     .build() as unknown as Workflow<z.output<I>, SequentialResult<z.output<O>>>
+}
+
+/** What there is of a result when something else ends the run. */
+function endsOf({ participants }: Plan): TerminationDef<PatternState> {
+  const silent = ({ transcript }: PatternState): string[] =>
+    participants.map((one) => one.name).filter((name) => lastOf(transcript, name) === null)
+  return {
+    partial: ({ transcript }) =>
+      participants.map((one) => lastOf(transcript, one.name)).findLast((one) => one !== null)?.text ?? null,
+    leftUndone: ({ state }) => silent(state),
+  }
 }
 
 interface Plan {
