@@ -181,20 +181,25 @@ const goldenSchema = z.object({ file_sha256: z.string(), master_key_for_tests_on
 async function goldenRuns(options: UpgradeCheckOptions, goldenDir: string, scratch: string): Promise<GoldenResult[]> {
   if (!existsSync(goldenDir))
     throw new SignalboxError('NOT_FOUND', `there is no folder \`${goldenDir}\` of golden databases`)
-  const own = join(goldenDir, 'signalbox.config.ts')
-  // Their workflows are frozen beside them; without a project of their own they are those of the project.
-  const project = existsSync(own) ? await loadProject(own) : options.project
   const results: GoldenResult[] = []
   for (const version of versionsIn(goldenDir)) {
     options.log?.(`golden database ${version}`)
+    const folder = join(goldenDir, version)
     try {
-      results.push({ version, sum: await oneGolden(options, project, join(goldenDir, version), scratch), why: null })
+      const project = await projectBeside([folder, goldenDir], options.project)
+      results.push({ version, sum: await oneGolden(options, project, folder, scratch), why: null })
     } catch (thrown) {
       const { code, message } = toSignalboxError(thrown)
       results.push({ version, sum: null, why: `${code}: ${message}` })
     }
   }
   return results
+}
+
+/** Their workflows are frozen beside them; without a project of their own they are those of the project. */
+async function projectBeside(folders: readonly string[], otherwise: Project): Promise<Project> {
+  const own = folders.map((folder) => join(folder, 'signalbox.config.ts')).find((path) => existsSync(path))
+  return own === undefined ? otherwise : await loadProject(own)
 }
 
 function versionsIn(goldenDir: string): string[] {

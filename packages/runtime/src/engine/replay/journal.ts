@@ -50,8 +50,7 @@ export class RecordedStep {
       foldRecord(fold, record)
       if (!isInside(record)) this.note(record)
     }
-    // What lies in a nested scope is not run again: the scope is one call, answered from the record.
-    for (const { id, scope } of fold.activations.values()) if (scope === ROOT_SCOPE) this.keep(fold, id)
+    for (const id of fold.activations.keys()) this.keep(fold, id)
     if (closing?.type === 'superstep.completed')
       for (const result of closing.results) this.results.set(result.activation, result)
   }
@@ -72,7 +71,8 @@ export class RecordedStep {
 
   private keep(fold: RunFold, activation: string): void {
     const entry = fold.activations.get(activation)
-    if (!entry) return
+    // What lies in a nested scope is not run again: the scope is one call, answered from the record.
+    if (entry?.scope !== ROOT_SCOPE) return
     const position = entry.position?.position ?? 0
     const at = this.begun.get(`${activation}/${position}`)
     this.stretches.set(stretchKey(activation, entry.attempt, position), {
