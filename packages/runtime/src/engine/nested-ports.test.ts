@@ -53,7 +53,11 @@ describe('a request of a nested workflow', () => {
     await one.settled(runId)
     const waiting = renderExplanation(explain(await one.records(runId), { now: one.host.now() }))
     expect(waiting).toContain('Port `nested/inner/review` asked for an answer')
-    expect(waiting).toContain('node `nested`, which is plain code entered `workflows.middle` (workflows.enter)')
+    expect(waiting).toContain(
+      'Workflow `middle` 1.0.0 was entered as `workflows.middle` (workflows.enter) by node `nested`',
+    )
+    expect(waiting).toMatch(/is waiting since \d+ m?s ago: port `nested\/inner\/review` has to be answered/)
+    expect(waiting).toContain('node `nested/inner/left`, which is plain code, asked in superstep 1')
     expect(waiting).toContain('Superstep 1 of the workflow in `nested/inner` was committed')
     expect(waiting).toMatch(/Request `req_\w+` of port `nested\/inner\/review` is open/)
     await one.host.advance(3_700_000)

@@ -154,7 +154,7 @@ function effectSentence(effect: EffectLineage, records: readonly RunRecord[]): S
 function effectCause(effect: EffectLineage): string {
   const asker =
     effect.agent === null
-      ? `node ${name(effect.node)}, which is plain code, asked`
+      ? `node ${name([...effect.path, effect.node].join('/'))}, which is plain code, asked`
       : `agent ${name(effect.agent)} asked`
   const model = effect.modelSeq === null ? '' : ` after the model answer in record ${effect.modelSeq}`
   const decision = effect.decision ? verdictText(effect.decision) : 'no decision is on record'
@@ -253,7 +253,7 @@ function unknownSentences(records: readonly RunRecord[], options: ExplainOptions
   for (const activity of activitiesOf(records)) {
     const last = activity.outcomes.at(-1)
     const tool = name(activity.intent?.proposal.name ?? '')
-    if (activity.intent && activity.outcomes.length === 0)
+    if (activity.intent && !activity.intent.opens && activity.outcomes.length === 0)
       sentences.push(
         at(
           records,

@@ -83,11 +83,10 @@ function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
       record.type === 'response.received' || record.type === 'request.answered' ? [record.request_id] : [],
     ),
   )
-  const ended = endedScopes(path)
-  return path.flatMap((record): OpenItem[] => {
+  return path.flatMap((record, index): OpenItem[] => {
     if (record.type !== 'request.opened' || answered.has(record.request.request_id)) return []
-    // What a nested workflow asked is asked no more once it has ended.
-    if (record.request.scope !== undefined && ended.has(record.request.scope)) return []
+    const { scope } = record.request
+    if (scope !== undefined && endedAfter(path.slice(index + 1), scope)) return []
     const node = name(nodePath(record.request.scope, record.request.node))
     if (record.request.timer) return [timerItem(record.request.request_id, record.seq, record.request)]
     const id = name(record.request.request_id)
@@ -104,14 +103,15 @@ function openRequests(path: readonly RunRecord[]): readonly OpenItem[] {
   })
 }
 
-/** Nested scopes whose ask has ended last, by id. */
-function endedScopes(path: readonly RunRecord[]): ReadonlySet<string> {
-  const ended = new Set<string>()
-  for (const record of path) {
-    if (record.type === 'activity.intent' && record.opens) ended.delete(record.ask.key)
-    if (record.type === 'activity.outcome' && record.kind === 'scope') ended.add(record.ask.key)
-  }
-  return ended
+/** True where a nested scope, or one around it, ended or was entered anew after a record: what it asked is asked no more. */
+function endedAfter(later: readonly RunRecord[], scope: string): boolean {
+  return later.some((record) => {
+    const ends =
+      record.type === 'activity.outcome'
+        ? record.kind === 'scope'
+        : record.type === 'activity.intent' && record.opens !== undefined
+    return ends && 'ask' in record && (record.ask.key === scope || isWithin(scope, record.ask.key))
+  })
 }
 
 /** Timers of handlers whose activation still waits for them. */
@@ -222,7 +222,8 @@ function openCalls(path: readonly RunRecord[]): readonly OpenItem[] {
   return activities.flatMap((activity, index): OpenItem[] => {
     const { intent } = activity
     const again = activities.slice(index + 1).some((other) => other.key === activity.key)
-    if (!intent || !isOpen(activity) || again) return []
+    // A nested workflow that is entered waits for what lies in it, and that is told.
+    if (!intent || intent.opens || !isOpen(activity) || again) return []
     const tool = name(intent.proposal.name)
     const effect = intent.proposal.effect !== 'none'
     return [

@@ -301,7 +301,7 @@ function intentText(record: ActivityIntent): string {
     return `Agent ${name(proposal.agent ?? '')} was about to call model ${name(proposal.name)}, with ${dollars(record.reserved.cost_nano_usd)} reserved${until}.`
   const approved = record.approval_id ? ` under approval ${name(record.approval_id)}` : ''
   if (record.opens)
-    return `${askerText(proposal, activationPath(record.ask.activation, record.ask.node))} entered ${name(proposal.name)} (${proposal.class}), which is workflow ${name(record.opens.workflow)} ${record.opens.version}${approved}: ${verdictText(record.decision)}.`
+    return `Workflow ${name(record.opens.workflow)} ${record.opens.version} was entered as ${name(proposal.name)} (${proposal.class}) by ${askerText(proposal, activationPath(record.ask.activation, record.ask.node))}${approved}: ${verdictText(record.decision)}.`
   const { undoes } = proposal
   const what = undoes ? ` to undo ${name(undoes.tool)} of record ${undoes.seq} in run ${name(undoes.run)}` : ''
   return `About to send ${name(proposal.name)} (${proposal.class}, ${proposal.effect})${what} for ${askerText(proposal, activationPath(record.ask.activation, record.ask.node))}${approved}: ${verdictText(record.decision)}; key ${name(record.idempotency_key)}${until}.`
