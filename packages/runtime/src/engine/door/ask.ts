@@ -224,7 +224,7 @@ export function askName(spec: AskSpec): string {
     case 'model':
       return spec.model
     case 'timer':
-      return 'timer'
+      return 'sleep'
     case 'step':
       return spec.name
     case 'request':
