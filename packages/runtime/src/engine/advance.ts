@@ -2,7 +2,7 @@ import { toSignalboxError } from '../base/errors.ts'
 import { timeOf } from '../base/time.ts'
 import type { SegmentStarted } from '../contracts/records.ts'
 import { isEnded } from '../reliability/run-machine.ts'
-import { armTimeout, closingOf, stopWhenTimedOut, wakeBefore } from './ending.ts'
+import { armTimeout, breakOff, closingOf, stopWhenTimedOut, wakeBefore } from './ending.ts'
 import { announceStop, complete, openEffects, park, stop } from './finish.ts'
 import { drainInbox } from './inbox.ts'
 import { buildPart } from './build.ts'
@@ -140,7 +140,7 @@ function armRuntimeLimit(run: LiveRun): () => void {
       reason: { kind: 'budget', code: 'BUDGET_EXHAUSTED', subject: 'runtime' },
       by: null,
     })
-    run.abort.abort()
+    breakOff(run)
     run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
   })
   return () => cancel()

@@ -196,9 +196,14 @@ export function armTimeout(run: LiveRun): () => void {
   if (at === null) return () => undefined
   return run.env.host.after(Math.max(0, at - run.env.host.now()), () => {
     stopWhenTimedOut(run)
-    run.abort.abort()
+    breakOff(run)
     run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
   })
+}
+
+/** Breaks calls off at a limit. A run that is stopping already only looks up what became of its effects (invariant 5). */
+export function breakOff(run: LiveRun): void {
+  if (run.fold.status !== 'stopping') run.abort.abort()
 }
 
 /** The earlier of a wait's own time and the run's. */

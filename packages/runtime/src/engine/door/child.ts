@@ -76,7 +76,9 @@ async function readNow(
 ): Promise<{ readonly value: JsonValue } | { readonly failed: string }> {
   const { run } = ask
   const controller = new AbortController()
-  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([run.abort.signal, controller.signal]) })
+  // A limit breaks calls off; what became of an effect is looked up all the same, so that the run can end (invariant 5).
+  const signals = phase === 'reconcile' && run.abort.signal.aborted && !run.dead ? [] : [run.abort.signal]
+  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([...signals, controller.signal]) })
   // A look-up belongs to an activity that has been sent; facts and previews may only use ctx.fetch.
   const place = {
     runId: run.runId,
@@ -89,7 +91,7 @@ async function readNow(
     const value = await withBounds(ask, call, {
       seconds: ask.tool?.timeoutSeconds ?? 30,
       controller,
-      signals: [run.abort.signal],
+      signals,
     })
     return { value: toJsonValue(value, `the ${phase} of \`${ask.name}\``) }
   } catch (thrown) {
