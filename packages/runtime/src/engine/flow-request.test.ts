@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { lineageGaps } from '../observability/index.ts'
+import { explain, lineageGaps, renderExplanation } from '../observability/index.ts'
 import { keyVault } from '../stores/index.ts'
 import { type BenchBox, benchSet, PAUL, VERA } from '../testing/bench-box.ts'
 import { payTool } from '../testing/engine-kit.ts'
@@ -168,6 +168,22 @@ describe('a function that asks a person', () => {
     await expect(one.sb.runs.respond({ requestId: id, value: { ok: true }, by: PAUL })).rejects.toThrow()
     expect(outside.requests).toEqual([])
     expect(lineageGaps(await one.records(runId))).toEqual([])
+  })
+
+  it('FLW-026: the story names step and port, who answered, and what is open', async () => {
+    const one = box({ workflows: [asking()] })
+    one.work()
+    const runId = await one.start('job', 'hello')
+    await one.asked('request')
+    await one.until(async () => ((await one.row(runId)).status === 'waiting' ? true : null), 'a run that waits')
+    const told = async () => renderExplanation(explain(await one.records(runId), { now: one.host.now() }))
+    expect(await told()).toContain('port `review` has to be answered')
+    await respond(one, true)
+    await one.ended(runId)
+    const whole = await told()
+    expect(whole).toContain('Step `note` of `job` succeeded')
+    expect(whole).toContain('`user:paul` answered port `review`')
+    expect(whole).toContain('Nothing is open.')
   })
 
   it('FLW-016: a port that the function does not declare is refused, and nobody is asked', async () => {

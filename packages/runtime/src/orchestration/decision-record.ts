@@ -73,13 +73,16 @@ function nodeRow(spec: WorkflowSpec, node: NodeSpec): string[] {
   if (fallback !== undefined) to.push(`${fallback} when rejected`)
   const failure = spec.failed.get(node.name)
   if (failure !== undefined) to.push(`${failure} when it failed`)
+  const asks = [...(node.ports ?? [])].map(
+    ([name, port]) => `, asks ${name} and waits ${port.deadlineSeconds} s at most`,
+  )
   const kind = node.agent === null ? node.kind : `agent ${node.agent.name} on ${modelsOf(node.agent)}`
   return [
     node.name,
-    kind,
+    `${kind}${asks.join('')}`,
     to.join('; '),
     String(node.retry.attempts),
-    node.agent === null ? 'the superstep' : 'each turn',
+    node.agent !== null ? 'each turn' : node.position ? 'each checkpoint' : 'the superstep',
   ]
 }
 

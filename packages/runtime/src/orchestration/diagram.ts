@@ -91,7 +91,7 @@ function labelOf(node: NodeSpec): readonly string[] {
   if (node.enters !== undefined) return [node.name, `workflow ${node.enters}`]
   if (node.deadlineSeconds !== null) return [node.name, `answer within ${node.deadlineSeconds} s`]
   if (node.timer) return [node.name, 'until' in node.timer ? 'until a time' : `after ${node.timer.seconds} s`]
-  return [node.name]
+  return [node.name, ...[...(node.ports?.keys() ?? [])].map((port) => `asks ${port}`)]
 }
 
 function escalates({ termination }: WorkflowSpec): boolean {
