@@ -4,7 +4,7 @@ import type { Script } from '../../agents/index.ts'
 import type { JsonValue } from '../../base/json.ts'
 import type { ModelRequest } from '../../contracts/model.ts'
 import type { Store } from '../../contracts/store.ts'
-import { type BenchBox, benchSet, WIDE_BUDGET } from '../../testing/bench-box.ts'
+import { BenchBox, benchSet, WIDE_BUDGET } from '../../testing/bench-box.ts'
 import { crashSweep } from '../../testing/crash-sweep.ts'
 import { approvalPolicy, lookUp, payTool } from '../../testing/engine-kit.ts'
 import { finish, hasResult, lastAsked, restoredTwice, talker, voices, watched } from '../../testing/pattern-kit.ts'
@@ -220,6 +220,30 @@ describe('handoff', () => {
     expect(wrong).toThrow(
       /at least 2[\s\S]*no `description`[\s\S]*`start` names `nobody`[\s\S]*names `ghost`[\s\S]*leads to itself[\s\S]*autonomousTurns[\s\S]*maxHandoffs[\s\S]*loopAfter[\s\S]*user\.deadlineSeconds/,
     )
+  })
+
+  it('PAT-009: turn 100 of a conversation writes about as many bytes as turn 10', { timeout: 60_000 }, async () => {
+    const budget = { ...WIDE_BUDGET, maxTurns: 1_000 }
+    const limits = { autonomousTurns: 100, maxSupersteps: 1_000 }
+    const flow = handoff({ ...HEAD, budget, participants: [triage, billing], ...limits })
+    const speaks: Script = ({ messages }) =>
+      JSON.stringify(reply(`this is what I say after ${messages.length} messages`))
+    // Not closed with the others: every prefix of so long a history is not looked at.
+    const one = new BenchBox({ workflows: [flow], models: voices({ triage: speaks }) })
+    one.work()
+    const runId = await one.start('desk-of', 'hello')
+    expect((await one.ended(runId)).output).toMatchObject({ status: 'stopped', by: 'autonomous' })
+    const stored = await one.store.records('acme', runId)
+    const saved = stored.filter((record) => record.type === 'position.saved').map(({ seq }) => seq)
+    const bytes = (turn: number): number => {
+      const [from, to] = [saved[turn - 2] ?? 0, saved[turn - 1] ?? 0]
+      const part = stored.filter(({ seq }) => seq > from && seq <= to)
+      return part.reduce((sum, record) => sum + record.body.length + (record.sealed?.length ?? 0), 0)
+    }
+    expect(saved).toHaveLength(101)
+    expect(bytes(100)).toBeLessThan(1.1 * bytes(10))
+    await one.family()
+    await one.sb.close()
   })
 
   it.each([true, false])(
