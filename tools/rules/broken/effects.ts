@@ -172,7 +172,7 @@ export const EFFECTS: readonly Mutation[] = [
   {
     rule: 'R17',
     breaks: 'text leaves before the verdict on the output',
-    file: `${DOOR}/execute.ts`,
+    file: `${DOOR}/call-model.ts`,
     find: 'if (!hub.hasListeners(run.runId) || WITHHOLD.some((point) => policy.hasRulesAt(point)))',
     replace: 'if (!hub.hasListeners(run.runId))',
     noticed: 'ENG-140',
