@@ -13,6 +13,10 @@ export * from './policy/index.ts'
 export {
   type AgentDef,
   agent,
+  type Compaction,
+  type CompactionStep,
+  type ContextProvider,
+  type ContextView,
   createModels,
   type ModelsOptions,
   type ProviderOptions,

@@ -4,6 +4,9 @@ import { sha256Hex } from '../base/hash.ts'
 import { shapeOf } from '../contracts/shape.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import type { Agent } from '../contracts/workflow.ts'
+import { compactionFaults } from './compaction.ts'
+import type { Compaction } from './compact.ts'
+import { type ContextProvider, contextFaults } from './context.ts'
 import { type LoopDef, runLoop } from './loop.ts'
 
 /** How an agent is declared. */
@@ -25,6 +28,17 @@ export interface AgentDef<I extends z.ZodType, O extends z.ZodType> {
   readonly output: O
   /** The agent fails after so many turns in a row without a tool call that succeeded. Default 5. */
   readonly maxErrorTurns?: number
+  /** Calls of one answer that are made; the others are told that they were not. Default 32. */
+  readonly maxCallsPerTurn?: number
+  /**
+   * How often one call with the same arguments is made in a row. The next one is told so and not made; with one more the
+   * agent fails with LOOP_FOUND. Default 10.
+   */
+  readonly maxRepeatedCalls?: number
+  /** What the model is shown beside the conversation. */
+  readonly context?: readonly ContextProvider[]
+  /** How a long conversation is made shorter. Default: never. */
+  readonly compaction?: Compaction
 }
 
 const NAME = /^[a-z][a-z0-9-]*$/
@@ -35,7 +49,12 @@ const DEFAULT_ERROR_TURNS = 5
 export function agent<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I, O>): Agent<z.output<I>, z.output<O>> {
   const faults = faultsOf(def)
   if (faults.length > 0) throw new SignalboxError('CONFIG_INVALID', `agent \`${def.name}\`: ${faults.join('; ')}`)
-  const { name, model, fallback = [], instructions, maxOutputTokens, maxErrorTurns = DEFAULT_ERROR_TURNS } = def
+  const { name, model, fallback = [], instructions, maxOutputTokens, context = [], compaction = null } = def
+  const { maxErrorTurns = DEFAULT_ERROR_TURNS, maxCallsPerTurn = 32, maxRepeatedCalls = 10 } = def
+  const reads = context.flatMap((provider) => (provider.reads ? [provider.reads.tool] : []))
+  const readNames = [...new Set(reads.map((tool) => tool.name))].filter(
+    (tool) => !def.tools.some((one) => one.name === tool),
+  )
   const tools = def.tools.map((tool) => tool.name)
   const output = shapeOf(def.output)
   const loop: LoopDef = {
@@ -46,6 +65,10 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I,
     tools,
     output,
     maxErrorTurns,
+    maxCallsPerTurn,
+    maxRepeatedCalls,
+    context,
+    compaction,
   }
   return {
     name,
@@ -56,11 +79,12 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I,
       instructions,
       maxOutputTokens,
       tools,
+      ...(readNames.length > 0 ? { reads: readNames } : {}),
       promptHash: sha256Hex(instructions),
     },
     input: shapeOf(def.input),
     output,
-    tools: def.tools,
+    tools: [...def.tools, ...reads.filter((tool, i) => readNames.includes(tool.name) && reads.indexOf(tool) === i)],
     run: (prompt, ctx, asked = output) => runLoop({ ...loop, output: asked }, prompt, ctx),
     _io: () => {
       throw new SignalboxError('INTERNAL', 'an agent runs as a node of a workflow, not directly')
@@ -77,11 +101,15 @@ function faultsOf<I extends z.ZodType, O extends z.ZodType>(def: AgentDef<I, O>)
     [def.instructions.trim() === '', '`instructions` must not be empty'],
     [!isCount(def.maxOutputTokens), '`maxOutputTokens` must be a positive integer'],
     [!isCount(def.maxErrorTurns ?? 1), '`maxErrorTurns` must be a positive integer'],
+    [!isCount(def.maxCallsPerTurn ?? 1), '`maxCallsPerTurn` must be a positive integer'],
+    [!isCount(def.maxRepeatedCalls ?? 1), '`maxRepeatedCalls` must be a positive integer'],
   ]
   return [
     ...refused.filter(([wrong]) => wrong).map(([, text]) => text),
     ...[...twice].map((name) => `tool \`${name}\` is listed twice`),
     ...fallbackFaults(def.model, def.fallback ?? []),
+    ...contextFaults(def.context ?? []),
+    ...(def.compaction ? compactionFaults(def.compaction) : []),
   ]
 }
 

@@ -34,6 +34,11 @@ export function inputUpperBound(request: ModelRequest): number {
   return messageBytes(request.messages, FRAME_TOKENS) + tools + schema + preamble
 }
 
+/** An upper bound of the tokens of a conversation alone. */
+export function conversationUpperBound(messages: readonly ModelMessage[]): number {
+  return messageBytes(messages, FRAME_TOKENS)
+}
+
 /** Bytes of all texts of a request: its messages, tools and output schema, nothing added. */
 export function requestBytes(request: ModelRequest): number {
   const tools = request.tools.reduce((sum, tool) => sum + toolBytes(tool), 0)

@@ -1,4 +1,6 @@
 export { type AgentDef, agent } from './agent.ts'
+export type { Compaction, CompactionStep } from './compact.ts'
+export type { ContextProvider, ContextView } from './context.ts'
 export { createModels, type ModelsOptions, type ProviderOptions } from './models.ts'
 export { type PriceTable, readPrices } from './prices.ts'
 export type { Script, ScriptedAnswer, ScriptedCall } from './scripted.ts'

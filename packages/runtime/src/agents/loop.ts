@@ -9,8 +9,12 @@
 import { type ErrorCode, isErrorCode, SignalboxError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import { joinLabels, OPERATOR_LABELS } from '../contracts/common.ts'
-import type { ModelAnswer } from '../contracts/model.ts'
+import type { ModelAnswer, ModelMessage } from '../contracts/model.ts'
 import type { AskResult, AskSpec, HandlerCtx, HandlerEnd, Shape } from '../contracts/workflow.ts'
+import { compact } from './compaction.ts'
+import type { Compaction } from './compact.ts'
+import { type ContextProvider, contextMessages } from './context.ts'
+import { NO_REPEATS, type Repeats, screen } from './limits.ts'
 import {
   type AnswerCall,
   assistantMessage,
@@ -35,6 +39,12 @@ export interface LoopDef {
   readonly output: Shape
   /** Turns in a row in which no tool call succeeded, after which the agent fails. */
   readonly maxErrorTurns: number
+  /** Calls of one answer that are made. */
+  readonly maxCallsPerTurn: number
+  /** How often a call with the same arguments is made in a row. */
+  readonly maxRepeatedCalls: number
+  readonly context: readonly ContextProvider[]
+  readonly compaction: Compaction | null
 }
 
 /** How often an answer that does not fit is asked for again, counted over the whole activation. */
@@ -45,21 +55,22 @@ interface LoopState {
   readonly turn: number
   readonly errorTurns: number
   readonly repairs: number
+  readonly repeats: Repeats
   readonly end: 'open' | 'answered' | Rejected
 }
 
 /** A person did not let a call happen, and the node has a fallback for that. */
 type Rejected = { readonly code: string; readonly reason: string; readonly leftUndone: readonly string[] }
 
-const START: LoopState = { turn: 0, errorTurns: 0, repairs: 0, end: 'open' }
+const START: LoopState = { turn: 0, errorTurns: 0, repairs: 0, repeats: NO_REPEATS, end: 'open' }
 
 /**
  * Runs turns until the model answers with an output that fits, a save point after each. Throws BUDGET_EXHAUSTED when
  * a model call is refused, MODEL_FAILED, MODEL_OUTPUT_INVALID after the repairs, TOOL_FAILED after too many turns of
- * failed calls.
+ * failed calls or when a context cannot be read, LOOP_FOUND when the model insists on a call that it made too often.
  */
 export async function runLoop(def: LoopDef, prompt: string, ctx: HandlerCtx): Promise<HandlerEnd> {
-  let state = ctx.resumedFrom === null ? open(def, prompt, ctx) : readState(ctx.resumedFrom)
+  let state = ctx.resumedFrom === null ? await open(def, prompt, ctx) : readState(ctx.resumedFrom)
   while (state.end === 'open') {
     state = await turn(def, state, ctx)
     await ctx.savePoint(saved(state))
@@ -70,12 +81,15 @@ export async function runLoop(def: LoopDef, prompt: string, ctx: HandlerCtx): Pr
   throw new SignalboxError('MODEL_OUTPUT_INVALID', `agent \`${def.name}\`: the saved answer does not fit its output`)
 }
 
-function open(def: LoopDef, prompt: string, ctx: HandlerCtx): LoopState {
+async function open(def: LoopDef, prompt: string, ctx: HandlerCtx): Promise<LoopState> {
   const schema = JSON.stringify(def.output.json)
   const content = isTextShape(def.output)
     ? def.instructions
     : `${def.instructions}\n\nYour final answer is JSON alone that fits this JSON Schema: ${schema}`
   instruct(content, ctx)
+  const kept = def.context.filter((provider) => provider.keep)
+  const given = await contextMessages(def.name, kept, ctx)
+  if (given.length > 0) ctx.conversation.append(given, ctx.seen)
   ctx.conversation.append([userMessage(prompt)], ctx.seen)
   return START
 }
@@ -91,7 +105,9 @@ function instruct(content: string, { conversation }: HandlerCtx): void {
 }
 
 async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<LoopState> {
-  const { asked, model } = await askModel(def, ctx)
+  if (def.compaction) await compact(def.compaction, def.models[0], ctx)
+  const beside = def.context.filter((provider) => !provider.keep)
+  const { asked, model } = await askModel(def, await contextMessages(def.name, beside, ctx), ctx)
   const state = { ...before, turn: before.turn + 1 }
   if (asked.status !== 'succeeded') return { ...state, end: modelEnd(def, model, asked, ctx) }
   const answer = readAnswer(asked.output, model)
@@ -104,13 +120,18 @@ async function turn(def: LoopDef, before: LoopState, ctx: HandlerCtx): Promise<L
 }
 
 /** Calls the agent's model, and while a provider is in trouble the next declared one: another model, another call. */
-async function askModel(def: LoopDef, ctx: HandlerCtx): Promise<{ readonly asked: AskResult; readonly model: string }> {
+async function askModel(
+  def: LoopDef,
+  context: readonly ModelMessage[],
+  ctx: HandlerCtx,
+): Promise<{ readonly asked: AskResult; readonly model: string }> {
   const call = {
     kind: 'model',
     maxOutputTokens: def.maxOutputTokens,
     tools: def.tools,
     outputSchema: isTextShape(def.output) ? null : def.output.json,
     finalOf: (answer: JsonValue) => finalOf(def, answer),
+    ...(context.length > 0 ? { context } : {}),
   } as const
   let [model] = def.models
   let asked = await ctx.ask({ ...call, model })
@@ -177,16 +198,24 @@ async function answerCalls(
 ): Promise<LoopState> {
   // The last call of an answer that was cut may lack arguments without showing it, so none of them is acted upon.
   const cut = from.answer.finishReason === 'length'
-  const asked = calls.filter((call) => !cut && call.input.valid)
+  const { refused, repeats, insists } = screen(calls, state.repeats, def)
+  const asked = calls.filter((call) => !cut && call.input.valid && !refused.has(call))
   const results = asked.length === 0 ? [] : await ctx.batch(asked.map((call) => toAsk(call, from.seq)))
   const byCall = new Map(asked.map((call, i) => [call, results[i]] as const))
-  const terminal = calls.map((call) => ({ call, output: terminalResult(call, byCall.get(call), cut) }))
+  const terminal = calls.map((call) => {
+    const why = cut ? undefined : refused.get(call)
+    return { call, output: why ? failed(why.error, why.reason) : terminalResult(call, byCall.get(call), cut) }
+  })
   const notAsked = asked.length < calls.length ? [ctx.seen] : []
   ctx.conversation.append([resultMessage(terminal)], joinLabels([...results.map((one) => one.labels), ...notAsked]))
   const rejected = ctx.endsOnRejection ? rejection(calls, byCall) : null
   if (rejected) return { ...state, end: rejected }
+  if (insists !== null && !cut) {
+    const message = `agent \`${def.name}\`: the model insists on \`${insists}\` with the same arguments after ${def.maxRepeatedCalls} times in a row`
+    throw new SignalboxError('LOOP_FOUND', message)
+  }
   const errorTurns = results.some((one) => one.status === 'succeeded') ? 0 : state.errorTurns + 1
-  if (errorTurns < def.maxErrorTurns) return { ...state, errorTurns }
+  if (errorTurns < def.maxErrorTurns) return { ...state, errorTurns, repeats }
   const message = `agent \`${def.name}\`: no tool call succeeded in ${errorTurns} turns in a row`
   throw new SignalboxError('TOOL_FAILED', message)
 }
@@ -239,12 +268,21 @@ function answerText(def: LoopDef, state: LoopState, answer: ModelAnswer, ctx: Ha
   return { ...state, repairs: state.repairs + 1 }
 }
 
+/** The state as it is stored. */
+type SavedState = Pick<LoopState, 'turn' | 'repairs' | 'end'> & {
+  readonly error_turns: number
+  readonly repeats?: Repeats
+}
+
 function saved(state: LoopState): JsonObject {
-  return { turn: state.turn, error_turns: state.errorTurns, repairs: state.repairs, end: state.end }
+  const { turn, errorTurns: error_turns, repairs, repeats, end } = state
+  return { turn, error_turns, repairs, repeats: { of: repeats.of, count: repeats.count }, end }
 }
 
 function readState(value: JsonValue): LoopState {
   // Written by `saved` above; the engine gives back what it stored.
-  const state = value as { turn: number; error_turns: number; repairs: number; end: LoopState['end'] }
-  return { turn: state.turn, errorTurns: state.error_turns, repairs: state.repairs, end: state.end }
+  const state = value as unknown as SavedState
+  // A save point of a version before limits on repeats has no count of them.
+  const { turn, error_turns: errorTurns, repairs, repeats = NO_REPEATS, end } = state
+  return { turn, errorTurns, repairs, repeats, end }
 }

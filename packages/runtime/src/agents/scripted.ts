@@ -3,6 +3,7 @@ import type { JsonValue } from '../base/json.ts'
 import type { Usage } from '../contracts/common.ts'
 import type { ModelAnswer, ModelDelta, ModelHandle, ModelPrice, ModelRequest } from '../contracts/model.ts'
 import { inputUpperBound, requestBytes } from './bound.ts'
+import { cutTo } from './compact.ts'
 
 /** What a script answers; a text alone is an answer without calls. */
 export type ScriptedAnswer =
@@ -76,12 +77,6 @@ function toAnswer(id: string, request: ModelRequest, scripted: Exclude<ScriptedA
   const finishReason = scripted.finishReason ?? (cut ? 'length' : calls.length > 0 ? 'tool-calls' : 'stop')
   const usage = { ...usageOf(request, content), ...scripted.usage }
   return { content, finishReason, usage, responseId: null, responseModel: id }
-}
-
-/** The longest beginning of a text within so many bytes of UTF-8. */
-function cutTo(text: string, bytes: number): string {
-  if (Buffer.byteLength(text) <= bytes) return text
-  return new TextDecoder('utf-8', { fatal: false }).decode(Buffer.from(text).subarray(0, bytes), { stream: true })
 }
 
 function usageOf(request: ModelRequest, content: ModelAnswer['content']): Usage {

@@ -84,6 +84,8 @@ export interface Proposal {
   readonly definition_hash: string
   /** Set for a call of a compensation: the effect that it undoes. */
   readonly undoes?: UndoneEffect
+  /** Set for a read that an agent's context provider makes for itself: its name. No model asked for it. */
+  readonly context?: string
   /** Set for a call of a declared fallback model: in whose place, and why. */
   readonly fallback_of?: FallbackOf
 }

@@ -40,6 +40,8 @@ export type AskSpec =
       readonly labels?: Labels
       readonly callId?: string
       readonly modelSeq?: number
+      /** Only of a read that a context provider of the agent makes: its name. */
+      readonly context?: string
       /** Of a tool that enters a scope: who answers its ports instead of people, by port. */
       readonly answers?: ScopeAnswers
       /** Only of a compensation: the effect that this call undoes. It gives the call its identity. */
@@ -57,6 +59,13 @@ export type AskSpec =
        * output be judged before its text is on record.
        */
       readonly finalOf?: (answer: JsonValue) => { readonly message: JsonValue } | null
+      /** Shown beside the conversation, after its system messages; part of this call's record, not of the conversation. */
+      readonly context?: readonly ModelMessage[]
+      /**
+       * Shown in place of the conversation: made of it and of `by`, and of nothing else. The record holds `by` and a
+       * digest of the messages.
+       */
+      readonly instead?: { readonly messages: readonly ModelMessage[]; readonly by: JsonObject }
       /** Set when the model is a declared fallback: in whose place it is called, and why. */
       readonly fallbackOf?: FallbackOf
     }
@@ -222,6 +231,8 @@ export interface AgentSpec {
   readonly instructions: string
   readonly maxOutputTokens: number
   readonly tools: readonly string[]
+  /** Tools that the agent's context is read with, not shown to the model. Absent: none. */
+  readonly reads?: readonly string[]
   /** SHA-256 hex over the instructions, for lineage. */
   readonly promptHash: string
 }

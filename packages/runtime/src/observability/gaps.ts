@@ -137,7 +137,8 @@ function callGaps(activity: ActivityView, context: Context): readonly Gap[] {
   if (ask && checkpointBefore(context.records, context.branches, seq, ask) === null)
     gaps.push(gap('checkpoint', seq, `no checkpoint of superstep ${ask.superstep} is on record before the call`))
   if (proposal.kind === 'model' || ask?.parent) return gaps
-  if (proposal.agent !== null && proposal.model_seq === null)
+  const ownRead = proposal.context !== undefined && proposal.effect === 'none'
+  if (proposal.agent !== null && proposal.model_seq === null && !ownRead)
     gaps.push(gap('model_call', seq, `agent \`${proposal.agent}\` asked, but no model call is named`))
   if (proposal.model_seq !== null) gaps.push(...modelGaps(proposal.model_seq, proposal.call_id, seq, context))
   return gaps

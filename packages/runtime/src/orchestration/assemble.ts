@@ -195,7 +195,13 @@ function nodeSpec(node: NodeDraft, shapes: Shapes, fields: readonly FieldSpec[])
   if (node.kind === 'timer') return { ...common, tools: [], timer: timerSpec(node, input, fields), run: null }
   if (node.kind === 'agent') {
     const agent = node.agent.spec
-    return { ...common, agent, session: node.session, tools: agent.tools, run: agentHandler(node, fields) }
+    return {
+      ...common,
+      agent,
+      session: node.session,
+      tools: [...agent.tools, ...(agent.reads ?? [])],
+      run: agentHandler(node, fields),
+    }
   }
   if (node.kind === 'workflow') {
     const { name } = node.tool

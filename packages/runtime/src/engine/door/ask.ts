@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../../base/json.ts'
+import { canonicalJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import {
   type ActivityKind,
   type Amounts,
@@ -181,6 +181,7 @@ export class Ask {
       labels: this.labels,
       definition_hash: this.definitionHash,
       ...(this.undoes ? { undoes: this.undoes } : {}),
+      ...(this.spec.kind === 'tool' && this.spec.context ? { context: this.spec.context } : {}),
       ...(this.spec.kind === 'model' && this.spec.fallbackOf ? { fallback_of: this.spec.fallbackOf } : {}),
     }
   }
@@ -262,5 +263,15 @@ function modelArgs(owner: AskOwner, spec: Extract<AskSpec, { kind: 'model' }>): 
     tools: [...spec.tools],
     output_schema: spec.outputSchema,
     prompt_hash: owner.node.agent?.promptHash ?? null,
+    ...besides(owner, spec),
+  }
+}
+
+/** What the model is shown beside or in place of the conversation: with it the record tells all that it saw. */
+function besides(owner: AskOwner, { context, instead }: Extract<AskSpec, { kind: 'model' }>): JsonObject {
+  return {
+    // Messages of the AI SDK are JSON but for their type.
+    ...(context && context.length > 0 ? { context: context as unknown as JsonValue } : {}),
+    ...(instead ? { by: instead.by, shown: owner.run.sealer.digest(canonicalJson(instead.messages)) } : {}),
   }
 }

@@ -71,6 +71,18 @@ function modelRequest(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): Mode
     const tool = ask.owner.scope.spec.tools.get(name)
     return tool ? [{ name: tool.name, description: tool.description, inputSchema: tool.inputSchema }] : []
   })
-  const messages: readonly ModelMessage[] = [...ask.owner.conversation()]
+  const messages: readonly ModelMessage[] = shown(spec, ask.owner.conversation())
   return { messages, tools, maxOutputTokens: spec.maxOutputTokens, outputSchema: spec.outputSchema }
+}
+
+/** The messages of a request: the conversation, with what is shown beside it, or what is shown in its place. */
+function shown(
+  { context = [], instead }: Extract<AskSpec, { kind: 'model' }>,
+  conversation: readonly ModelMessage[],
+): readonly ModelMessage[] {
+  if (instead) return instead.messages
+  if (context.length === 0) return [...conversation]
+  const after = conversation.findIndex((message) => message.role !== 'system')
+  const at = after < 0 ? conversation.length : after
+  return [...conversation.slice(0, at), ...context, ...conversation.slice(at)]
 }
