@@ -126,6 +126,15 @@ export const EFFECTS: readonly Mutation[] = [
   },
   {
     rule: 'R6',
+    breaks: 'a fallback takes an end of the whole run',
+    file: `${ENGINE}/retry.ts`,
+    find: 'return !NOT_TAKEN.has(code)',
+    replace: "return code !== ''",
+    noticed: 'GRA-028',
+    test: `${ENGINE}/failure-fallback.test.ts`,
+  },
+  {
+    rule: 'R6',
     breaks: 'an effect of a batch runs before all of it is decided',
     file: `${DOOR}/gate.ts`,
     find: 'return this.undecided === 0 && this.ended.slice(0, index).every(Boolean)',
