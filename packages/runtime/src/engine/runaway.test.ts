@@ -173,7 +173,7 @@ async function nothingAfter(one: BenchBox, runId: string, outside: OutsideBank):
 
 describe.each(['collected', 'streamed'])('a runaway that is %s', (how) => {
   it.each(KINDS)(
-    'END-030: $name ends within its limit, with the typed reason',
+    'END-040: $name ends within its limit, with the typed reason',
     async ({ flow, models, ending, booked }) => {
       const outside = await bank()
       const made = flow(payTool(outside))
@@ -190,7 +190,7 @@ describe.each(['collected', 'streamed'])('a runaway that is %s', (how) => {
   )
 
   it.each(['runtime', 'timeout'])(
-    'END-031: a slow node ends by its %s, and the payment in flight is looked up',
+    'END-041: a slow node ends by its %s, and the payment in flight is looked up',
     async (limit) => {
       const outside = await bank()
       const pay = payTool(outside, { found: lookUp(outside) })

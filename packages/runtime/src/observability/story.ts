@@ -9,6 +9,7 @@ import type {
   RunParked,
   RunRecord,
   RunStarted,
+  RunStopped,
   RunUpgraded,
   SegmentStarted,
   RequestAnswered,
@@ -103,13 +104,20 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
     case 'run.stopped':
     case 'run.cancelled':
     case 'run.terminated': {
-      const left = record.undone.length > 0 ? ` Left undone: ${listed(record.undone.map(name))}.` : ''
+      const left = leftText(record)
       const by = record.by ? ` by ${name(record.by.id)}` : ''
       return `The run was ${record.type.slice(4)}${by} because ${stopText(record.reason)}.${left}`
     }
     default:
       return null
   }
+}
+
+/** What was left undone, each with its reason where the record has it, and the nodes of a loop. */
+function leftText({ undone, ending }: RunStopped): string {
+  const cycle = ending?.cycle ? ` The loop went through ${listed(ending.cycle.map(name))}.` : ''
+  const left = ending ? ending.left_undone.map(({ what, why }) => `${name(what)} (${why})`) : undone.map(name)
+  return `${cycle}${left.length > 0 ? ` Left undone: ${listed(left)}.` : ''}`
 }
 
 /** What was destroyed, on whose word, and what is left. */

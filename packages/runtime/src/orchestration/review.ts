@@ -48,8 +48,11 @@ function missing(spec: WorkflowSpec): string[] {
   const contract: Partial<WorkflowContract> = spec.contract ?? {}
   // The keys of the table are those of a contract.
   const names = Object.keys(CONTRACT_QUESTIONS) as (keyof WorkflowContract)[]
+  // A declared check answers by itself what stops a run whose quality drops.
+  const isAnswered = (name: keyof WorkflowContract): boolean =>
+    (contract[name] ?? '').trim() !== '' || (name === 'qualityStop' && spec.termination.quality !== null)
   return names
-    .filter((name) => (contract[name] ?? '').trim() === '')
+    .filter((name) => !isAnswered(name))
     .map((name) => `\`contract.${name}\` is missing: say ${CONTRACT_QUESTIONS[name]}`)
 }
 

@@ -5,6 +5,7 @@ import { WIDE_BUDGET } from '../testing/bench-box.ts'
 import { workflow } from './builder.ts'
 import { toDot, toMermaid } from './diagram.ts'
 import { owned } from './fields.ts'
+import { reviewWorkflow } from './review.ts'
 import { ESCALATION, hasLoop, judgeBarrier } from './termination.ts'
 import type { TerminationDef } from './termination-types.ts'
 
@@ -92,6 +93,15 @@ describe('the declared contract', () => {
     expect(toMermaid(spec)).toContain('barrier -.->|loop| n2')
     expect(toDot(spec)).toContain('barrier -> n2 [label="loop", style=dashed]')
     expect(toMermaid(plain().spec)).not.toContain('barrier')
+  })
+
+  it('END-031: a declared quality check answers what stops a run whose quality drops', () => {
+    const asked = (termination: Parameters<typeof looping>[0]) =>
+      reviewWorkflow(looping({ ...good, ...termination }).build().spec).missing.some((one) =>
+        one.includes('qualityStop'),
+      )
+    expect(asked({})).toBe(true)
+    expect(asked({ quality: { name: 'tone', failures: 2, check: () => null } })).toBe(false)
   })
 
   it('END-022: a graph with a loop has a detector, another has none', () => {
