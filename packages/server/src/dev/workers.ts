@@ -12,11 +12,11 @@ export interface PoolOptions {
   readonly onDelta: (item: DeltaItem) => void
   /** Told of trouble that no run can record, such as a full disk; every two seconds at most for each code and worker. */
   readonly onTrouble: (event: { readonly worker: string; readonly code: string; readonly message: string }) => void
-  /** Told of every end that was not asked for, with how soon the next process comes. */
   /** Told before a silent process is ended. */
   readonly onHung: (event: { readonly worker: string; readonly pid: number; readonly silentMs: number }) => void
   /** A process that gives no sign of life for this long is ended by SIGKILL. */
   readonly silentMs: number
+  /** Told of every end that was not asked for, with how soon the next process comes. */
   readonly onRestart: (event: { readonly worker: string; readonly why: string; readonly inMs: number }) => void
 }
 
@@ -113,7 +113,6 @@ class Member {
         const hung = this.hung
         this.hung = null
         const why = hung ?? whyEnded(failure, code, signal)
-
         reject(failure ?? new SignalboxError('INTERNAL', `${this.name} ended before it was ready (${why})`))
         if (ready) this.restartAfter(host.monotonicMs() - startedAt, why)
       })
