@@ -207,6 +207,8 @@ export class Activation {
     const labels = outcome.result?.l ?? this.seen
     this.seen = joinLabels([this.seen, labels])
     this.lastAt = toldAt(outcome)
+    // What was taken back because the handler had ended goes on nowhere.
+    if (this.end && outcome.status === 'cancelled') return
     asked.resolve({
       status: outcome.status,
       output,
@@ -389,7 +391,10 @@ export class Activation {
   private async savePoint(state: JsonValue): Promise<void> {
     if (this.isOver) return NEVER
     if (this.open > 0 || this.queue.length > 0)
-      throw new SignalboxError('INTERNAL', 'a turn can only end when all its asks have ended')
+      throw new SignalboxError(
+        'INTERNAL',
+        'a turn or checkpoint can only end when all that was asked has ended; await it first',
+      )
     this.position += 1
     this.ordinal = 0
     this.asked = new Map()

@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<ActivityKind, string>> = {
   tool: 'tool',
   model: 'model',
   scope: 'nested workflow',
-  timer: 'a sleep,',
+  timer: 'timer',
   step: 'step',
   request: 'a request at port',
 }

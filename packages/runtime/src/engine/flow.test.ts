@@ -242,7 +242,7 @@ describe('a function that asks for something else than is on record', () => {
       return null
     })
     expect(said).toContain('ask 1 of `root.0.job.0` is step `between`')
-    expect(said).toContain('a sleep, `timer`')
+    expect(said).toContain('timer `sleep`')
   })
 })
 
@@ -276,6 +276,43 @@ describe('a function that goes on from a checkpoint', () => {
     expect(computed).toEqual([0, 1, 2, 3])
     const { asks } = { asks: (await next.of(runId, 'activity.outcome')).map(({ ask }) => ask.key) }
     expect(asks.at(-1)).toBe('root.0.job.0/3/1')
+  })
+})
+
+describe('what a function does not wait for', () => {
+  it('FLW-028: a step that fails beside it is on record, and neither it nor a sleep that is taken back ends the process', async () => {
+    const later: string[] = []
+    const work = job(async (_input, f) => {
+      void f.step('beside', null, () => Promise.reject(new Error('nobody looks')))
+      void f.sleep(60).then(() => later.push('slept'))
+      return f.step('main', null, () => 'done')
+    })
+    const one = box({ workflows: [work] })
+    one.work()
+    const { runId, output } = await one.run('job', null)
+    expect(output).toBe('done')
+    const ends = (await one.of(runId, 'activity.outcome')).map(({ name, status }) => `${name} ${status}`)
+    expect(ends.sort()).toEqual(['beside failed', 'main succeeded', 'sleep cancelled'])
+    expect(later).toEqual([])
+  })
+})
+
+describe('a checkpoint with something open', () => {
+  it('FLW-027: parks the run: it would forget what was asked', async () => {
+    const work = job<number>(
+      async (_input, f) => {
+        const open = f.sleep(60)
+        await f.checkpoint(1)
+        await open
+        return null
+      },
+      { checkpoint: z.number() },
+    )
+    const one = box({ workflows: [work] })
+    one.work()
+    const runId = await one.start('job', null)
+    expect(await parked(one, runId)).toContain('await it first')
+    expect(await one.of(runId, 'position.saved')).toEqual([])
   })
 })
 

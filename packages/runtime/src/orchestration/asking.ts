@@ -40,6 +40,12 @@ export async function runStep<A, R>(
   })
 }
 
+/** A failure that the handler does not look at is on record; it must not end the process as a rejection that nobody took. */
+export function onRecord<R>(asked: Promise<R>): Promise<R> {
+  asked.catch(() => undefined)
+  return asked
+}
+
 /** Requests and save points of one handler. */
 export function flowCtx(
   ctx: HandlerCtx,

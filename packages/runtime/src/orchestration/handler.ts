@@ -13,7 +13,7 @@ import type {
   Shape,
   TimerSpec,
 } from '../contracts/workflow.ts'
-import { endFor, flowCtx, runStep } from './asking.ts'
+import { endFor, flowCtx, onRecord, runStep } from './asking.ts'
 import type { AnyNodeCtx, NodeDraft } from './draft.ts'
 
 /**
@@ -137,7 +137,7 @@ function userCtx(
     },
     write: (values) => ctx.write(writesOf(values)),
     call: (tool, args) => call(ctx, tool, args),
-    step: (name, args, body, options) => runStep(ctx, name, args, body, options),
+    step: (name, args, body, options) => onRecord(runStep(ctx, name, args, body, options)),
     sleep: async (seconds) => pass(ctx, { seconds: secondsOf(seconds, '`ctx.sleep`') }),
     sleepUntil: async (at) => pass(ctx, { until: isoTime(momentOf(at, '`ctx.sleepUntil`')) }),
     heartbeat: () => ctx.heartbeat(),
