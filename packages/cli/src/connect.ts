@@ -75,10 +75,11 @@ async function openDirectly(options: ConnectOptions, token: string): Promise<Con
     fetch: api.fetch,
     wait: (ms, signal) => sleep(systemHost, ms, signal),
   })
-  const notes =
+  const notes: string[] =
     api.erasedAgain === 0
       ? []
       : [`${api.erasedAgain} persons had come back with an older copy of the store and are erased again`]
+  if (api.missingLog !== null) notes.push(api.missingLog)
   return { client, url: null, notes, close: api.close }
 }
 

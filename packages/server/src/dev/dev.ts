@@ -114,6 +114,8 @@ async function start(
   const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })
   const again = await erasures.reapply()
   if (again > 0) log(`${again} persons had come back with an older copy of the store and are erased again`)
+  const unlogged = await erasures.missingLog()
+  if (unlogged !== null) log(unlogged)
   requireModels(project, composed)
   const server = await serve(options, { project, composed, people, host, troubles, erasures })
   ends.push(() => server.close())

@@ -12,6 +12,8 @@ export interface LocalApi {
   readonly fetch: typeof fetch
   /** Persons who were erased, had come back with an older copy of the store, and are erased again. */
   readonly erasedAgain: number
+  /** Set when erased persons of the store are not in the log of erasures: a sentence. */
+  readonly missingLog: string | null
   close(): Promise<void>
 }
 
@@ -34,6 +36,7 @@ export async function openLocalApi(options: {
     mode: modeOf(project),
   })
   const erasedAgain = await erasures.reapply()
+  const missingLog = await erasures.missingLog()
   const stop = new AbortController()
   const app = createApp({
     runs: composed.signalbox.runs,
@@ -52,6 +55,7 @@ export async function openLocalApi(options: {
   })
   return {
     erasedAgain,
+    missingLog,
     fetch: async (input, init) => await app.fetch(new Request(input, init)),
     close: async () => {
       stop.abort()

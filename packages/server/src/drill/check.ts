@@ -74,6 +74,23 @@ function outsideFindings({ runs, recorded }: Evidence, tools: readonly string[])
   return findings
 }
 
+/** The effect that a call undoes, by the call's key; null for any other call. */
+function undoneBy(records: readonly RunRecord[], askKey: string): string | null {
+  for (const record of records)
+    if (record.type === 'activity.intent' && record.ask.key === askKey && record.proposal.undoes)
+      return record.proposal.undoes.effect_id
+  return null
+}
+
+/** The outcome of an undo ends both rows that it claimed, and names the first. */
+function isEndOf(
+  end: Extract<RunRecord, { type: 'activity.outcome' }>,
+  effect: DrilledRun['effects'][number],
+  undone: string | null,
+): boolean {
+  return end.effect_id === effect.effectId || (undone !== null && end.ask.key === effect.askKey)
+}
+
 /**
  * Each effect in the ledger has an outcome on record, and the other way round; its key depends on nothing but the run and
  * the place of the ask in it, and on the question by which a person ordered a repeat (Invariant 4).
@@ -85,17 +102,23 @@ function ledgerFindings({ records, effects, row }: DrilledRun): Finding[] {
   const questions = records.flatMap((record) => (record.type === 'question.answered' ? [record.question_id] : []))
   for (const effect of effects) {
     const end = effect.outcomeSeq === null ? undefined : ends.get(effect.outcomeSeq)
-    if (end?.type !== 'activity.outcome' || end.effect_id !== effect.effectId)
+    if (end?.type !== 'activity.outcome' || !isEndOf(end, effect, undoneBy(records, effect.askKey)))
       add(`effect ${effect.tool} of ${row.runId} has no outcome on record`)
-    const keys = ['', ...questions].map(
+    const own = ['', ...questions].map(
       (by) => `sb-${sha256Hex(`${effect.rootRunId}\n${effect.askKey}\n${by}`).slice(0, 40)}`,
     )
+    // An undo has one key for ever, made from the effect that it undoes.
+    const undone = undoneBy(records, effect.askKey)
+    const keys = undone === null ? own : [`sb-undo-${sha256Hex(undone).slice(0, 40)}`]
     if (!keys.includes(effect.idempotencyKey)) add(`effect ${effect.tool} of ${row.runId} has a key of another origin`)
   }
   for (const record of records) {
     if (record.type !== 'activity.outcome' || record.effect === 'none' || record.status !== 'succeeded') continue
     const at = effects.filter((effect) => effect.outcomeSeq === record.seq && effect.state === 'succeeded').length
-    if (at !== 1 && record.ledger === null) add(`record ${record.seq} of ${row.runId} has ${at} effects in the ledger`)
+    // An undo claims what it undoes, and beside it what its own tool declares.
+    const most = undoneBy(records, record.ask.key) === null ? 1 : 2
+    if ((at < 1 || at > most) && record.ledger === null)
+      add(`record ${record.seq} of ${row.runId} has ${at} effects in the ledger`)
   }
   return findings
 }

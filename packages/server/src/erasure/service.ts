@@ -14,7 +14,7 @@ import {
   signingKey,
 } from 'signalbox'
 import type { EnvValues } from '../project.ts'
-import { addErasure, erasureLogPath, readErasureLog } from './log.ts'
+import { addErasure, erasureLogPath, readErasureLog, unloggedErasures, unloggedText } from './log.ts'
 
 /** Erases persons of a store, on record in the log outside of it. */
 export interface ErasureService {
@@ -22,6 +22,8 @@ export interface ErasureService {
   erase(order: { subject: string; reason: string; by: Principal }): Promise<ErasureReport>
   /** Erases again who came back with an older copy of the store; the number of persons. */
   reapply(): Promise<number>
+  /** A sentence when erased persons of the store are not in the log; null when all are. */
+  missingLog(): Promise<string | null>
 }
 
 /** Where the log is, and what signs it. */
@@ -46,6 +48,10 @@ export function erasureService(place: ErasurePlace): ErasureService {
         by,
         announce: async (erasure) => addErasure(path, { ...erasure, atMs: host.now() }, key()),
       }),
+    missingLog: async () => {
+      const count = await unloggedErasures(place.store, readErasureLog(path))
+      return count === 0 ? null : unloggedText(count, path)
+    },
     reapply: async () => {
       const { erasures } = readErasureLog(path)
       return erasures.length === 0 ? 0 : reapplyErasures(place, erasures)

@@ -19,7 +19,7 @@ import {
 } from 'signalbox'
 import { DATABASE } from '../dev/compose.ts'
 import type { EnvValues } from '../project.ts'
-import { erasureLogPath, readErasureLog } from '../erasure/log.ts'
+import { erasureLogPath, readErasureLog, unloggedErasures, unloggedText } from '../erasure/log.ts'
 import { headsDirOf, publicKeyPath, readHeads, readPublicKey } from './files.ts'
 
 /** What a check of a store against its tree heads found. Field names are those of the terminal's JSON. */
@@ -38,7 +38,7 @@ export interface TreeHeadsCheck {
   /** Records of the store that no head covers yet. */
   readonly uncovered_records: number
   readonly findings: readonly {
-    readonly kind: HeadFinding['kind'] | 'forged_erasure' | 'erasure_undone'
+    readonly kind: HeadFinding['kind'] | 'forged_erasure' | 'erasure_undone' | 'erasure_log_missing'
     readonly head: number | null
     readonly run_id: string | null
     readonly seq: number | null
@@ -78,11 +78,18 @@ export async function checkTreeHeads(place: TreeHeadsPlace, runId?: string): Pro
 }
 
 /** What is wrong between the log of erased persons and the store. */
-async function erasureFindings(store: Pick<Store, 'keys'>, path: string): Promise<TreeHeadsCheck['findings']> {
+async function erasureFindings(
+  store: Pick<Store, 'keys' | 'tenants'>,
+  path: string,
+): Promise<TreeHeadsCheck['findings']> {
   const { erasures, faults } = readErasureLog(path)
   const place = { head: null, run_id: null, seq: null }
   const returned = await returnedKeys(store, erasures)
+  const unlogged = await unloggedErasures(store, { erasures })
   return [
+    ...(unlogged === 0
+      ? []
+      : [{ ...place, kind: 'erasure_log_missing' as const, detail: unloggedText(unlogged, path) }]),
     ...faults.map((line) => ({
       ...place,
       kind: 'forged_erasure' as const,
