@@ -1,13 +1,21 @@
 /**
  * `npm run release:check [-- --max-age-days 7]`: what must hold before anything is published. The drill's gate of every
- * example, with the key of `reports/audit.pub`, and the simulation's report of this very source. Exits 1 when closed.
+ * example, with the key of `reports/audit.pub`, what moved since each example's last release, and the simulation's report
+ * of this very source. Exits 1 when closed.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { readVerifierKey } from '../packages/runtime/src/index.ts'
-import { buildIdentity, chosenDrills, loadProject, readReport, restoreGate } from '../packages/server/src/index.ts'
+import { readVerifierKey, systemHost } from '../packages/runtime/src/index.ts'
+import {
+  buildIdentity,
+  chosenDrills,
+  loadProject,
+  readReport,
+  releaseCheck,
+  restoreGate,
+} from '../packages/server/src/index.ts'
 import { simulationGate } from './full/simulation-gate.ts'
 import { exampleConfigs } from './full/work.ts'
 
@@ -34,6 +42,10 @@ for (const config of configs) {
     maxAgeDays,
   })
   failures.push(...found.map((each) => `${project.name}: ${each}`))
+  // What moved since the last release of the example; its reports are those above.
+  const place = { configPath: join(root, config), dataDir: root, env: {}, host: systemHost }
+  const moved = await releaseCheck({ ...place, maxAgeDays, publicKey: null, reports: false })
+  failures.push(...moved.failures.map((each) => `${project.name}: ${each}`))
   if (config === configs[0]) {
     const text = readReport(join(root, 'reports', 'simulation.json'))
     failures.push(...simulationGate({ text, build, trusted, nowMs, maxAgeDays }))
