@@ -283,6 +283,19 @@ describe('a declared fallback model', () => {
     },
   )
 
+  it('AGT-130: timeout: a provider that is too slow is given up and charged, and the fallback called', async () => {
+    const one = await desk([{ slow: 'slow answer' }], {
+      fallback: ['scripted/spare'],
+      limits: { modelTimeoutSeconds: 0.2 },
+    })
+    const { status, output, records } = await one.run()
+    expect({ status, output }).toEqual({ status: 'completed', output: 'from the spare' })
+    const [slow] = outcomes(records)
+    expect(slow).toMatchObject({ status: 'failed', code: 'NODE_TIMEOUT', trouble: 'timeout' })
+    expect(slow?.settled.tokens).toBe(intents(records)[0]?.reserved.tokens)
+    expect(one.peer.asked).toHaveLength(1)
+  })
+
   it('AGT-131: a fallback that the policy denies is not called', async () => {
     const one = await desk([{ status: 500 }], { fallback: ['scripted/spare'], deny: 'scripted/spare' })
     const { status, reason, records } = await one.run()
