@@ -16,9 +16,9 @@ import { CALENDAR_URL, startCalendar } from './calendar.ts'
 import { boardModels } from './models.ts'
 
 /** Eva, an engineer, on whose behalf the board meets. */
-export const EVA: Principal = { id: 'user:eva', kind: 'user', tenant: 'shop', roles: ['engineer'] }
+export const EVA: Principal = { id: 'user:eva', kind: 'user', tenant: 'shop', roles: ['requester'] }
 /** Mia, the change manager. */
-export const MIA: Principal = { id: 'user:mia', kind: 'user', tenant: 'shop', roles: ['change-manager', 'approver'] }
+export const MIA: Principal = { id: 'user:mia', kind: 'user', tenant: 'shop', roles: ['approver'] }
 
 /** A runtime for the example, on a store in memory. */
 export function openBoard(): Signalbox {

@@ -17,9 +17,9 @@ import { incident } from './incident.ts'
 import { incidentModels } from './models.ts'
 
 /** Eva, an engineer, on whose behalf the team works. */
-export const EVA: Principal = { id: 'user:eva', kind: 'user', tenant: 'shop', roles: ['engineer'] }
+export const EVA: Principal = { id: 'user:eva', kind: 'user', tenant: 'shop', roles: ['requester'] }
 /** Leo, the lead on call. */
-export const LEO: Principal = { id: 'user:leo', kind: 'user', tenant: 'shop', roles: ['on-call-lead', 'approver'] }
+export const LEO: Principal = { id: 'user:leo', kind: 'user', tenant: 'shop', roles: ['approver'] }
 
 /** What is told of the incident. */
 export const SYMPTOM = { service: 'orders', symptom: 'orders are refused since two o’clock' }
