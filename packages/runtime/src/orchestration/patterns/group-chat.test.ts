@@ -133,6 +133,7 @@ describe('group chat', () => {
       () => 'carl',
       () => 7,
       async () => 'anna',
+      async () => Promise.reject(new Error('too late')),
     ]
     for (const select of wrong) {
       // Callers without types may pass anything.
@@ -191,6 +192,7 @@ describe('group chat', () => {
     )
     const none = { ...HEAD, budget: undefined as unknown as Options['budget'], participants: [anna] }
     expect(() => groupChat(none)).toThrow(/declare `budget.maxTurns`[\s\S]*at least 2/)
+    expect(() => groupChat({ ...HEAD, select: chairman, participants: [] })).toThrow(/has 0, but .* at least 2/)
   })
 
   it('PAT-109: a budget that is used up in the middle of a round ends the run before the next call, by its name', async () => {

@@ -211,14 +211,20 @@ function ended(
 
 /** A condition that answers anything but true or false fails the run: it must not pass by being a promise. */
 function holds(until: (view: GroupView) => unknown, view: GroupView): boolean {
-  const answer = until(view)
+  const answer = heard(until(view))
   if (typeof answer === 'boolean') return answer
   throw new SignalboxError('NODE_FAILED', '`until` must return true or false')
 }
 
+/** A promise is refused; without a handler its failure would end the process. */
+function heard<T>(answer: T): T {
+  if (answer instanceof Promise) answer.catch(() => undefined)
+  return answer
+}
+
 function next(select: GroupChatOptions<z.ZodType, z.ZodType>['select'], view: GroupView): Chat {
   if (typeof select !== 'function') return { ...START, rounds: view.rounds, asked: true }
-  return chosen({ next: select(view), reason: 'chosen by `select`' }, view)
+  return chosen({ next: heard(select(view)), reason: 'chosen by `select`' }, view)
 }
 
 function chosen({ next: name, reason }: z.output<typeof CHOICE>, { rounds, participants }: GroupView): Chat {

@@ -103,8 +103,8 @@ export const PLAN_REVIEW_REQUEST = z.object({
 /** What a reviewer may answer. */
 export const PLAN_REVIEW = z.discriminatedUnion('decision', [
   z.object({ decision: z.literal('approve') }),
-  /** The plan as text, a step a line; `name: what to do` gives a step to a participant. It is taken as it is. */
-  z.object({ decision: z.literal('edit'), plan: z.string().regex(/\S/) }),
+  /** The plan as text, a step a line; `name: what to do` gives a step to a participant. It is taken as it is. Bullets alone are none. */
+  z.object({ decision: z.literal('edit'), plan: z.string().regex(/[^\s\d.)*•-]/) }),
   /** The manager plans again and reads this. */
   z.object({ decision: z.literal('reject'), feedback: z.string().min(1) }),
   z.object({ decision: z.literal('stop'), reason: z.string().min(1) }),

@@ -247,6 +247,19 @@ describe('magentic', () => {
     expect([...bounded.heard, ...stopped.heard]).toEqual([])
   })
 
+  it('PAT-125: an edited plan without a step is refused, and the request stays open', async () => {
+    const models = voices({ anna: () => 'a', ben: () => 'b', boss: boss({}) })
+    const one = box({ workflows: [magentic({ ...HEAD, planReview: true })], models })
+    one.work()
+    await one.start('team', 'buy milk')
+    const { id } = await one.asked('request')
+    const value = { decision: 'edit', plan: '1.\n - \n' }
+    await expect(one.sb.runs.respond({ requestId: id, value, by: PAUL })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+    })
+    expect((await one.asked('request')).id).toBe(id)
+  })
+
   it('PAT-127: a plan that was made anew is reviewed too', async () => {
     const { output, one, runId } = await play(
       { planReview: true, maxStalls: 0, maxResets: 1 },
@@ -273,6 +286,7 @@ describe('magentic', () => {
     expect(() => magentic(wrong)).toThrow(
       /a magentic workflow demands hard limits; declare `budget.maxToolCalls`[\s\S]*`plan`: the name is taken[\s\S]*no `description`[\s\S]*`maxRounds`[\s\S]*`maxStalls`[\s\S]*maxRejections[\s\S]*deadlineSeconds/,
     )
+    expect(() => magentic({ ...HEAD, participants: [] })).toThrow(/has 0, but .* at least 1/)
   })
 
   it('PAT-129: a budget that is used up in the middle of a round ends the run before the next call, by its name', async () => {
