@@ -29,7 +29,7 @@ const scheduleChange = tool({
     rollback: 'Take it out of the calendar before its window.',
   }),
   hosts: calendarHosts,
-  timeoutSeconds: 3,
+  timeoutSeconds: 8,
   settleAfterSeconds: 1,
   execute: schedule,
   reconcile: findSlot,

@@ -42,7 +42,7 @@ const rollback = tool({
     rollback: `Release ${args.from} again.`,
   }),
   hosts: fleetHosts,
-  timeoutSeconds: 3,
+  timeoutSeconds: 8,
   settleAfterSeconds: 1,
   execute: rollBack,
   reconcile: findRollback,
