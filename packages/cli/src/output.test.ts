@@ -118,6 +118,28 @@ describe('usage', () => {
     expect((await run(['restore', '--help'])).stdout).toContain('--at <record>')
   })
 
+  it('END-050: an ended run is shown with what ended it, and why each thing was left undone', () => {
+    const run = { run_id: 'run_a', workflow: 'desk', version: '1.0.0', status: 'stopped', code: 'LOOP_FOUND' }
+    const rest = { why: 'it stopped', principal: { id: 'user:ana', roles: [] }, cost_nano_usd: '0', bundle: 'b' }
+    const left = [{ what: 'close', why: 'message_waiting' }]
+    const ending = {
+      by: 'loop',
+      code: 'LOOP_FOUND',
+      subject: '3 times',
+      left_undone: left,
+      turns: 4,
+      cycle: ['a', 'b'],
+    }
+    const detail = { run, ...rest, open: [], undone: ['close'], budget: [], timeline: [], definition: null }
+    // Of a page only what the terminal shows.
+    const page = (over: object): string =>
+      runText({ ...detail, ...over } as unknown as RunDetail, outputOf(terminal(false), false))
+    expect(page({ ending })).toContain(
+      'ended by: loop (3 times), after 4 model calls\nloop: a, b\nleft undone: close (message waiting)',
+    )
+    expect(page({ ending: null })).toContain('left undone: close\n')
+  })
+
   it('DEP-016: a run is shown with what another version means for it, and a quarantined one with the way out', () => {
     const page = (over: object, code: string | null = null): string => {
       const run = { run_id: 'run_a', workflow: 'desk', version: '1.0.0', status: 'parked', code }

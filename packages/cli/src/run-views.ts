@@ -29,7 +29,7 @@ export function runText(run: RunDetail, out: Output): string {
   const open = run.open.map((each) =>
     color.yellow(`waits: ${each.kind} ${each.id} (${each.tool}) until ${time(each.deadline)} UTC`),
   )
-  const undone = run.undone.length > 0 ? [`left undone: ${run.undone.join(', ')}`] : []
+  const undone = endText(run)
   return [
     ...head,
     ...definitionText(run, out),
@@ -40,6 +40,20 @@ export function runText(run: RunDetail, out: Output): string {
     '',
     ...timelineText(run, out),
   ].join('\n')
+}
+
+/** How the run ended, and what was left undone with the reason of each; runs of the first version tell names alone. */
+function endText({ ending, undone }: RunDetail): string[] {
+  if (!ending) return undone.length > 0 ? [`left undone: ${undone.join(', ')}`] : []
+  const subject = ending.subject === null ? '' : ` (${printable(ending.subject)})`
+  const cycle = ending.cycle.length > 0 ? [`loop: ${ending.cycle.map(printable).join(', ')}`] : []
+  const left = ending.left_undone.map(({ what, why }) => `${printable(what)} (${why.replaceAll('_', ' ')})`)
+  const lines = left.length > 0 ? [`left undone: ${left.join(', ')}`] : []
+  return [
+    `ended by: ${ending.by.replaceAll('_', ' ')}${subject}, after ${ending.turns} model calls`,
+    ...cycle,
+    ...lines,
+  ]
 }
 
 /** Nothing while the run is with the version that is here. */

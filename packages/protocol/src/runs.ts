@@ -180,6 +180,18 @@ const buildSchema = z.object({
   changes: z.array(z.object({ segment: z.int(), seq: z.int(), what: z.string() })),
 })
 
+/** How a run ended: by what, with which code, and what was left undone, each with its reason. */
+export const endingSchema = z.object({
+  by: z.string(),
+  code: z.string().nullable(),
+  subject: z.string().nullable(),
+  left_undone: z.array(z.object({ what: z.string(), why: z.string() })),
+  turns: z.int(),
+  cost_nano_usd: integerTextSchema,
+  /** Of a loop: the nodes that it went through, in order. */
+  cycle: z.array(z.string()),
+})
+
 /** One run with everything that its page shows. */
 export const runDetailSchema = z.object({
   run: runSummarySchema,
@@ -198,6 +210,8 @@ export const runDetailSchema = z.object({
   open: z.array(openRequestSchema),
   /** Names of what was left undone when it stopped. */
   undone: z.array(z.string()),
+  /** Null while it has not ended; its partial result is `output`. */
+  ending: endingSchema.nullish(),
   /** Input and output, opened; null when erased or there is none yet. */
   input: jsonSchema,
   output: jsonSchema,

@@ -153,6 +153,11 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
       deadline: isoOf(each.deadline),
     })),
     undone: [...end.undone],
+    ending: end.ending && {
+      ...end.ending,
+      left_undone: [...end.ending.left_undone],
+      cycle: [...(end.ending.cycle ?? [])],
+    },
     input: await opener.value(genesis.input),
     output: await opener.value(end.output),
     timeline: await timelineOf(records, branches, opener),
@@ -160,12 +165,16 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
   }
 }
 
-function endOf(records: readonly RunRecord[]): { output: RunEnd['output']; undone: readonly string[] } {
+function endOf(records: readonly RunRecord[]): {
+  output: RunEnd['output']
+  undone: readonly string[]
+  ending: RunEnd['ending'] | null
+} {
   const last = records.findLast((record) => /^run\.(completed|stopped|cancelled|terminated)$/.test(record.type))
-  if (last?.type === 'run.completed') return { output: last.output, undone: [] }
+  if (last?.type === 'run.completed') return { output: last.output, undone: [], ending: last.ending ?? null }
   if (last?.type === 'run.stopped' || last?.type === 'run.cancelled' || last?.type === 'run.terminated')
-    return { output: last.partial, undone: last.undone }
-  return { output: null, undone: [] }
+    return { output: last.partial, undone: last.undone, ending: last.ending ?? null }
+  return { output: null, undone: [], ending: null }
 }
 
 type RunEnd = Extract<RunRecord, { type: 'run.completed' }>
