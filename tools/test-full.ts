@@ -1,6 +1,6 @@
 /**
- * `npm run test:full [-- --seeds 0..19999 --kills 320 --minutes 75]`: the long test, over all examples. Simulation seeds
- * and kills of real workers run side by side, in slices that a file remembers: a second call goes on where the first one
+ * `npm run test:full [-- --seeds 0..19999 --kills 320 --graphs 1000 --minutes 75]`: the long test, over all examples.
+ * Simulation seeds, then random graphs, and kills of real workers run side by side, in slices that a file remembers: a second call goes on where the first one
  * ended, as long as the source is the same. Writes `reports/restore-drill.json` and `reports/simulation.json`, signed.
  * Exits 1 when anything was found, 3 when the time was over before everything was done.
  */
@@ -37,6 +37,9 @@ import {
   type DrilledExample,
   exampleConfigs,
   type Extent,
+  type GraphResult,
+  type GraphSlice,
+  graphSlices,
   type KillSlice,
   killSlices,
   readWork,
@@ -54,11 +57,16 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '0..19999' },
     kills: { type: 'string', default: '320' },
+    graphs: { type: 'string', default: '1000' },
     minutes: { type: 'string', default: '75' },
   },
 })
 const [, from = '0', to = '19999'] = /^(\d+)\.\.(\d+)$/.exec(values.seeds) ?? []
-const extent: Extent = { seeds: { from: Number(from), to: Number(to) }, kills: Number(values.kills) }
+const extent: Extent = {
+  seeds: { from: Number(from), to: Number(to) },
+  kills: Number(values.kills),
+  graphs: Number(values.graphs),
+}
 const until = Date.now() + Number(values.minutes) * 60_000
 
 const projects = new Map<string, Project>()
@@ -76,16 +84,18 @@ function remember(change: Partial<WorkDone>): void {
   writeWork(WORK, work)
 }
 
-/** Runs the simulator over a range of seeds in a process of its own. */
-async function simulated({ from, to }: SeedSlice): Promise<SeedResult> {
+/** Runs a check in a process of its own that writes its report to the file after `--json`. */
+async function reported<T>(args: readonly string[]): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-full-'))
-  const file = join(folder, 'seeds.json')
-  const args = ['tools/simulate.ts', '--seeds', `${from}..${to}`, '--json', file]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const file = join(folder, 'report.json')
+  const child = spawn(process.execPath, ['--conditions=signalbox-source', ...args, '--json', file], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   await new Promise((resolve) => child.once('close', resolve))
   try {
-    // The simulator's own report.
-    return JSON.parse(readFileSync(file, 'utf8')) as SeedResult
+    // The check's own report.
+    return JSON.parse(readFileSync(file, 'utf8')) as T
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -100,9 +110,22 @@ const told = (what: string): void => console.log(`${new Date().toISOString().sli
 async function allSeeds(slices: readonly SeedSlice[]): Promise<void> {
   for (const [i, slice] of slices.entries()) {
     if (work.seeds[slice.id] || Date.now() > until) continue
-    const result = await simulated(slice)
+    const result = await reported<SeedResult>(['tools/simulate.ts', '--seeds', `${slice.from}..${slice.to}`])
     remember({ seeds: { ...work.seeds, [slice.id]: result } })
     told(`seeds ${slice.id}: ${result.failures.length} failures (${i + 1} of ${slices.length})`)
+  }
+}
+
+async function allGraphs(slices: readonly GraphSlice[]): Promise<void> {
+  const many = 'packages/runtime/test/graphs/many.ts'
+  for (const [i, slice] of slices.entries()) {
+    if (work.graphs[slice.id] || Date.now() > until) continue
+    const { graphs, seed } = slice
+    const result = await reported<GraphResult>([many, '--graphs', `${graphs}`, '--seed', `${seed}`])
+    remember({ graphs: { ...work.graphs, [slice.id]: result } })
+    told(
+      `graphs, seed ${seed}: ${result.failure == null ? 'all the same' : 'a difference'} (${i + 1} of ${slices.length})`,
+    )
   }
 }
 
@@ -126,7 +149,7 @@ async function allKills(slices: readonly KillSlice[]): Promise<void> {
 }
 
 /** Writes both reports, and gives everything that is wrong. */
-function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string[] {
+function write(seeds: readonly SeedSlice[], graphs: readonly GraphSlice[], kills: readonly KillSlice[]): string[] {
   const drills = examples.flatMap(({ config, workflow }): DrillOfProject[] => {
     const results = kills.flatMap((slice) =>
       slice.config === config && slice.workflow === workflow ? (work.kills[slice.id] ?? []) : [],
@@ -136,6 +159,7 @@ function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string
   })
   const simulation = simulationReport(
     seeds.flatMap((slice) => work.seeds[slice.id] ?? []),
+    graphs.flatMap((slice) => work.graphs[slice.id] ?? []),
     build,
     isoTime(systemHost.now()),
   )
@@ -151,7 +175,7 @@ function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string
   told(
     `${restore.kills} kills: ${restore.lost} lost, ${restore.doubled} doubled, ${restore.budgets_refilled} budgets refilled; recovered in ${p50} ms (half of them), ${p95} ms (95 of 100)`,
   )
-  told(`${simulation.seeds.count} seeds: ${simulation.failures.length} failures`)
+  told(`${simulation.seeds.count} seeds, ${simulation.graphs.count} graphs: ${simulation.failures.length} failures`)
   return [
     ...missingKills(drills, extent.kills, STAGE_NAMES),
     ...(restore.result === 'failed' ? ['a restore drill failed: see reports/restore-drill.json'] : []),
@@ -159,17 +183,19 @@ function write(seeds: readonly SeedSlice[], kills: readonly KillSlice[]): string
   ]
 }
 
-const [seeds, kills] = [seedSlices(extent), killSlices(extent, examples)]
-const before = Object.keys(work.seeds).length + Object.keys(work.kills).length
+const [seeds, graphs, kills] = [seedSlices(extent), graphSlices(extent), killSlices(extent, examples)]
+const before = [work.seeds, work.graphs, work.kills].reduce((sum, done) => sum + Object.keys(done).length, 0)
 if (before > 0) told(`going on: ${before} slices of this source are done already`)
-await Promise.all([allSeeds(seeds), allKills(kills)])
+await Promise.all([allSeeds(seeds).then(() => allGraphs(graphs)), allKills(kills)])
 const left =
-  seeds.filter((slice) => !work.seeds[slice.id]).length + kills.filter((slice) => !work.kills[slice.id]).length
+  seeds.filter(({ id }) => !work.seeds[id]).length +
+  graphs.filter(({ id }) => !work.graphs[id]).length +
+  kills.filter(({ id }) => !work.kills[id]).length
 if (left > 0) {
   told(`the time is over, ${left} slices are left: call again to go on`)
   process.exitCode = 3
 } else {
-  const wrong = write(seeds, kills)
+  const wrong = write(seeds, graphs, kills)
   for (const each of wrong) told(each)
   process.exitCode = wrong.length > 0 ? 1 : 0
 }

@@ -6,14 +6,14 @@ import { signingKey, verifierKeyOf } from 'signalbox'
 import { signedReport, type RestoreDrillResult, STAGE_NAMES } from '@signalbox/server'
 import { LEAST_A_STAGE, mergedDrill, missingKills, simulationReport } from './reports.ts'
 import { simulationGate } from './simulation-gate.ts'
-import { exampleConfigs, killSlices, readWork, type SeedResult, seedSlices, writeWork } from './work.ts'
+import { exampleConfigs, graphSlices, killSlices, readWork, type SeedResult, seedSlices, writeWork } from './work.ts'
 
 const folders: string[] = []
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-const extent = { seeds: { from: 0, to: 2_499 }, kills: 50 }
+const extent = { seeds: { from: 0, to: 2_499 }, kills: 50, graphs: 250 }
 const drilled: RestoreDrillResult = {
   workflow: 'refunds',
   passed: true,
@@ -34,6 +34,12 @@ const seeds = (from: number, to: number, failures: readonly unknown[] = []): See
   failures,
   duration_ms: 10,
 })
+const graphs = (count: number, failure: unknown = null) => ({
+  graphs: count,
+  orders: count * 2,
+  crashes: count * 3,
+  failure,
+})
 const build = {
   treeHash: 'a',
   lockHash: 'b',
@@ -47,6 +53,11 @@ const build = {
 describe('the full test', () => {
   it('DRL-017: covers the asked range of seeds and kills over all examples in slices', () => {
     expect(seedSlices(extent).map((slice) => slice.id)).toEqual(['0..999', '1000..1999', '2000..2499'])
+    expect(graphSlices(extent).map(({ graphs: some, seed }) => [seed, some])).toEqual([
+      [1, 100],
+      [2, 100],
+      [3, 50],
+    ])
     const kills = killSlices(extent, [
       { config: 'signalbox.config.ts', workflow: 'a' },
       { config: 'examples/b/signalbox.config.ts', workflow: 'b' },
@@ -67,8 +78,8 @@ describe('the full test', () => {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-work-'))
     folders.push(folder)
     const path = join(folder, 'a', 'work.json')
-    expect(readWork(path, 'tree 1')).toEqual({ tree: 'tree 1', seeds: {}, kills: {} })
-    const done = { tree: 'tree 1', seeds: { '0..9': seeds(0, 9) }, kills: {} }
+    expect(readWork(path, 'tree 1')).toEqual({ tree: 'tree 1', seeds: {}, kills: {}, graphs: {} })
+    const done = { tree: 'tree 1', seeds: { '0..9': seeds(0, 9) }, kills: {}, graphs: { '1/5': graphs(5) } }
     writeWork(path, done)
     expect(readWork(path, 'tree 1')).toEqual(done)
     expect(readWork(path, 'tree 2').seeds).toEqual({})
@@ -88,20 +99,22 @@ describe('the full test', () => {
   it('DRL-017: one failed part makes the whole fail', () => {
     const failed = { ...drilled, passed: false, findings: [{ kind: 'lost', detail: 'x' }] } as const
     expect(mergedDrill([drilled, failed])).toMatchObject({ passed: false, rounds: 2, findings: [{ kind: 'lost' }] })
-    expect(simulationReport([seeds(0, 9), seeds(10, 19)], build, 'now')).toMatchObject({
+    expect(simulationReport([seeds(0, 9), seeds(10, 19)], [graphs(100), graphs(20)], build, 'now')).toMatchObject({
       result: 'passed',
       seeds: { from: 0, to: 19, count: 20 },
       faults: { crash: 4 },
+      graphs: { count: 120, other_orders: 240, crashes: 360 },
     })
-    expect(simulationReport([seeds(0, 9, ['x'])], build, 'now').result).toBe('failed')
-    expect(simulationReport([], build, 'now').result).toBe('failed')
+    expect(simulationReport([seeds(0, 9, ['x'])], [], build, 'now').result).toBe('failed')
+    expect(simulationReport([seeds(0, 9)], [graphs(1, { graph: 'x' })], build, 'now').result).toBe('failed')
+    expect(simulationReport([], [], build, 'now').result).toBe('failed')
   })
 
   it('DRL-018: the release check takes a simulation only of this source, signed, young, passed, with all seeds', () => {
     const key = signingKey(new Uint8Array(32).fill(1))
     const trusted = verifierKeyOf(key.publicKey)
     const nowMs = Date.parse('2026-03-02T00:00:00Z')
-    const report = simulationReport([seeds(0, 19_999)], build, '2026-03-01T00:00:00.000Z')
+    const report = simulationReport([seeds(0, 19_999)], [graphs(1_000)], build, '2026-03-01T00:00:00.000Z')
     const gate = (text: string | null, more: Partial<typeof build> = {}, days = 7) =>
       simulationGate({ text, build: { ...build, ...more }, trusted, nowMs, maxAgeDays: days })
     const signed = signedReport(report, key)
@@ -116,10 +129,11 @@ describe('the full test', () => {
     expect(gate(signed, { lockHash: 'z' })).toEqual(['simulation: the lock file differs'])
     expect(gate(signed, { storeVersion: 9 })).toEqual(['simulation: the version of the store differs'])
     expect(gate(signed, {}, 0.5)[0]).toMatch(/1.0 days old/)
-    const few = simulationReport([seeds(0, 9, ['x'])], build, '2026-03-01T00:00:00.000Z')
+    const few = simulationReport([seeds(0, 9, ['x'])], [graphs(3)], build, '2026-03-01T00:00:00.000Z')
     expect(gate(signedReport(few, key))).toEqual([
       'simulation: seeds failed',
       'simulation: 10 seeds ran, and 20000 are asked for',
+      'simulation: 3 graphs ran, and 1000 are asked for',
     ])
   })
 })

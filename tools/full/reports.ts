@@ -1,6 +1,6 @@
 /** From slices to the two signed reports. */
 import type { DrillOfProject, RestoreDrillResult } from '../../packages/server/src/index.ts'
-import type { SeedResult } from './work.ts'
+import type { GraphResult, SeedResult } from './work.ts'
 
 /** The least number of kills in each stage of the door, over all examples. */
 export const LEAST_A_STAGE = 5
@@ -39,9 +39,10 @@ export function missingKills(drills: readonly DrillOfProject[], least: number, s
   return missing
 }
 
-/** Ranges of seeds as one report, with histograms over all. */
+/** Ranges of seeds and random graphs as one report, with histograms over all. */
 export function simulationReport(
   results: readonly SeedResult[],
+  drawn: readonly GraphResult[],
   build: {
     readonly treeHash: string
     readonly lockHash: string | null
@@ -50,7 +51,9 @@ export function simulationReport(
   },
   madeAt: string,
 ) {
-  const failures = results.flatMap((each) => each.failures)
+  const different = drawn.flatMap(({ failure }) => (failure == null ? [] : [failure]))
+  const failures = [...results.flatMap((each) => each.failures), ...different]
+  const graphs = (of: (one: GraphResult) => number): number => drawn.reduce((sum, one) => sum + of(one), 0)
   const seeds = results.reduce((sum, each) => sum + each.seeds.to - each.seeds.from + 1, 0)
   return {
     kind: 'simulation',
@@ -65,6 +68,11 @@ export function simulationReport(
       from: Math.min(...results.map((each) => each.seeds.from)),
       to: Math.max(...results.map((each) => each.seeds.to)),
       count: seeds,
+    },
+    graphs: {
+      count: graphs((one) => one.graphs),
+      other_orders: graphs((one) => one.orders),
+      crashes: graphs((one) => one.crashes),
     },
     scenarios: added(results.map((each) => each.scenarios)),
     faults: added(results.map((each) => each.faults)),

@@ -10,10 +10,13 @@ const reportSchema = z.object({
   store_version: z.int(),
   result: z.enum(['passed', 'failed']),
   seeds: z.object({ count: z.int() }),
+  graphs: z.object({ count: z.int() }),
 })
 
 /** The number of seeds that a release rests on. */
 export const LEAST_SEEDS = 20_000
+/** The number of random graphs that a release rests on. */
+export const LEAST_GRAPHS = 1_000
 
 /** Why the simulation's report does not let this build pass, one sentence each; empty when it does. */
 export function simulationGate(options: {
@@ -34,6 +37,7 @@ export function simulationGate(options: {
   const rules: readonly (readonly [boolean, string])[] = [
     [report.result === 'failed', 'seeds failed'],
     [report.seeds.count < LEAST_SEEDS, `${report.seeds.count} seeds ran, and ${LEAST_SEEDS} are asked for`],
+    [report.graphs.count < LEAST_GRAPHS, `${report.graphs.count} graphs ran, and ${LEAST_GRAPHS} are asked for`],
     [!(age <= maxAgeDays && age > -1), `the report is ${age.toFixed(1)} days old, and may be ${maxAgeDays}`],
     [report.tree_hash !== build.treeHash, 'the source tree differs'],
     [report.lock_hash !== build.lockHash, 'the lock file differs'],

@@ -22,6 +22,23 @@ export interface KillSlice {
   readonly seed: number
 }
 
+/** Some random graphs, drawn from a seed of their own. */
+export interface GraphSlice {
+  readonly kind: 'graphs'
+  readonly id: string
+  readonly graphs: number
+  readonly seed: number
+}
+
+/** What the check of random graphs reports: how many, in how many other orders, broken off how often. */
+export interface GraphResult {
+  readonly graphs: number
+  readonly orders: number
+  readonly crashes: number
+  /** The smallest graph that did not come to the same; absent or null when all did. */
+  readonly failure?: unknown
+}
+
 /** What the simulator reports of a range of seeds: histograms by name. */
 export interface SeedResult {
   readonly seeds: { readonly from: number; readonly to: number }
@@ -37,12 +54,14 @@ export interface WorkDone {
   readonly tree: string
   readonly seeds: Readonly<Record<string, SeedResult>>
   readonly kills: Readonly<Record<string, RestoreDrillResult>>
+  readonly graphs: Readonly<Record<string, GraphResult>>
 }
 
 /** How much is to be done. */
 export interface Extent {
   readonly seeds: { readonly from: number; readonly to: number }
   readonly kills: number
+  readonly graphs: number
 }
 
 /** A workflow of an example that has a drill. */
@@ -61,6 +80,7 @@ export function exampleConfigs(root: string): readonly string[] {
 
 const SEEDS_A_SLICE = 1_000
 const KILLS_A_SLICE = 20
+const GRAPHS_A_SLICE = 100
 
 /** Ranges of seeds that cover the extent. */
 export function seedSlices({ seeds }: Extent): SeedSlice[] {
@@ -68,6 +88,16 @@ export function seedSlices({ seeds }: Extent): SeedSlice[] {
   for (let from = seeds.from; from <= seeds.to; from += SEEDS_A_SLICE) {
     const to = Math.min(seeds.to, from + SEEDS_A_SLICE - 1)
     slices.push({ kind: 'seeds', id: `${from}..${to}`, from, to })
+  }
+  return slices
+}
+
+/** Random graphs in slices, each with a seed of its own. */
+export function graphSlices({ graphs }: Extent): GraphSlice[] {
+  const slices: GraphSlice[] = []
+  for (let planned = 0; planned < graphs; planned += GRAPHS_A_SLICE) {
+    const [some, seed] = [Math.min(GRAPHS_A_SLICE, graphs - planned), slices.length + 1]
+    slices.push({ kind: 'graphs', id: `${seed}/${some}`, graphs: some, seed })
   }
   return slices
 }
@@ -87,7 +117,7 @@ export function killSlices({ kills }: Extent, examples: readonly DrilledExample[
 
 /** What the file remembers of this source tree; nothing when it is of another one, or cannot be read. */
 export function readWork(path: string, tree: string): WorkDone {
-  const nothing: WorkDone = { tree, seeds: {}, kills: {} }
+  const nothing: WorkDone = { tree, seeds: {}, kills: {}, graphs: {} }
   try {
     // Written by `writeWork` in this form.
     const work = JSON.parse(readFileSync(path, 'utf8')) as WorkDone
