@@ -55,6 +55,14 @@ describe('every page, light and dark, wide and narrow', () => {
     })
   }
 
+  it('CON-002, CON-084: a stopped run says by what it ended and why each thing was left undone', async () => {
+    const page = await stage.open('olga', `/runs/${RUN.stopped}`)
+    await page.getByText('Ended by: budget').waitFor()
+    await page.getByText('its model call was refused').waitFor()
+    await page.getByText('it had not been reached').waitFor()
+    await checkPage(page, 'run-stopped')
+  })
+
   it('CON-002: approvals, nothing chosen', async () => {
     const page = await stage.open('paul', '/approvals')
     await page.getByText('Pay invoice INV-2026-0042').first().waitFor()

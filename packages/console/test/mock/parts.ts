@@ -165,6 +165,7 @@ export interface RunPart {
   readonly held?: Partial<Record<BudgetBar['name'], number>>
   readonly open?: RunDetail['open']
   readonly undone?: string[]
+  readonly ending?: RunDetail['ending']
   readonly output?: unknown
   readonly milestones?: RunDetail['milestones']
   readonly branch?: number
@@ -223,6 +224,7 @@ export function runOf(part: RunPart): RunDetail {
     cost_nano_usd: cost,
     open: part.open ?? [],
     undone: part.undone ?? [],
+    ending: part.ending ?? null,
     input: { invoice: part.invoice, inbox: 'world/inbox' },
     output: part.output ?? null,
     timeline: part.timeline,

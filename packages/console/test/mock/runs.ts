@@ -287,6 +287,18 @@ function stoppedRun(): RunDetail {
     why: 'Stopped: the budget of tokens does not cover the next model call.',
     timeline: [match, superstep(clock, 2, ['decide'], [refused])],
     undone: ['decide', 'notify'],
+    ending: {
+      by: 'budget',
+      code: 'BUDGET_EXHAUSTED',
+      subject: 'tokens',
+      left_undone: [
+        { what: 'decide', why: 'its model call was refused' },
+        { what: 'notify', why: 'it had not been reached' },
+      ],
+      turns: 9,
+      cost_nano_usd: '199000000',
+      cycle: [],
+    },
     spent: { tokens: 39_900 },
   })
 }

@@ -37,13 +37,39 @@ export function RunHeader({ detail, live }: { detail: RunDetail; live: Live }) {
       </p>
       <DefinitionNote definition={detail.definition} />
       {detail.open.length > 0 ? <OpenRequests detail={detail} /> : null}
-      {detail.undone.length > 0 ? (
-        <p className="mt-2 text-sm text-bad">
-          <strong>{count(detail.undone.length, 'step')} left undone:</strong>{' '}
-          <span className="breakable">{detail.undone.join(', ')}</span>
+      <Ending detail={detail} />
+    </header>
+  )
+}
+
+/** By what the run ended, and what it left undone, each with its reason; nothing for one that did all it should. */
+function Ending({ detail: { ending, undone } }: { detail: RunDetail }) {
+  const left = ending?.left_undone ?? undone.map((what) => ({ what, why: '' }))
+  const by = ending && ending.by !== 'completed' ? ending : null
+  if (by === null && left.length === 0) return null
+  return (
+    <div className="mt-2 text-sm">
+      {by ? (
+        <p>
+          <strong>Ended by:</strong> {by.by.replaceAll('_', ' ')}
+          {by.code ? <code className="ml-1 text-xs">{by.code}</code> : null}
+          {by.cycle.length > 0 ? <span className="breakable"> through {by.cycle.join(', ')}</span> : null}
         </p>
       ) : null}
-    </header>
+      {left.length > 0 ? (
+        <>
+          <p className="font-semibold text-bad">{count(left.length, 'step')} left undone:</p>
+          <ul className="list-disc pl-5">
+            {left.map(({ what, why }) => (
+              <li key={`${what} ${why}`} className="untrusted">
+                <span className="font-mono text-xs breakable">{what}</span>
+                {why === '' ? null : <span className="text-muted"> ({why})</span>}
+              </li>
+            ))}
+          </ul>
+        </>
+      ) : null}
+    </div>
   )
 }
 
