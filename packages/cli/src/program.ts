@@ -7,6 +7,7 @@ import { addPeopleCommands } from './commands-people.ts'
 import { addBudgetCommands } from './commands-budget.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
 import { addMoveCommands } from './commands-moves.ts'
+import { addPolicyCommands } from './commands-policy.ts'
 import { addReleaseCommands } from './commands-release.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
@@ -73,6 +74,7 @@ function program(shell: Shell): Command {
   addCompensateCommand(root, shell)
   addBudgetCommands(root, shell)
   addPeopleCommands(root, shell)
+  addPolicyCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
   addStatusCommand(root, shell)
