@@ -1,7 +1,7 @@
 /**
  * `npm run release:check [-- --max-age-days 7]`: what must hold before anything is published. The drill's gate of every
- * example, with the key of `reports/audit.pub`, what moved since each example's last release, and the simulation's report
- * of this very source. Exits 1 when closed.
+ * example, with the key of `reports/audit.pub`, what moved since each example's last release, and the reports of
+ * the simulation and of the checks, of this very source. Exits 1 when closed.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -16,6 +16,7 @@ import {
   releaseCheck,
   restoreGate,
 } from '../packages/server/src/index.ts'
+import { checksGate } from './full/checks.ts'
 import { simulationGate } from './full/simulation-gate.ts'
 import { exampleConfigs } from './full/work.ts'
 
@@ -49,6 +50,8 @@ for (const config of configs) {
   if (config === configs[0]) {
     const text = readReport(join(root, 'reports', 'simulation.json'))
     failures.push(...simulationGate({ text, build, trusted, nowMs, maxAgeDays }))
+    const checks = readReport(join(root, 'reports', 'checks.json'))
+    failures.push(...checksGate({ text: checks, build, trusted, nowMs, maxAgeDays }))
   }
 }
 for (const each of failures) console.log(each)

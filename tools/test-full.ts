@@ -1,7 +1,8 @@
 /**
  * `npm run test:full [-- --seeds 0..19999 --kills 320 --graphs 1000 --minutes 75]`: the long test, over all examples.
  * Simulation seeds, then random graphs, and kills of real workers run side by side, in slices that a file remembers: a second call goes on where the first one
- * ended, as long as the source is the same. Writes `reports/restore-drill.json` and `reports/simulation.json`, signed.
+ * ended, as long as the source is the same. Then the checks of `full/checks.ts`, one after another. Writes
+ * `reports/restore-drill.json`, `reports/simulation.json` and `reports/checks.json`, signed.
  * Exits 1 when anything was found, 3 when the time was over before everything was done.
  */
 import { spawn } from 'node:child_process'
@@ -32,6 +33,8 @@ import {
   verifierKeyOf,
   verifierKeyText,
 } from '../packages/runtime/src/index.ts'
+import { CHECKS, checkResult, checksReport } from './full/checks.ts'
+import { useCompileCache } from './lib/compile-cache.ts'
 import { mergedDrill, missingKills, simulationReport } from './full/reports.ts'
 import {
   type DrilledExample,
@@ -51,6 +54,7 @@ import {
 } from './full/work.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+useCompileCache(root)
 const WORK = join(root, 'test-results', 'full.json')
 
 const { values } = parseArgs({
@@ -101,6 +105,24 @@ async function reported<T>(args: readonly string[]): Promise<T> {
   }
 }
 
+/** The checks that are one command each, one after another. */
+async function allChecks(): Promise<void> {
+  for (const { name, args } of CHECKS) {
+    if (work.checks[name] || Date.now() > until) continue
+    const [begun, out] = [performance.now(), { text: '' }]
+    const child = spawn(process.execPath, ['--conditions=signalbox-source', ...args], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child.stdout.on('data', (chunk: Buffer) => (out.text += chunk.toString('utf8')))
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+    const result = checkResult(code, out.text, performance.now() - begun)
+    if (!result.passed) console.log(out.text)
+    remember({ checks: { ...work.checks, [name]: result } })
+    told(`${name}: ${result.told}`)
+  }
+}
+
 function drilled({ config, workflow, kills, seed }: KillSlice): Promise<RestoreDrillResult> {
   return restoreDrill({ configPath: join(root, config), workflow, kills, seed })
 }
@@ -148,7 +170,7 @@ async function allKills(slices: readonly KillSlice[]): Promise<void> {
   await Promise.all(Array.from({ length: DRILLS_AT_ONCE }, take))
 }
 
-/** Writes both reports, and gives everything that is wrong. */
+/** Writes the reports, and gives everything that is wrong. */
 function write(seeds: readonly SeedSlice[], graphs: readonly GraphSlice[], kills: readonly KillSlice[]): string[] {
   const drills = examples.flatMap(({ config, workflow }): DrillOfProject[] => {
     const results = kills.flatMap((slice) =>
@@ -171,6 +193,8 @@ function write(seeds: readonly SeedSlice[], graphs: readonly GraphSlice[], kills
   writeFileSync(join(root, 'reports', 'audit.pub'), `${verifierKeyText(verifierKeyOf(key.publicKey))}\n`)
   writeReport(join(root, 'reports', 'restore-drill.json'), signedReport(restore, key))
   writeReport(join(root, 'reports', 'simulation.json'), signedReport(simulation, key))
+  const checks = checksReport(work.checks, build, isoTime(systemHost.now()))
+  writeReport(join(root, 'reports', 'checks.json'), signedReport(checks, key))
   const { p50, p95 } = restore.mttr_ms
   told(
     `${restore.kills} kills: ${restore.lost} lost, ${restore.doubled} doubled, ${restore.budgets_refilled} budgets refilled; recovered in ${p50} ms (half of them), ${p95} ms (95 of 100)`,
@@ -180,17 +204,23 @@ function write(seeds: readonly SeedSlice[], graphs: readonly GraphSlice[], kills
     ...missingKills(drills, extent.kills, STAGE_NAMES),
     ...(restore.result === 'failed' ? ['a restore drill failed: see reports/restore-drill.json'] : []),
     ...(simulation.result === 'failed' ? ['the simulation failed: see reports/simulation.json'] : []),
+    ...(checks.result === 'failed' ? ['a check failed: see reports/checks.json'] : []),
   ]
 }
 
 const [seeds, graphs, kills] = [seedSlices(extent), graphSlices(extent), killSlices(extent, examples)]
-const before = [work.seeds, work.graphs, work.kills].reduce((sum, done) => sum + Object.keys(done).length, 0)
+const before = [work.seeds, work.graphs, work.kills, work.checks].reduce(
+  (sum, done) => sum + Object.keys(done).length,
+  0,
+)
 if (before > 0) told(`going on: ${before} slices of this source are done already`)
 await Promise.all([allSeeds(seeds).then(() => allGraphs(graphs)), allKills(kills)])
+await allChecks()
 const left =
   seeds.filter(({ id }) => !work.seeds[id]).length +
   graphs.filter(({ id }) => !work.graphs[id]).length +
-  kills.filter(({ id }) => !work.kills[id]).length
+  kills.filter(({ id }) => !work.kills[id]).length +
+  CHECKS.filter(({ name }) => !work.checks[name]).length
 if (left > 0) {
   told(`the time is over, ${left} slices are left: call again to go on`)
   process.exitCode = 3

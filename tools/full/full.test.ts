@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { signingKey, verifierKeyOf } from 'signalbox'
 import { signedReport, type RestoreDrillResult, STAGE_NAMES } from '@signalbox/server'
+import { checkResult, checksGate, checksReport } from './checks.ts'
 import { LEAST_A_STAGE, mergedDrill, missingKills, simulationReport } from './reports.ts'
 import { simulationGate } from './simulation-gate.ts'
 import { exampleConfigs, graphSlices, killSlices, readWork, type SeedResult, seedSlices, writeWork } from './work.ts'
@@ -78,8 +79,8 @@ describe('the full test', () => {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-work-'))
     folders.push(folder)
     const path = join(folder, 'a', 'work.json')
-    expect(readWork(path, 'tree 1')).toEqual({ tree: 'tree 1', seeds: {}, kills: {}, graphs: {} })
-    const done = { tree: 'tree 1', seeds: { '0..9': seeds(0, 9) }, kills: {}, graphs: { '1/5': graphs(5) } }
+    expect(readWork(path, 'tree 1')).toEqual({ tree: 'tree 1', seeds: {}, kills: {}, graphs: {}, checks: {} })
+    const done = { tree: 'tree 1', seeds: { '0..9': seeds(0, 9) }, kills: {}, graphs: { '1/5': graphs(5) }, checks: {} }
     writeWork(path, done)
     expect(readWork(path, 'tree 1')).toEqual(done)
     expect(readWork(path, 'tree 2').seeds).toEqual({})
@@ -135,5 +136,29 @@ describe('the full test', () => {
       'simulation: 10 seeds ran, and 20000 are asked for',
       'simulation: 3 graphs ran, and 1000 are asked for',
     ])
+  })
+
+  it('DRL-021: a check that is one command passes with exit code 0 and a last line, and the release check wants all of them', () => {
+    const passed = checkResult(0, 'noticed  R1\n82 of 82 noticed\n', 1_200.4)
+    expect(passed).toEqual({ passed: true, told: '82 of 82 noticed', duration_ms: 1_200 })
+    expect(checkResult(1, '1 to mend\n', 5).passed).toBe(false)
+    expect(checkResult(null, 'killed\n', 5).passed).toBe(false)
+    expect(checkResult(0, '', 5).passed).toBe(false)
+
+    const key = signingKey(new Uint8Array(32).fill(1))
+    const trusted = verifierKeyOf(key.publicKey)
+    const nowMs = Date.parse('2026-03-02T00:00:00Z')
+    const report = (done: Parameters<typeof checksReport>[0]) =>
+      signedReport(checksReport(done, build, '2026-03-01T00:00:00.000Z'), key)
+    const gate = (text: string | null, more: Partial<typeof build> = {}, maxAgeDays = 7) =>
+      checksGate({ text, build: { ...build, ...more }, trusted, nowMs, maxAgeDays, wanted: ['rules'] })
+    expect(gate(report({ rules: passed }))).toEqual([])
+    expect(gate(null)).toEqual(['checks: there is no report'])
+    expect(gate(report({}))).toEqual(['checks: `rules` did not pass'])
+    expect(gate(report({ rules: { ...passed, passed: false } }))).toEqual(['checks: `rules` did not pass'])
+    expect(gate(report({ rules: passed }).replace('82 of 82', '83 of 83'))).toEqual(['checks: the report is changed'])
+    expect(gate(report({ rules: passed }), { treeHash: 'z' })).toEqual(['checks: the source tree differs'])
+    expect(gate(report({ rules: passed }), {}, 0.5)[0]).toMatch(/1.0 days old/)
+    expect(checksReport({}, build, 'now').result).toBe('failed')
   })
 })

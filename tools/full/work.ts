@@ -30,6 +30,13 @@ export interface GraphSlice {
   readonly seed: number
 }
 
+/** A check that is one command: how it ended, in one sentence for people. */
+export interface CheckResult {
+  readonly passed: boolean
+  readonly told: string
+  readonly duration_ms: number
+}
+
 /** What the check of random graphs reports: how many, in how many other orders, broken off how often. */
 export interface GraphResult {
   readonly graphs: number
@@ -55,6 +62,8 @@ export interface WorkDone {
   readonly seeds: Readonly<Record<string, SeedResult>>
   readonly kills: Readonly<Record<string, RestoreDrillResult>>
   readonly graphs: Readonly<Record<string, GraphResult>>
+  /** By the name of the check. */
+  readonly checks: Readonly<Record<string, CheckResult>>
 }
 
 /** How much is to be done. */
@@ -117,11 +126,11 @@ export function killSlices({ kills }: Extent, examples: readonly DrilledExample[
 
 /** What the file remembers of this source tree; nothing when it is of another one, or cannot be read. */
 export function readWork(path: string, tree: string): WorkDone {
-  const nothing: WorkDone = { tree, seeds: {}, kills: {}, graphs: {} }
+  const nothing: WorkDone = { tree, seeds: {}, kills: {}, graphs: {}, checks: {} }
   try {
     // Written by `writeWork` in this form.
     const work = JSON.parse(readFileSync(path, 'utf8')) as WorkDone
-    return work.tree === tree ? work : nothing
+    return work.tree === tree ? { ...nothing, ...work } : nothing
   } catch {
     return nothing
   }

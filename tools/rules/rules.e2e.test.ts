@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { MUTATIONS } from './mutations.ts'
+import { CHECKS } from '../full/checks.ts'
+import { MUTATIONS, sampleOf } from './mutations.ts'
 import { misplaced, RuleRunner, rulesOf, type Verdict } from './runner.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -26,7 +27,14 @@ describe('the rules of the engine', () => {
     expect(verdict.passed).toBeGreaterThan(0)
   })
 
-  for (const mutation of MUTATIONS) {
+  it('RUL-004: the sample of `npm test` has a change for each rule, and the whole list is tried by the full test', () => {
+    const sample = sampleOf(MUTATIONS)
+    expect(new Set(sample.map(({ rule }) => rule)).size).toBe(sample.length)
+    expect(sample.map(({ rule }) => rule)).toEqual(expect.arrayContaining([...rulesOf(root)]))
+    expect(CHECKS.map(({ name }) => name)).toContain('rules')
+  })
+
+  for (const mutation of sampleOf(MUTATIONS)) {
     const { rule, breaks, noticed, test } = mutation
     it(`RUL-002: ${rule}, ${noticed} goes red when ${breaks}`, async () => {
       const known = honest.get(`${test} ${noticed}`) ?? runner.honest(test, noticed)

@@ -27,7 +27,9 @@ function startFromSource() {
   let child
   // Listening comes before starting: a signal in between would end this process and leave the other one behind.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal))
-  child = spawn(process.execPath, args, { stdio: 'inherit' })
+  // What was compiled is kept for the next start, which then takes half the time.
+  const cache = fileURLToPath(new URL('../../../node_modules/.cache/signalbox-compiled', import.meta.url))
+  child = spawn(process.execPath, args, { stdio: 'inherit', env: { NODE_COMPILE_CACHE: cache, ...process.env } })
   child.on('error', (error) => {
     console.error(`signalbox could not start: ${error.message}`)
     process.exitCode = 1

@@ -32,8 +32,11 @@ describe('a full disk', () => {
   it('WAY-013, TRB-001: starts are refused with STORE_FULL and the fix; with space everything goes on, and what was told as started is there', async () => {
     const data = dataFolder()
     if (!mounted(data.path)) return data.remove()
+    // The book is the outside world: only the store is to meet the full disk.
+    const outside = dataFolder()
+    const book = join(outside.path, 'book.txt')
     try {
-      const dev = await startDev(data.path)
+      const dev = await startDev(data.path, { env: { SAMPLE_BOOK: book } })
       const cli = (...args: string[]) => runProcess([...args, '--json', '--data', data.path])
       const start = (to: string) => cli('run', 'transfer', '--input', JSON.stringify({ to, amount: 5 }), '--as', 'rita')
       expect((await start('before')).code).toBe(0)
@@ -68,12 +71,13 @@ describe('a full disk', () => {
       await vi.waitFor(async () => expect(JSON.parse((await cli('status')).stdout)).toMatchObject({ ok: true }), 30_000)
       expect(dev.stderr()).toContain('trouble is over: STORE_FULL')
       expect((await cli('audit', 'verify', '--as', 'vera')).code).toBe(0)
-      const booked = readFileSync(join(data.path, 'book.txt'), 'utf8')
+      const booked = readFileSync(book, 'utf8')
       expect(booked.match(/ before 5$/gm)).toHaveLength(1)
       expect(await dev.end('SIGTERM')).toBe(0)
     } finally {
       execFileSync('umount', ['-l', data.path])
       data.remove()
+      outside.remove()
     }
   })
 })

@@ -198,7 +198,7 @@ export default defineProject({
       scripted: { writer: () => ({ text: '{"line":"it was sent as asked"}' }) },
     }),
   outsideWorld: async ({ dataDir }) => ({
-    env: { SAMPLE_BOOK: join(dataDir, 'book.txt') },
+    env: { SAMPLE_BOOK: process.env.SAMPLE_BOOK ?? join(dataDir, 'book.txt') },
     stop: async () => undefined,
   }),
   ...(process.env.SAMPLE_SCHEDULES === '1' ? { schedules: [...schedules, ...moreSchedules] } : {}),
