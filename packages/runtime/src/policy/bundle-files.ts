@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import type { CatalogueModel, CatalogueTool } from '../contracts/policy.ts'
+import { checkDuties, checkDutyActs, DutiesField, type Duty, dutiesOf } from './duties.ts'
+import { checkExemptions, type Exemption, ExemptionsFile, exemptionsOf } from './exemptions.ts'
 import { jsonLines, lineAtOffset } from './json-lines.ts'
 import { isPoint } from './points.ts'
 import { isPolicyReason } from './reasons.ts'
@@ -23,6 +25,17 @@ export interface BundleManifest {
   readonly roles: readonly string[]
   /** Reason code to the sentence that people are shown. */
   readonly reasons: Readonly<Record<string, string>>
+  /** What one person may not combine. */
+  readonly duties: readonly Duty[]
+  /** How often the table of roles and tools has to be signed; null when the bundle does not ask for it. */
+  readonly signOff: SignOffRule | null
+}
+
+/** That the table of roles and tools is signed by its owner, at least every so many days. */
+export interface SignOffRule {
+  readonly days: number
+  /** Who may sign, as a role of the bundle. */
+  readonly role: string
 }
 
 /** Who may start a workflow. A workflow that is not listed cannot be started by anyone. */
@@ -54,7 +67,10 @@ const ManifestFile = z.strictObject({
   owner,
   roles: z.array(role).min(1),
   reasons: z.record(code, sentence),
+  duties: DutiesField.default([]),
+  sign_off: z.strictObject({ days: z.int().min(1).max(366), role }).optional(),
 })
+type ManifestText = z.output<typeof ManifestFile>
 
 const CatalogueFile = z.strictObject({
   tools: z.array(
@@ -78,16 +94,34 @@ const CatalogueFile = z.strictObject({
   points: z.record(z.string(), fields).default({}),
 })
 
-/** Reads `bundle.json` and `catalogue.json`; what is wrong is added to `problems`, and null is given for that file. */
-export function readBundleFiles(
-  files: Readonly<Record<string, string>>,
-  problems: BundleProblem[],
-): { readonly manifest: BundleManifest | null; readonly catalogue: Catalogue | null } {
-  const manifest = readFile(files, 'bundle.json', ManifestFile, problems, checkManifest)
-  const catalogue = readFile(files, 'catalogue.json', CatalogueFile, problems, (value, say) =>
-    checkCatalogue(value, manifest, say),
+/** What the JSON files of a bundle say. */
+export interface BundleTexts {
+  readonly manifest: BundleManifest | null
+  readonly catalogue: Catalogue | null
+  readonly exemptions: readonly Exemption[]
+}
+
+/**
+ * Reads `bundle.json`, `catalogue.json` and, where there is one, `exemptions.json`. What is wrong is added to `problems`,
+ * and null is given for that file.
+ */
+export function readBundleFiles(files: Readonly<Record<string, string>>, problems: BundleProblem[]): BundleTexts {
+  const text = readFile(files, 'bundle.json', ManifestFile, problems, checkManifest)
+  const manifest = text === null ? null : manifestOf(text)
+  const catalogue = readFile(files, 'catalogue.json', CatalogueFile, problems, (value, say) => {
+    checkCatalogue(value, manifest, say)
+    if (manifest !== null) checkDutyActs(manifest.duties, value.tools, (message) => say(['tools'], message))
+  })
+  if (!Object.hasOwn(files, 'exemptions.json') || catalogue === null) return { manifest, catalogue, exemptions: [] }
+  const { tools, workflows } = catalogue
+  const exempt = readFile(files, 'exemptions.json', ExemptionsFile, problems, (value, say) =>
+    checkExemptions(value, tools, workflows, say),
   )
-  return { manifest, catalogue }
+  return { manifest, catalogue, exemptions: exempt === null ? [] : exemptionsOf(exempt) }
+}
+
+function manifestOf({ duties, sign_off: signOff, ...rest }: ManifestText): BundleManifest {
+  return { ...rest, duties: dutiesOf(duties), signOff: signOff ?? null }
 }
 
 type Say = (path: readonly PropertyKey[], message: string) => void
@@ -125,11 +159,15 @@ function readFile<T>(
   return null
 }
 
-function checkManifest(manifest: BundleManifest, say: Say): void {
+function checkManifest(manifest: ManifestText, say: Say): void {
   unique(manifest.roles, (index, name) => say(['roles', index], `role \`${name}\` is listed twice`))
   for (const name of Object.keys(manifest.reasons)) {
     if (isPolicyReason(name)) say(['reasons', name], `\`${name}\` is a code of the runtime: choose another`)
   }
+  checkDuties(manifest.duties, manifest, say)
+  const signer = manifest.sign_off?.role
+  if (signer !== undefined && !manifest.roles.includes(signer))
+    say(['sign_off', 'role'], `role \`${signer}\` is not declared in bundle.json`)
 }
 
 function checkCatalogue(catalogue: Catalogue, manifest: BundleManifest | null, say: Say): void {

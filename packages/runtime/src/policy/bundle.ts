@@ -3,10 +3,12 @@ import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson } from '../base/json.ts'
 import type { Principal } from '../contracts/common.ts'
 import type { CatalogueTool, Decision, InterventionPoint, PolicyPort, PolicyRequest } from '../contracts/policy.ts'
-import { type BundleProblem, type Catalogue, readBundleFiles } from './bundle-files.ts'
+import { type BundleProblem, type Catalogue, readBundleFiles, type SignOffRule } from './bundle-files.ts'
 import { type ActionShape, actionShapes, cedarSchema } from './cedar-schema.ts'
 import { type ActionPolicies, decideBy, type Ruling, refusal } from './decide.ts'
 import { assertToolsCovered } from './diff.ts'
+import type { Duty } from './duties.ts'
+import type { Exemption } from './exemptions.ts'
 import { POINTS } from './points.ts'
 import { isPolicyReason, POLICY_REASONS } from './reasons.ts'
 import { type Rule, readRules } from './rules.ts'
@@ -21,6 +23,12 @@ export interface PolicyBundle extends PolicyPort {
   readonly roles: readonly string[]
   readonly rules: readonly Rule[]
   readonly catalogue: Catalogue
+  /** Tools that may run without an approval, signed or not; `exemptionFor` says which count. */
+  readonly exemptions: readonly Exemption[]
+  /** What one person may not combine. */
+  readonly duties: readonly Duty[]
+  /** How often the table of roles and tools has to be signed; null when the bundle does not ask for it. */
+  readonly signOff: SignOffRule | null
   /** Things that are allowed and probably not meant, as sentences. */
   readonly warnings: readonly string[]
   /** The sentence of a reason code, or null when neither the runtime nor the bundle declares it. */
@@ -40,7 +48,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     throw new SignalboxError('POLICY_BUNDLE_MISSING', 'the policy folder is empty: add bundle.json and catalogue.json')
   }
   const problems: BundleProblem[] = []
-  const { manifest, catalogue } = readBundleFiles(files, problems)
+  const { manifest, catalogue, exemptions } = readBundleFiles(files, problems)
   const shapes = catalogue === null ? [] : actionShapes(catalogue)
   const rules = manifest === null || catalogue === null ? [] : readRules(files, manifest, shapes, problems)
   if (manifest === null || catalogue === null || problems.length > 0) throw invalid(problems)
@@ -61,6 +69,9 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     roles: manifest.roles,
     rules,
     catalogue,
+    exemptions,
+    duties: manifest.duties,
+    signOff: manifest.signOff,
     warnings: warningsOf(rules),
     tool,
     hasRulesAt: (point) => POINTS[point].always || rules.some((rule) => namesPoint(rule, point)),

@@ -1,6 +1,15 @@
 export { loadBundle, type PolicyBundle } from './bundle.ts'
-export type { BundleManifest, BundleProblem, Catalogue, CatalogueWorkflow, FieldType } from './bundle-files.ts'
+export type {
+  BundleManifest,
+  BundleProblem,
+  Catalogue,
+  CatalogueWorkflow,
+  FieldType,
+  SignOffRule,
+} from './bundle-files.ts'
 export { type DeclaredTool, type ToolDifference, toolDifferences } from './diff.ts'
+export { type ActDuty, brokenByRoles, type Duty, type DutyAct, type RoleDuty } from './duties.ts'
+export { EXEMPTION_MAX_DAYS, type Exemption, type ExemptionState, exemptionFor, exemptionState } from './exemptions.ts'
 export { POINT_NAMES, POINTS } from './points.ts'
 export { POLICY_REASONS, type PolicyReason } from './reasons.ts'
 export type { Rule, RuleKind } from './rules.ts'
