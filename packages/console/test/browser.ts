@@ -106,8 +106,9 @@ async function unpack(bin: string, home: string): Promise<void> {
   })
 }
 
-/** Folder for screenshots, made when it is not there. */
-export async function screenshotFolder(): Promise<string> {
+/** Folder for screenshots, made when it is not there; null unless `SIGNALBOX_SCREENSHOTS=1` asks for them. */
+export async function screenshotFolder(): Promise<string | null> {
+  if (process.env.SIGNALBOX_SCREENSHOTS !== '1') return null
   const folder = fileURLToPath(new URL('../../../test-results/screenshots', import.meta.url))
   await mkdir(folder, { recursive: true })
   return folder
