@@ -33,6 +33,7 @@ export const permissionSchema = z.enum([
   'kill_switches.write',
   'schedules.write',
   'subjects.erase',
+  'roles.sign_off',
 ])
 /** What a signed-in principal may do. */
 export type Permission = z.output<typeof permissionSchema>
@@ -52,6 +53,8 @@ export const principalSchema = z.object({
   kind: z.enum(['user', 'service', 'agent']),
   tenant: z.string(),
   roles: z.array(z.string()),
+  /** The agent that acts for this user, where one does. */
+  via: z.string().optional(),
 })
 /** Who someone is, as their credential says. */
 export type PrincipalView = z.output<typeof principalSchema>

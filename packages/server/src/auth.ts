@@ -1,5 +1,5 @@
 import type { Permission } from '@signalbox/protocol'
-import { type Principal, SignalboxError } from 'signalbox'
+import { brokenByRoles, type Duty, type Principal, SignalboxError } from 'signalbox'
 
 /**
  * Turns a bearer token into the person or service it was issued to. Identity comes from here alone (Invariant 7): no
@@ -18,6 +18,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
   privacy: ['read', 'subjects.erase'],
+  'access-owner': ['read', 'roles.sign_off'],
   operator: [
     'read',
     'runs.cancel_own',
@@ -30,10 +31,23 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   ],
 }
 
-/** Everything that the roles of a principal permit, each once, sorted. */
+/** Roles that give something on the API, by name. */
+export const API_ROLES: readonly string[] = Object.keys(PERMISSIONS)
+
+/** What only a person may be let do: a program's answer is nobody's. */
+export const PEOPLE_ONLY: readonly Permission[] = [
+  'approvals.decide',
+  'questions.answer',
+  'requests.respond',
+  'roles.sign_off',
+]
+
+/** Everything that the roles of a principal permit and their credential is not kept from, each once, sorted. */
 export function permissionsOf(principal: Principal): readonly Permission[] {
+  const { kind, scopes } = principal
   const all = principal.roles.flatMap((role) => (Object.hasOwn(PERMISSIONS, role) ? (PERMISSIONS[role] ?? []) : []))
-  return [...new Set(all)].sort()
+  const within = (one: Permission): boolean => scopes === undefined || scopes.includes(one)
+  return [...new Set(all)].filter((one) => within(one) && (kind === 'user' || !PEOPLE_ONLY.includes(one))).sort()
 }
 
 /** True when the principal may do it. */
@@ -41,9 +55,24 @@ export function may(principal: Principal, permission: Permission): boolean {
   return permissionsOf(principal).includes(permission)
 }
 
-/** Throws FORBIDDEN naming the roles that would do. */
+/** Throws FORBIDDEN naming the roles that would do, or that the credential is too narrow. */
 export function requirePermission(principal: Principal, permission: Permission): void {
   if (may(principal, permission)) return
+  const { scopes, ...whole } = principal
+  if (scopes !== undefined && may(whole, permission))
+    throw new SignalboxError(
+      'FORBIDDEN',
+      `the credential of \`${principal.id}\` is not for this: it takes one with the scope ${permission}`,
+      { details: { permission, scopes } },
+    )
+  if (principal.kind !== 'user' && PEOPLE_ONLY.includes(permission))
+    throw new SignalboxError(
+      'FORBIDDEN',
+      `only a person may do this, \`${principal.id}\` came as a ${principal.kind}`,
+      {
+        details: { permission },
+      },
+    )
   const roles = Object.entries(PERMISSIONS).flatMap(([role, gives]) => (gives.includes(permission) ? [role] : []))
   throw new SignalboxError(
     'FORBIDDEN',
@@ -54,11 +83,31 @@ export function requirePermission(principal: Principal, permission: Permission):
   )
 }
 
-/** The principal behind an `Authorization` header. Throws AUTH_REQUIRED for a missing, malformed or unknown token. */
-export async function principalOf(header: string | undefined, auth: Authenticator): Promise<Principal> {
-  const token = /^Bearer ([\w.~+/=-]{16,512})$/.exec(header ?? '')?.[1]
+/**
+ * The principal behind an `Authorization` header. Throws AUTH_REQUIRED for a missing, malformed or unknown token, and
+ * DUTIES_CONFLICT for somebody whose roles no one person may hold together.
+ */
+export async function principalOf(
+  header: string | undefined,
+  auth: Authenticator,
+  duties: readonly Duty[] = [],
+): Promise<Principal> {
+  const token = /^Bearer ([\w.~+/=-]{16,4096})$/.exec(header ?? '')?.[1]
   const principal = token === undefined ? null : await auth.authenticate(token)
-  if (principal) return principal
+  if (principal) {
+    refuseTwoHats(principal, duties)
+    return principal
+  }
   const problem = header === undefined ? 'no credential was sent' : 'the credential is not valid'
   throw new SignalboxError('AUTH_REQUIRED', `${problem}: send a header \`Authorization: Bearer <token>\``)
+}
+
+function refuseTwoHats({ id, roles }: Principal, duties: readonly Duty[]): void {
+  const broken = brokenByRoles(duties, roles)
+  if (broken === null) return
+  throw new SignalboxError(
+    'DUTIES_CONFLICT',
+    `\`${id}\` holds the roles ${broken.roles.map((role) => `\`${role}\``).join(' and ')}, which no one person may: take one away`,
+    { details: { duty: broken.id, reason: broken.reason } },
+  )
 }

@@ -51,6 +51,14 @@ export { openStand, type Stand } from './drill/stand.ts'
 export { type Story, storyOf } from './drill/story.ts'
 export { playTrace, straceArguments, type Traced } from './drill/trace.ts'
 export { erasedByLog } from './erasure/service.ts'
+export {
+  type Directory,
+  type DirectoryRules,
+  issuedAuthenticator,
+  type PrincipalDef,
+  readDirectory,
+  type TokenDef,
+} from './identity/directory.ts'
 export { headsDirOf, publicKeyPath, readPublicKey } from './heads/files.ts'
 export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'

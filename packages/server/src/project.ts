@@ -12,6 +12,8 @@ import {
   SignalboxError,
   type WorkflowSpec,
 } from 'signalbox'
+import type { Authenticator } from './auth.ts'
+import type { PrincipalDef } from './identity/directory.ts'
 import type { WorkflowDrill } from './drill/define.ts'
 import { readSchedules, type Schedule, type ScheduleDef } from './schedules/definition.ts'
 
@@ -46,6 +48,10 @@ export interface ProjectDef {
   readonly budgets?: readonly OuterBudget[]
   /** Default `development`. */
   readonly mode?: Mode
+  /** People, services and agents that may sign in, with hashes of their tokens. Production needs these, or the next. */
+  readonly principals?: readonly PrincipalDef[]
+  /** Who may sign in by credentials of another system, such as signed tokens of an identity provider. */
+  readonly authenticator?: (env: EnvValues) => Authenticator
   /** How long histories are kept; without rules all of them are. `signalbox store prune` applies the rules. */
   readonly retention?: readonly RetentionRule[]
   /** Started once, by the server process, before anything else. */

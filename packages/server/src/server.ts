@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Host, SignalboxError } from 'signalbox'
+import { refuseDevelopmentTokens } from './identity/sign-in.ts'
 import { type AppOptions, createApp } from './http/app.ts'
 
 /** What a server needs beside the application's parts. */
@@ -22,9 +23,13 @@ export interface RunningServer {
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
-/** Starts the server. Throws PORT_IN_USE, or CONFIG_INVALID for development tokens on an address that others can reach. */
+/**
+ * Starts the server. Throws PORT_IN_USE, or CONFIG_INVALID for development tokens in production or on an address that
+ * others can reach.
+ */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const bind = options.bind ?? '127.0.0.1'
+  refuseDevelopmentTokens(options.mode, options.auth)
   if (options.auth.kind === 'development' && !LOOPBACK.has(bind))
     throw new SignalboxError(
       'CONFIG_INVALID',

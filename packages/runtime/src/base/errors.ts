@@ -88,6 +88,7 @@ export const ERROR_TABLE = {
   PORT_IN_USE: { status: 500, exit: 5, title: 'The port is in use' },
   AUTH_REQUIRED: { status: 401, exit: 7, title: 'A valid credential is required' },
   FORBIDDEN: { status: 403, exit: 7, title: 'The role does not allow this' },
+  DUTIES_CONFLICT: { status: 403, exit: 7, title: 'One person may not do both' },
   NOT_FOUND: { status: 404, exit: 3, title: 'Not found' },
   CONFLICT: { status: 409, exit: 4, title: 'The request conflicts with the present state' },
   CANCELLED: { status: 409, exit: 4, title: 'The run was cancelled' },

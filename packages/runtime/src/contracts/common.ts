@@ -67,6 +67,12 @@ export interface Principal {
   readonly kind: 'user' | 'service' | 'agent'
   readonly tenant: string
   readonly roles: readonly string[]
+  /** What the credential is limited to, as permissions of the API; absent: all that the roles give. */
+  readonly scopes?: readonly string[]
+  /** Name of the credential that was presented. Never its value. */
+  readonly credential?: string
+  /** The agent that presented it: it acts for the user that `id` names, and `kind` is `agent`. */
+  readonly via?: string
 }
 
 /** Amounts that budgets count. Every field is used and reserved per run; `cost_nano_usd` is a decimal string. */

@@ -9,6 +9,7 @@ import {
   loadMasterKey,
   type ModelPort,
   openSqliteStore,
+  type PolicyBundle,
   type Signalbox,
   SignalboxError,
   type SqliteStoreOptions,
@@ -24,6 +25,8 @@ export interface Composed {
   readonly store: Store
   readonly models: ModelPort
   readonly vault: Vault
+  /** The policy bundle in force. */
+  readonly bundle: () => PolicyBundle
   close(): Promise<void>
 }
 
@@ -71,7 +74,7 @@ export async function compose(
     const budgets = project.budgets ?? []
     const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode, budgets, ...more })
     // Closing the runtime closes its store.
-    return { signalbox, store, models, vault, close: () => signalbox.close() }
+    return { signalbox, store, models, vault, bundle: () => policy, close: () => signalbox.close() }
   } catch (error) {
     await store.close()
     throw error

@@ -18,6 +18,7 @@ import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import { TroubleBoard } from '../health/troubles.ts'
 import { watchedStore } from '../health/watched-store.ts'
 import type { FaultLog } from '../http/problems.ts'
+import { authenticatorOf } from '../identity/sign-in.ts'
 import { type EnvValues, loadProject, type OutsideWorld, type Project, schedulesOf } from '../project.ts'
 import { processJobs } from '../schedules/jobs.ts'
 import { startScheduler } from '../schedules/scheduler.ts'
@@ -27,7 +28,7 @@ import { startTelemetry } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
-import { DEV_TENANT, type DevPerson, devAuthenticator, principalOfPerson, seedDevPeople } from './tokens.ts'
+import { DEV_TENANT, type DevPerson, principalOfPerson, seedDevPeople } from './tokens.ts'
 import { startWorkers, type WorkerPool } from './workers.ts'
 
 /** How a development server is started. */
@@ -100,7 +101,8 @@ async function start(
   makeDataDir(dataDir)
   const lock = lockData(dataDir)
   ends.push(() => lock.release())
-  const people = seedDevPeople(dataDir, host)
+  // Production knows no seeded people: their tokens lie in the data folder.
+  const people = project.mode === 'production' ? [] : seedDevPeople(dataDir, host)
   const world = await outsideWorld(project, dataDir)
   if (world) ends.push(() => world.stop())
   const env = { ...process.env, ...world?.env }
@@ -129,7 +131,7 @@ async function start(
   const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
   ends.push(() => scheduler.stop())
   const named = Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)]))
-  await project.seed?.({ signalbox: composed.signalbox, people: named, dataDir })
+  if (people.length > 0) await project.seed?.({ signalbox: composed.signalbox, people: named, dataDir })
   return {
     url: server.url,
     mode: project.mode ?? 'development',
@@ -281,7 +283,8 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
     mode: project.mode ?? 'development',
     version: options.version,
     erasures,
-    auth: devAuthenticator(people),
+    auth: authenticatorOf({ project, bundle: composed.bundle(), host, env: process.env, people: () => people }),
+    duties: () => composed.bundle().duties,
     consoleDir:
       options.consoleDir !== null && existsSync(join(options.consoleDir, 'index.html')) ? options.consoleDir : null,
     log,

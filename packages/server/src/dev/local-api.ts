@@ -1,11 +1,12 @@
 import { type Mode, systemHost } from 'signalbox'
 import { erasureService } from '../erasure/service.ts'
 import { createApp } from '../http/app.ts'
+import { authenticatorOf } from '../identity/sign-in.ts'
 import { loadProject, type Project, schedulesOf } from '../project.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
-import { devAuthenticator, readDevPeople } from './tokens.ts'
+import { readDevPeople } from './tokens.ts'
 
 /** The API without a server: the same application, reached by calling it. */
 export interface LocalApi {
@@ -48,7 +49,14 @@ export async function openLocalApi(options: {
     mode: modeOf(project),
     erasures,
     version: VERSION,
-    auth: devAuthenticator(readDevPeople(options.dataDir) ?? []),
+    auth: authenticatorOf({
+      project,
+      bundle: composed.bundle(),
+      host: systemHost,
+      env: process.env,
+      people: () => readDevPeople(options.dataDir) ?? [],
+    }),
+    duties: () => composed.bundle().duties,
     consoleDir: null,
     log: () => undefined,
     stopping: stop.signal,

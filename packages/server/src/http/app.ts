@@ -2,7 +2,7 @@ import { API_BASE, ENDPOINTS, type EndpointName, type EndpointSpec, issueText } 
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
-import { type Principal, SignalboxError } from 'signalbox'
+import { type Duty, type Principal, SignalboxError } from 'signalbox'
 import type { z } from 'zod'
 import { type Authenticator, principalOf, requirePermission } from '../auth.ts'
 import { consoleFile } from './console.ts'
@@ -23,6 +23,8 @@ const MAX_BODY = 1_048_576
 /** What the application is made of. */
 export interface AppOptions extends ApiDeps {
   readonly auth: Authenticator
+  /** What one person may not combine, by the bundle in force. Default: nothing. */
+  readonly duties?: () => readonly Duty[]
   /** Folder of the built console; null serves a line that says how to build it. */
   readonly consoleDir: string | null
   readonly log: FaultLog
@@ -95,7 +97,7 @@ function route(app: Hono, options: AppOptions, spec: EndpointSpec, handler: Hand
 
 async function caller(c: Context, options: AppOptions, permission: EndpointSpec['permission']): Promise<Principal> {
   if (permission === 'open') return ANONYMOUS
-  const who = await principalOf(c.req.header('authorization'), options.auth)
+  const who = await principalOf(c.req.header('authorization'), options.auth, options.duties?.())
   if (permission !== 'any') requirePermission(who, permission)
   return who
 }
