@@ -30,6 +30,18 @@ describe('every page, light and dark, wide and narrow', () => {
     await checkPage(page, 'sign-in')
   })
 
+  it.each([
+    ['a picture without words', '<img src="data:," />', /image-alt/],
+    ['pale text', '<p style="color:#888;background:#999">pale</p>', /color-contrast/],
+    ['something wide', '<p style="width:3000px">wide</p>', /wider than the screen/],
+  ])('CON-002: the check notices %s', async (_, planted, found) => {
+    const page = await stage.visit('/')
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    await page.evaluate((html) => document.querySelector('main')?.insertAdjacentHTML('beforeend', html), planted)
+    const failure: unknown = await checkPage(page, 'planted').catch((thrown: unknown) => thrown)
+    expect(JSON.stringify(failure, ['message', 'actual'])).toMatch(found)
+  })
+
   it('CON-002: runs', async () => {
     // Rows repeat the same parts: a dozen shows them all.
     stage.mock.backend.runs.splice(12)
