@@ -3,7 +3,7 @@ import { PlainReporter } from './tools/reporter.ts'
 
 const places = ['packages/*/{src,test}', 'examples/*/{src,test}', 'bench/src', 'tools']
 const whole = (suffix: string) => places.map((place) => `${place}/**/*.${suffix}`)
-const slow = [...whole('e2e.test.{ts,tsx}'), ...whole('kill.test.ts')]
+const [ends, kills] = [whole('e2e.test.{ts,tsx}'), whole('kill.test.ts')]
 
 export default defineConfig({
   resolve: { conditions: ['signalbox-source'] },
@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: whole('test.{ts,tsx}'),
-          exclude: slow,
+          exclude: [...ends, ...kills],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
@@ -28,10 +28,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'process',
-          include: slow,
+          include: ends,
           testTimeout: 240_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Tests that kill processes: they mostly wait for leases to run out, so that more of them fit on a machine.
+        extends: true,
+        test: {
+          name: 'kill',
+          include: kills,
+          maxWorkers: 4,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
