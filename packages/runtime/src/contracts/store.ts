@@ -1,4 +1,5 @@
 import type { Principal } from './common.ts'
+import type { PolicyStore } from './policy-history.ts'
 import type { Kept } from './pruning.ts'
 import type { RecordType, RunStatus } from './records.ts'
 import type { ScheduleStore } from './schedule.ts'
@@ -348,7 +349,7 @@ export interface StoreStats {
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store extends ScheduleStore, ScopeStore {
+export interface Store extends ScheduleStore, ScopeStore, PolicyStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */

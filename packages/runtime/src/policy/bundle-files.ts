@@ -29,6 +29,18 @@ export interface BundleManifest {
   readonly duties: readonly Duty[]
   /** How often the table of roles and tools has to be signed; null when the bundle does not ask for it. */
   readonly signOff: SignOffRule | null
+  /** Who may change the policy while this bundle is in force. */
+  readonly change: ChangeRoles
+}
+
+/** Roles of those who change the policy. */
+export interface ChangeRoles {
+  /** May propose another bundle. Default `policy-author`. */
+  readonly authors: readonly string[]
+  /** May activate what somebody else proposed. Default `policy-approver`. */
+  readonly approvers: readonly string[]
+  /** May take a bundle back alone, to be reviewed after. Default: the approvers. */
+  readonly emergency: readonly string[]
 }
 
 /** That the table of roles and tools is signed by its owner, at least every so many days. */
@@ -69,6 +81,9 @@ const ManifestFile = z.strictObject({
   reasons: z.record(code, sentence),
   duties: DutiesField.default([]),
   sign_off: z.strictObject({ days: z.int().min(1).max(366), role }).optional(),
+  policy_authors: z.array(role).min(1).optional(),
+  policy_approvers: z.array(role).min(1).optional(),
+  policy_emergency: z.array(role).min(1).optional(),
 })
 type ManifestText = z.output<typeof ManifestFile>
 
@@ -120,8 +135,11 @@ export function readBundleFiles(files: Readonly<Record<string, string>>, problem
   return { manifest, catalogue, exemptions: exempt === null ? [] : exemptionsOf(exempt) }
 }
 
-function manifestOf({ duties, sign_off: signOff, ...rest }: ManifestText): BundleManifest {
-  return { ...rest, duties: dutiesOf(duties), signOff: signOff ?? null }
+function manifestOf({ duties, sign_off: signOff, ...text }: ManifestText): BundleManifest {
+  const { policy_authors, policy_approvers, policy_emergency, ...rest } = text
+  const approvers = policy_approvers ?? ['policy-approver']
+  const change = { authors: policy_authors ?? ['policy-author'], approvers, emergency: policy_emergency ?? approvers }
+  return { ...rest, duties: dutiesOf(duties), signOff: signOff ?? null, change }
 }
 
 type Say = (path: readonly PropertyKey[], message: string) => void
@@ -165,6 +183,10 @@ function checkManifest(manifest: ManifestText, say: Say): void {
     if (isPolicyReason(name)) say(['reasons', name], `\`${name}\` is a code of the runtime: choose another`)
   }
   checkDuties(manifest.duties, manifest, say)
+  for (const field of ['policy_authors', 'policy_approvers', 'policy_emergency'] as const) {
+    for (const [index, name] of (manifest[field] ?? []).entries())
+      if (!manifest.roles.includes(name)) say([field, index], `role \`${name}\` is not declared in bundle.json`)
+  }
   const signer = manifest.sign_off?.role
   if (signer !== undefined && !manifest.roles.includes(signer))
     say(['sign_off', 'role'], `role \`${signer}\` is not declared in bundle.json`)

@@ -3,7 +3,13 @@ import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson } from '../base/json.ts'
 import type { Principal } from '../contracts/common.ts'
 import type { CatalogueTool, Decision, InterventionPoint, PolicyPort, PolicyRequest } from '../contracts/policy.ts'
-import { type BundleProblem, type Catalogue, readBundleFiles, type SignOffRule } from './bundle-files.ts'
+import {
+  type BundleProblem,
+  type Catalogue,
+  type ChangeRoles,
+  readBundleFiles,
+  type SignOffRule,
+} from './bundle-files.ts'
 import { type ActionShape, actionShapes, cedarSchema } from './cedar-schema.ts'
 import { type ActionPolicies, decideBy, type Ruling, refusal } from './decide.ts'
 import { assertToolsCovered } from './diff.ts'
@@ -29,6 +35,8 @@ export interface PolicyBundle extends PolicyPort {
   readonly duties: readonly Duty[]
   /** How often the table of roles and tools has to be signed; null when the bundle does not ask for it. */
   readonly signOff: SignOffRule | null
+  /** Roles of those who may change the policy while this bundle is in force. */
+  readonly change: ChangeRoles
   /** Things that are allowed and probably not meant, as sentences. */
   readonly warnings: readonly string[]
   /** The sentence of a reason code, or null when neither the runtime nor the bundle declares it. */
@@ -72,6 +80,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     exemptions,
     duties: manifest.duties,
     signOff: manifest.signOff,
+    change: manifest.change,
     warnings: warningsOf(rules),
     tool,
     hasRulesAt: (point) => POINTS[point].always || rules.some((rule) => namesPoint(rule, point)),

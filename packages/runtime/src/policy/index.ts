@@ -60,3 +60,16 @@ export {
   type RunOwner,
   timesScope,
 } from './outer-budgets.ts'
+export {
+  activationBy,
+  draftOf,
+  foldPolicyHistory,
+  NO_POLICY_HISTORY,
+  POLICY_CHAIN_START,
+  policyEvent,
+  type PolicyEventBody,
+  type PolicyHistory,
+  type PolicyRoles,
+  policyRow,
+  requirePolicyRole,
+} from './history.ts'

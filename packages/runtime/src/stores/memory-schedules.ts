@@ -7,6 +7,7 @@ import {
   type ScheduleRow,
   type ScheduleStore,
 } from '../contracts/schedule.ts'
+import { MemoryPolicy } from './memory-policy.ts'
 import { checkLease, checkScheduleCommit, freeLease } from './rules.ts'
 
 interface MemorySchedule {
@@ -19,12 +20,9 @@ function newestFirst(a: FiringRow, b: FiringRow): number {
 }
 
 /** Leases, schedules and firings of the store in memory. */
-export abstract class MemorySchedules implements ScheduleStore {
+export abstract class MemorySchedules extends MemoryPolicy implements ScheduleStore {
   readonly #leases = new Map<string, LeaseRow>()
   readonly #schedules = new Map<string, MemorySchedule>()
-
-  /** Throws when the store is closed. */
-  protected abstract check(): void
 
   async lease(name: string): Promise<LeaseRow> {
     this.check()

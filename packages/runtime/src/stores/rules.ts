@@ -1,5 +1,7 @@
 /** What every store decides in the same way: shapes of a commit, states, and what a release leaves behind. */
 import { SignalboxError } from '../base/errors.ts'
+import { sha256Hex } from '../base/hash.ts'
+import type { PolicyLogRow } from '../contracts/policy-history.ts'
 import { isPruningType } from '../contracts/pruning.ts'
 import {
   type AdoptedRun,
@@ -15,7 +17,7 @@ import type { RunStatus } from '../contracts/records.ts'
 import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
 /** Version of the stored format that this code reads and writes. */
-export const STORE_VERSION = 6
+export const STORE_VERSION = 7
 
 /** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
@@ -88,6 +90,12 @@ export function checkLease(row: LeaseRow, expect: { readonly epoch: number; read
       'INTERNAL',
       `lease \`${row.name}\` must go on from epoch ${expect.epoch}, beat ${expect.beat}`,
     )
+}
+
+/** Refuses an event whose hash is not that of its body. Throws INTERNAL: the caller is at fault. */
+export function checkPolicyRow({ seq, body, hash }: PolicyLogRow): void {
+  if (sha256Hex(body) !== hash)
+    throw new SignalboxError('INTERNAL', `event ${seq} of the policy history has another hash`)
 }
 
 /**

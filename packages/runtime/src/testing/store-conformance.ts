@@ -6,6 +6,7 @@ import { effectTests } from './conformance/effects.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { pruneTests } from './conformance/pruning.ts'
+import { policyTests } from './conformance/policy.ts'
 import { projectionTests } from './conformance/projections.ts'
 import { readTests } from './conformance/reads.ts'
 import { durableTests, sharedTests } from './conformance/shared.ts'
@@ -46,6 +47,7 @@ export function storeConformance(options: ConformanceOptions): void {
     pruneTests(suite)
     scheduleTests(suite)
     scopeTests(suite)
+    policyTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

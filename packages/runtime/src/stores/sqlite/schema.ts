@@ -220,5 +220,40 @@ CREATE TABLE run_slices (
 );
 `
 
+/** The history of policy bundles, what processes hold of it, and what a draft would have done otherwise. */
+const VERSION_7 = `
+CREATE TABLE policy_log (seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, body TEXT NOT NULL);
+
+CREATE TABLE policy_holders (
+  process TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  bundle TEXT,
+  activation INTEGER NOT NULL,
+  held_at INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL,
+  refused TEXT
+);
+
+CREATE TABLE shadow_counts (
+  tenant TEXT NOT NULL,
+  shadow INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (tenant, shadow, outcome)
+);
+
+CREATE TABLE shadow_findings (entry INTEGER PRIMARY KEY, shadow INTEGER NOT NULL, tenant TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX shadow_findings_by_tenant ON shadow_findings (shadow, tenant, entry);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6]
+export const MIGRATIONS: readonly string[] = [
+  VERSION_1,
+  VERSION_2,
+  VERSION_3,
+  VERSION_4,
+  VERSION_5,
+  VERSION_6,
+  VERSION_7,
+]

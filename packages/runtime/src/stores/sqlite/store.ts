@@ -30,6 +30,13 @@ import type {
   ScheduleRow,
   ScheduleStore,
 } from '../../contracts/schedule.ts'
+import type {
+  PolicyHolder,
+  PolicyLogRow,
+  ShadowBatch,
+  ShadowFinding,
+  ShadowOutcome,
+} from '../../contracts/policy-history.ts'
 import type { GrantRequest, GrantResult, ScopeRow, SliceRow } from '../../contracts/scopes.ts'
 import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
 import { adoptRun, readInboxKept } from './adopt.ts'
@@ -37,6 +44,16 @@ import { claimRuns, extendLeases } from './claims.ts'
 import { Appender, HOLDER } from './commits.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
+import {
+  addPolicyRow,
+  readHolders,
+  readPolicyHead,
+  readPolicyLog,
+  readShadowCounts,
+  readShadowFindings,
+  writeHolder,
+  writeShadow,
+} from './policy.ts'
 import {
   readEffects,
   readExport,
@@ -270,6 +287,43 @@ export class SqliteStore implements Store {
 
   commitSchedule(commit: ScheduleCommit): Promise<ScheduleCommitResult> {
     return writeSchedule(this.#connection, commit)
+  }
+
+  policyHead(): Promise<number> {
+    return this.#connection.read(() => readPolicyHead(this.#connection))
+  }
+
+  policyLog(after: number): Promise<readonly PolicyLogRow[]> {
+    return this.#connection.read(() => readPolicyLog(this.#connection, after))
+  }
+
+  appendPolicyLog(row: PolicyLogRow): Promise<boolean> {
+    return addPolicyRow(this.#connection, row)
+  }
+
+  policyHolders(): Promise<readonly PolicyHolder[]> {
+    return this.#connection.read(() => readHolders(this.#connection))
+  }
+
+  putPolicyHolder(row: PolicyHolder): Promise<void> {
+    return writeHolder(this.#connection, row)
+  }
+
+  async dropPolicyHolder(process: string): Promise<void> {
+    const drop = 'DELETE FROM policy_holders WHERE process = ?'
+    await this.#connection.write(() => this.#connection.sql(drop).run(process))
+  }
+
+  addShadow(batch: ShadowBatch): Promise<void> {
+    return writeShadow(this.#connection, batch)
+  }
+
+  shadowCounts(tenant: string, shadow: number): Promise<Readonly<Partial<Record<ShadowOutcome, number>>>> {
+    return this.#connection.read(() => readShadowCounts(this.#connection, tenant, shadow))
+  }
+
+  shadowFindings(tenant: string, shadow: number, limit: number): Promise<readonly ShadowFinding[]> {
+    return this.#connection.read(() => readShadowFindings(this.#connection, tenant, shadow, limit))
   }
 
   grant(request: GrantRequest): Promise<GrantResult> {

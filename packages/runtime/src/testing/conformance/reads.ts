@@ -4,6 +4,7 @@ import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleSwitch } from './projections.ts'
+import { sampleEvent, sampleHolder } from './policy.ts'
 import { sampleChange } from './schedules.ts'
 
 /** Histories, exports, lists. */
@@ -168,6 +169,15 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     grant: () => store.grant({ tenant, runId: 'r1', epoch: 1, lines: [], changes: [] }),
     slices: () => store.slices(tenant, 'r1'),
     scopes: () => store.scopes(tenant),
+    policyHead: () => store.policyHead(),
+    policyLog: () => store.policyLog(0),
+    appendPolicyLog: () => store.appendPolicyLog(sampleEvent(1)),
+    policyHolders: () => store.policyHolders(),
+    putPolicyHolder: () => store.putPolicyHolder(sampleHolder),
+    dropPolicyHolder: () => store.dropPolicyHolder(sampleHolder.process),
+    addShadow: () => store.addShadow({ shadow: 1, counts: [], findings: [] }),
+    shadowCounts: () => store.shadowCounts(tenant, 1),
+    shadowFindings: () => store.shadowFindings(tenant, 1, 10),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
 }
