@@ -4,6 +4,7 @@ export type {
   BundleProblem,
   Catalogue,
   CatalogueWorkflow,
+  ChangeRoles,
   FieldType,
   SignOffRule,
 } from './bundle-files.ts'
