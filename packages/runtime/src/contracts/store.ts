@@ -1,4 +1,5 @@
 import type { Principal } from './common.ts'
+import type { Notice, OutboxStore } from './outbox.ts'
 import type { PolicyStore } from './policy-history.ts'
 import type { Kept } from './pruning.ts'
 import type { RecordType, RunStatus } from './records.ts'
@@ -79,6 +80,8 @@ export interface NewRun {
   readonly costNanoUsd?: string
   /** Scopes in which the start counts; refused as a whole when one has no room. */
   readonly charges?: readonly StartCharge[]
+  /** What people are told of it. */
+  readonly notices?: readonly Notice[]
 }
 
 /** What became of a new run. */
@@ -203,6 +206,8 @@ export interface RunCommit {
   readonly prune?: Prune
   /** Slices of outer budgets that the run gives back, or makes debts of, in the same transaction. */
   readonly slices?: readonly SliceChange[]
+  /** What people are told of it; one whose id is there already is left out. */
+  readonly notices?: readonly Notice[]
 }
 
 /** What a commit destroys: all sealed contents up to `through`, also those of read inbox rows; for `nothing` bodies too. */
@@ -253,6 +258,8 @@ export interface AdoptedRun {
   readonly effects: readonly EffectRow[]
   readonly requests: readonly PersonRequestRow[]
   readonly inbox: readonly KeptInboxItem[]
+  /** What people are told of it in the new store: its links lead there. */
+  readonly notices?: readonly Notice[]
 }
 
 /** Result of taking a run over; but for `adopted` nothing was stored. */
@@ -349,7 +356,7 @@ export interface StoreStats {
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store extends ScheduleStore, ScopeStore, PolicyStore {
+export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicyStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */
@@ -407,7 +414,8 @@ export interface Store extends ScheduleStore, ScopeStore, PolicyStore {
   }): Promise<readonly PersonRequestRow[]>
 
   killSwitches(tenant: string): Promise<readonly KillSwitch[]>
-  putKillSwitch(row: KillSwitch): Promise<void>
+  /** Stores or replaces a switch, with what people are told of it, in one transaction. */
+  putKillSwitch(row: KillSwitch, notices?: readonly Notice[]): Promise<void>
 
   /** Wrapped key material of a data subject, or null. */
   key(

@@ -1,10 +1,12 @@
 import { type SignalboxError, toSignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { sleep } from '../base/host.ts'
-import type { CommitResult, RunCommit, Store } from '../contracts/store.ts'
+import type { CommitResult, RunCommit, RunRow, Store } from '../contracts/store.ts'
+import { withNotices } from './notices.ts'
 
 /** A run that has records to commit. The committer calls these and nothing else. */
 export interface Committing {
+  readonly row: Pick<RunRow, 'workflow'>
   /** True when the run has left this process: nothing more is written for it (ENGINE R4). */
   readonly dead: boolean
   /** Takes the buffered records as one commit; null when there is nothing to commit. */
@@ -66,8 +68,9 @@ export class Committer {
     for (const run of this.dirty) {
       if (batch.length >= MAX_BATCH_RUNS || bytes >= MAX_BATCH_BYTES) break
       this.dirty.delete(run)
-      const commit = run.takeCommit()
-      if (!commit) continue
+      const taken = run.takeCommit()
+      if (!taken) continue
+      const commit = withNotices(taken, run.row.workflow)
       for (const record of commit.records) bytes += record.body.length + (record.sealed?.byteLength ?? 0)
       batch.push({ run, commit })
     }

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../base/errors.ts'
+import { askedNotice } from '../contracts/notices.ts'
 import { newId, newRunId } from '../base/ids.ts'
 import { isoTime } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
@@ -72,6 +73,7 @@ export async function forkRun(
     genesis,
     copied,
     requests,
+    notices: requests.map(askedNotice),
     superstep: point.was.fold.checkpoint.superstep,
     costNanoUsd: made.costNanoUsd,
     ...startCharges(env, spec, started.principal),

@@ -1,4 +1,5 @@
 import { type ErrorCode, toSignalboxError } from '../base/errors.ts'
+import { withNotices } from './notices.ts'
 import { isoTime } from '../base/time.ts'
 import { RECORD_VERSION, type RecordBase, type RecordDraft, type RunRecord } from '../contracts/records.ts'
 import type { RunCommit, RunRow, StoredRecord } from '../contracts/store.ts'
@@ -58,7 +59,7 @@ export async function quarantine(env: Env, row: RunRow, worker: string): Promise
     // An order to go on was given before this: it must not release the run when another row wakes it.
     const consumed = unread.filter((item) => item.kind === 'resume').map((item) => item.row)
     const left = unread.filter((item) => item.kind !== 'resume').map((item) => item.row)
-    const [result] = await env.store.commit([{ ...commit, consumed, left }])
+    const [result] = await env.store.commit([withNotices({ ...commit, consumed, left }, row.workflow)])
     if (result?.status === 'inbox_not_empty') continue
     if (result?.status === 'committed')
       for (const { record } of made) env.hub.publish({ kind: 'record', runId: row.runId, record })

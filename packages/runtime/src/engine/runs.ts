@@ -1,4 +1,5 @@
 import { SignalboxError } from '../base/errors.ts'
+import { killSwitchNotice } from '../contracts/notices.ts'
 import { newId } from '../base/ids.ts'
 import type { JsonValue } from '../base/json.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
@@ -356,7 +357,7 @@ async function engage(env: Env, request: Parameters<RunsApi['engageKillSwitch']>
     liftedAt: null,
     liftedBy: null,
   }
-  await env.store.putKillSwitch(row)
+  await env.store.putKillSwitch(row, [killSwitchNotice(row)])
   return row
 }
 
@@ -365,5 +366,6 @@ async function lift(env: Env, request: Parameters<RunsApi['liftKillSwitch']>[0])
   const row = (await env.store.killSwitches(request.by.tenant)).find((one) => one.id === request.id)
   if (!row) throw new SignalboxError('NOT_FOUND', `there is no kill switch \`${request.id}\``)
   if (row.liftedAt !== null) throw new SignalboxError('CONFLICT', `kill switch \`${request.id}\` is lifted already`)
-  await env.store.putKillSwitch({ ...row, liftedAt: env.host.now(), liftedBy: request.by.id })
+  const lifted = { ...row, liftedAt: env.host.now(), liftedBy: request.by.id }
+  await env.store.putKillSwitch(lifted, [killSwitchNotice(lifted)])
 }

@@ -147,6 +147,7 @@ describe('trouble that passes', () => {
         let left = 2
         const run: Committing = {
           dead: false,
+          row,
           takeCommit: () => (left-- > 0 ? sampleCommit(row) : null),
           onCommitted: () => {
             let ready = Promise.resolve()

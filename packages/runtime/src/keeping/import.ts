@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
+import { askedNotice } from '../contracts/notices.ts'
 import { SignalboxError } from '../base/errors.ts'
 import { sha256Hex } from '../base/hash.ts'
 import type { AdoptedRun, RunRow, Store } from '../contracts/store.ts'
@@ -314,7 +315,8 @@ async function keep(store: Store, part: Extract<Part, { kind: 'key' | 'definitio
 
 /** False when an earlier import had stored it. Throws CONFLICT when the store changed since it was checked. */
 async function adopted(store: Store, { line, run }: Extract<Part, { kind: 'run' }>, resume: boolean): Promise<boolean> {
-  const result = await store.adopt(run)
+  const notices = run.requests.filter((each) => each.state === 'open').map(askedNotice)
+  const result = await store.adopt({ ...run, notices })
   if (result.status === 'adopted') return true
   if (result.status === 'exists' && resume && result.id === run.row.runId) return false
   throw new SignalboxError(

@@ -4,6 +4,7 @@
  */
 import { SignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
+import type { Notice } from '../contracts/outbox.ts'
 import type {
   AdoptedRun,
   AdoptResult,
@@ -47,7 +48,7 @@ import {
 } from './rules.ts'
 import { MemoryLedger } from './memory-ledger.ts'
 import { pair } from './memory-kept.ts'
-import { MemoryScopes } from './memory-scopes.ts'
+import { MemoryOutbox } from './memory-outbox.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -70,7 +71,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemoryScopes implements Store {
+class MemoryStore extends MemoryOutbox implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 
@@ -97,6 +98,7 @@ class MemoryStore extends MemoryScopes implements Store {
     this.#byRequest.set(pair(run.tenant, run.requestId), made)
     this.#append(made, [run.genesis, ...(run.copied ?? [])])
     for (const request of run.requests ?? []) this.#requests.set(pair(request.tenant, request.id), { ...request })
+    this.addNotices(run.notices)
     this.#commits++
     return { status: 'created' }
   }
@@ -116,6 +118,7 @@ class MemoryStore extends MemoryScopes implements Store {
     this.#runs.set(pair(tenant, runId), made)
     this.#byRequest.set(pair(tenant, requestId), made)
     for (const request of run.requests) this.#requests.set(pair(tenant, request.id), { ...request })
+    this.addNotices(run.notices)
     this.#append(made, run.records)
     this.#commits++
     return { status: 'adopted' }
@@ -285,8 +288,9 @@ class MemoryStore extends MemoryScopes implements Store {
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
   }
 
-  async putKillSwitch(row: KillSwitch): Promise<void> {
+  async putKillSwitch(row: KillSwitch, notices: readonly Notice[] = []): Promise<void> {
     this.check()
+    this.addNotices(notices)
     this.#switches.set(pair(row.tenant, row.id), { ...row })
   }
 
@@ -326,6 +330,7 @@ class MemoryStore extends MemoryScopes implements Store {
     for (const entry of run.inbox) if (consumed.has(entry.item.row)) entry.consumed = true
     for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
     for (const closing of commit.closed) this.#closeRequest(commit, closing)
+    this.addNotices(commit.notices)
     const lease = commit.release ? { leaseOwner: null, leaseUntil: null } : {}
     const attempts = movesOn(commit) ? 0 : run.row.attempts
     const { seq, head, definition } = commit

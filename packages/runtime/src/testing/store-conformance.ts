@@ -5,6 +5,7 @@ import { commitTests, fenceTests } from './conformance/commits.ts'
 import { effectTests } from './conformance/effects.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
+import { outboxTests } from './conformance/outbox.ts'
 import { pruneTests } from './conformance/pruning.ts'
 import { policyTests } from './conformance/policy.ts'
 import { projectionTests } from './conformance/projections.ts'
@@ -48,6 +49,7 @@ export function storeConformance(options: ConformanceOptions): void {
     scheduleTests(suite)
     scopeTests(suite)
     policyTests(suite)
+    outboxTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

@@ -19,6 +19,8 @@ const WRITES = [
   'setCursor',
   'setLease',
   'commitSchedule',
+  'notify',
+  'commitOutbox',
 ] as const satisfies readonly (keyof Store)[]
 
 /** A write that takes longer is told, and told again as long as it lasts. */

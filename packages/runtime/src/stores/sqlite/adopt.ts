@@ -9,6 +9,7 @@ import {
 import { adoptedRow, runnableAfterAdoption } from '../rules.ts'
 import { ADD_EFFECT, type Appender, effectValues, HOLDER } from './commits.ts'
 import type { Connection } from './connection.ts'
+import { addNotices } from './outbox.ts'
 import { inboxItem } from './rows.ts'
 
 /** Takes over a run of another store; runs inside a transaction of the caller. */
@@ -29,6 +30,7 @@ export function adoptRun(connection: Connection, appender: Appender, run: Adopte
   for (const effect of run.effects) connection.sql(ADD_EFFECT).run(...effectValues(effect))
   for (const request of run.requests) appender.putRequest(request)
   for (const item of run.inbox) addItem(connection, rid, item)
+  addNotices(connection, run.notices ?? [])
   return { status: 'adopted' }
 }
 

@@ -17,6 +17,7 @@ import type { RunStatus } from '../../contracts/records.ts'
 import { firstRow, isSettled, mayClaimAgain, movesOn, runnableAfterRelease, settledItem, wakes } from '../rules.ts'
 import type { Connection } from './connection.ts'
 import { applySlice, applyStart, type Refused } from '../scope-rules.ts'
+import { addNotices } from './outbox.ts'
 import { scopeRows } from './scopes.ts'
 import { effectRow, inboxPrincipal } from './rows.ts'
 
@@ -100,6 +101,7 @@ export class Appender {
       )
     this.append(Number(added.lastInsertRowid), [run.genesis, ...(run.copied ?? [])])
     for (const request of run.requests ?? []) this.putRequest(request)
+    addNotices(this.#connection, run.notices ?? [])
     return null
   }
 
@@ -263,6 +265,7 @@ export class Appender {
       this.#connection.sql('UPDATE inbox SET consumed = 1 WHERE entry = ? AND rid = ?').run(entry, rid)
     }
     for (const request of commit.requests) this.putRequest(request)
+    if (commit.notices) addNotices(this.#connection, commit.notices)
     for (const { id, state, decidedBy, decidedAt } of commit.closed) {
       this.#connection
         .sql('UPDATE requests SET state = ?, decided_by = ?, decided_at = ? WHERE tenant = ? AND id = ? AND run_id = ?')

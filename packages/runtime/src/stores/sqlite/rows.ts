@@ -24,23 +24,27 @@ export type Row = Record<string, SQLOutputValue>
 
 // The closed words below (status, state, kind, type) are cast: only this store writes these columns, from the same types.
 
-function text(row: Row, column: string): string {
+/** Text of a column. Throws STORE_CORRUPT. */
+export function text(row: Row, column: string): string {
   const value = row[column]
   if (typeof value !== 'string') throw damaged(column)
   return value
 }
 
-function textOrNull(row: Row, column: string): string | null {
+/** Text of a column, or null. Throws STORE_CORRUPT. */
+export function textOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : text(row, column)
 }
 
-function number(row: Row, column: string): number {
+/** Number of a column. Throws STORE_CORRUPT. */
+export function number(row: Row, column: string): number {
   const value = row[column]
   if (typeof value !== 'number') throw damaged(column)
   return value
 }
 
-function numberOrNull(row: Row, column: string): number | null {
+/** Number of a column, or null. Throws STORE_CORRUPT. */
+export function numberOrNull(row: Row, column: string): number | null {
   return row[column] === null ? null : number(row, column)
 }
 

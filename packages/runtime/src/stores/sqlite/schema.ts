@@ -247,6 +247,53 @@ CREATE TABLE shadow_findings (entry INTEGER PRIMARY KEY, shadow INTEGER NOT NULL
 CREATE INDEX shadow_findings_by_tenant ON shadow_findings (shadow, tenant, entry);
 `
 
+/** What people are told of, and its way to them. */
+const VERSION_8 = `
+CREATE TABLE notices (
+  entry INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  run_id TEXT,
+  workflow TEXT,
+  subject TEXT,
+  roles TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  told_at INTEGER NOT NULL,
+  routed INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX notices_by_id ON notices (tenant, id);
+CREATE INDEX notices_unrouted ON notices (entry) WHERE routed = 0;
+
+CREATE TABLE deliveries (
+  tenant TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  id TEXT NOT NULL,
+  notices TEXT NOT NULL,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  changed_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, channel, id)
+);
+CREATE INDEX deliveries_due ON deliveries (next_at) WHERE state = 'queued';
+CREATE INDEX deliveries_newest ON deliveries (tenant, channel, created_at);
+
+CREATE TABLE outbox_channels (
+  tenant TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  disabled_at INTEGER,
+  detail TEXT NOT NULL,
+  changed_by TEXT NOT NULL,
+  PRIMARY KEY (tenant, channel)
+);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -256,4 +303,5 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_5,
   VERSION_6,
   VERSION_7,
+  VERSION_8,
 ]

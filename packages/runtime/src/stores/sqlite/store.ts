@@ -37,6 +37,15 @@ import type {
   ShadowFinding,
   ShadowOutcome,
 } from '../../contracts/policy-history.ts'
+import type {
+  ChannelState,
+  Delivery,
+  DeliveryFilter,
+  Notice,
+  OutboxCommit,
+  OutboxCommitResult,
+  StoredNotice,
+} from '../../contracts/outbox.ts'
 import type { GrantRequest, GrantResult, ScopeRow, SliceRow } from '../../contracts/scopes.ts'
 import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
 import { adoptRun, readInboxKept } from './adopt.ts'
@@ -66,6 +75,7 @@ import {
   readRuns,
   readTenants,
 } from './reads.ts'
+import { addNotices, readChannelStates, readDeliveries, readNotices, readUnrouted, writeOutbox } from './outbox.ts'
 import { putLease, readFirings, readLease, readSchedules, writeSchedule } from './schedules.ts'
 import { grantSlices, readScopes, readSlices } from './scopes.ts'
 import { effectRow, inboxItem, requestRow, runRow, subjectKey } from './rows.ts'
@@ -198,10 +208,10 @@ export class SqliteStore implements Store {
     return this.#connection.read(() => readKillSwitches(this.#connection, tenant))
   }
 
-  async putKillSwitch(row: KillSwitch): Promise<void> {
+  async putKillSwitch(row: KillSwitch, notices: readonly Notice[] = []): Promise<void> {
     const put = `INSERT OR REPLACE INTO kill_switches (tenant, id, scope, target, mode, reason, set_by, created_at,
       expires_at, lifted_at, lifted_by) VALUES (?,?,?,?,?,?,?,?,?,?,?)`
-    await this.#connection.write(() =>
+    await this.#connection.write(() => {
       this.#connection
         .sql(put)
         .run(
@@ -216,8 +226,9 @@ export class SqliteStore implements Store {
           row.expiresAt,
           row.liftedAt,
           row.liftedBy,
-        ),
-    )
+        )
+      addNotices(this.#connection, notices)
+    })
   }
 
   key(tenant: string, subject: string): Promise<{ wrapped: Uint8Array | null; destroyedAt: number | null } | null> {
@@ -336,6 +347,30 @@ export class SqliteStore implements Store {
 
   scopes(tenant: string): Promise<readonly ScopeRow[]> {
     return this.#connection.read(() => readScopes(this.#connection, tenant))
+  }
+
+  async notify(notices: readonly Notice[]): Promise<void> {
+    await this.#connection.write(() => addNotices(this.#connection, notices))
+  }
+
+  unrouted(limit: number): Promise<readonly StoredNotice[]> {
+    return this.#connection.read(() => readUnrouted(this.#connection, limit))
+  }
+
+  notices(tenant: string, ids: readonly string[]): Promise<readonly Notice[]> {
+    return this.#connection.read(() => readNotices(this.#connection, tenant, ids))
+  }
+
+  deliveries(filter: DeliveryFilter): Promise<readonly Delivery[]> {
+    return this.#connection.read(() => readDeliveries(this.#connection, filter))
+  }
+
+  channelStates(tenant: string): Promise<readonly ChannelState[]> {
+    return this.#connection.read(() => readChannelStates(this.#connection, tenant))
+  }
+
+  async commitOutbox(commit: OutboxCommit): Promise<OutboxCommitResult> {
+    return writeOutbox(this.#connection, commit)
   }
 
   /** Counts come from the ends of the key ranges, which have no gaps, so that asking does not read the tables. */

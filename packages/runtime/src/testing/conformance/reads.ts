@@ -3,6 +3,7 @@ import type { RecordFilter, RunFilter, Store } from '../../contracts/store.ts'
 import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
+import { sampleNotice, sampleOutbox } from './outbox.ts'
 import { sampleSwitch } from './projections.ts'
 import { sampleEvent, sampleHolder } from './policy.ts'
 import { sampleChange } from './schedules.ts'
@@ -178,6 +179,12 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     addShadow: () => store.addShadow({ shadow: 1, counts: [], findings: [] }),
     shadowCounts: () => store.shadowCounts(tenant, 1),
     shadowFindings: () => store.shadowFindings(tenant, 1, 10),
+    notify: () => store.notify([sampleNotice('n1', { tenant })]),
+    unrouted: () => store.unrouted(1),
+    notices: () => store.notices(tenant, ['n1']),
+    deliveries: () => store.deliveries({ order: 'newest', limit: 1 }),
+    channelStates: () => store.channelStates(tenant),
+    commitOutbox: () => store.commitOutbox(sampleOutbox()),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
 }

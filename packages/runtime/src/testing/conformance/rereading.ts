@@ -59,7 +59,18 @@ export function rereadingStore(store: Store): Store {
     },
     putKey: (tenant, subject, wrapped) => twice(() => store.putKey(tenant, subject, wrapped)),
     destroyKey: (tenant, subject, at) => twice(() => store.destroyKey(tenant, subject, at)),
-    putKillSwitch: (row) => twice(() => store.putKillSwitch(row)),
+    putKillSwitch: (row, notices) => twice(() => store.putKillSwitch(row, notices)),
+    notify: (notices) => twice(() => store.notify(notices)),
+    commitOutbox: async (change) => {
+      try {
+        return await store.commitOutbox(change)
+      } catch (thrown) {
+        if (!answerLost(thrown)) throw thrown
+        const result = await store.commitOutbox(change)
+        // What is there already was stored by the first call.
+        return result === 'changed' ? 'committed' : result
+      }
+    },
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),
     putDefinition: (signature, text) => twice(() => store.putDefinition(signature, text)),
     heartbeat: (worker, held, until) => twice(() => store.heartbeat(worker, held, until)),

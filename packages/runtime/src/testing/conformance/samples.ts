@@ -53,6 +53,7 @@ export interface SampleCommit
       | 'epoch'
       | 'expectSeq'
       | 'slices'
+      | 'notices'
     >
   > {
   /** How many records. Default 1. */
