@@ -111,7 +111,7 @@ export interface OutboxCommit {
 /** `fenced`: another leader wrote since; `changed`: a delivery has another revision. Nothing is stored then. */
 export type OutboxCommitResult = 'committed' | 'fenced' | 'changed'
 
-/** Which deliveries. */
+/** Which deliveries are read, and in which order; what is absent does not narrow. */
 export interface DeliveryFilter {
   /** Absent: of all tenants, for the leader. */
   readonly tenant?: string

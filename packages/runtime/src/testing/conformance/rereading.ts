@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../base/errors.ts'
+import type { OutboxCommit, OutboxCommitResult } from '../../contracts/outbox.ts'
 import type { CommitResult, RunCommit, Store } from '../../contracts/store.ts'
 
 /**
@@ -61,19 +62,21 @@ export function rereadingStore(store: Store): Store {
     destroyKey: (tenant, subject, at) => twice(() => store.destroyKey(tenant, subject, at)),
     putKillSwitch: (row, notices) => twice(() => store.putKillSwitch(row, notices)),
     notify: (notices) => twice(() => store.notify(notices)),
-    commitOutbox: async (change) => {
-      try {
-        return await store.commitOutbox(change)
-      } catch (thrown) {
-        if (!answerLost(thrown)) throw thrown
-        const result = await store.commitOutbox(change)
-        // What is there already was stored by the first call.
-        return result === 'changed' ? 'committed' : result
-      }
-    },
+    commitOutbox: (change) => outboxAgain(store, change),
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),
     putDefinition: (signature, text) => twice(() => store.putDefinition(signature, text)),
     heartbeat: (worker, held, until) => twice(() => store.heartbeat(worker, held, until)),
+  }
+}
+
+async function outboxAgain(store: Store, change: OutboxCommit): Promise<OutboxCommitResult> {
+  try {
+    return await store.commitOutbox(change)
+  } catch (thrown) {
+    if (!answerLost(thrown)) throw thrown
+    const result = await store.commitOutbox(change)
+    // What is there already was stored by the first call.
+    return result === 'changed' ? 'committed' : result
   }
 }
 
