@@ -80,6 +80,18 @@ export interface CatalogueTool {
   /** Typed projection of arguments: field name to Cedar type. Fields not listed are not shown to policy. */
   readonly input: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
   readonly facts: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
+  /** How often a person is asked, as its owner means it; checked against the policies, and part of no decision. */
+  readonly approval?: ApprovalDeclaration
+}
+
+/**
+ * What the owner of a tool with an effect declares of its approvals: `always`, or `sometimes` where only some calls need
+ * one. Who accepts that, and why. A tool that never needs one takes an exemption instead.
+ */
+export interface ApprovalDeclaration {
+  readonly needed: 'always' | 'sometimes'
+  readonly why: string
+  readonly accepted_by: string
 }
 
 /** Declares one model to the policy. */

@@ -343,6 +343,8 @@ export type FeedbackVerdict = 'accepted' | 'edited' | 'rejected' | 'reopened'
 export interface DecisionRecorded extends RecordBase {
   readonly type: 'decision.recorded'
   readonly decision: Decision
+  /** Sealed: the name, the agent and the value that was judged. Not there for what was denied, and in earlier versions. */
+  readonly asked?: ContentRef
 }
 
 /** A call was seen that went out beside the door. Host only, no path or content. */

@@ -1,10 +1,11 @@
 import { SignalboxError, toSignalboxError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
-import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
-import type { Labels } from '../contracts/common.ts'
+import { canonicalJson, type JsonValue } from '../base/json.ts'
+import type { ContentRef, Labels } from '../contracts/common.ts'
 import type { Decision, InterventionPoint, PolicyRequest } from '../contracts/policy.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
-import { type LiveRun, Unloaded } from './live-run.ts'
+import { pointInput } from '../policy/index.ts'
+import { type LiveRun, type Put, Unloaded } from './live-run.ts'
 import type { Scope } from './scope.ts'
 
 /** Facts that a point shows to policy; never content that the bundle did not declare. */
@@ -33,8 +34,13 @@ export function decideAt(run: LiveRun, point: InterventionPoint, subject: PointS
     approval: null,
   })
   const decision: Decision = { id: newId(run.env.host, 'dec'), ...verdict }
-  run.append({ type: 'decision.recorded' as const, decision })
+  run.append((put) => ({ type: 'decision.recorded' as const, decision, ...judged(put, decision, subject) }))
   return decision
+}
+
+/** What was judged, sealed beside the decision, so that another bundle can be asked the same; a denied one is no history. */
+function judged(put: Put, decision: Decision, { name, agent, value, labels }: PointSubject): { asked?: ContentRef } {
+  return passes(decision) ? { asked: put({ name, agent, value }, labels) } : {}
 }
 
 function verdictOf(run: LiveRun, request: PolicyRequest): Omit<Decision, 'id'> {
@@ -96,15 +102,4 @@ export function stopAt(run: LiveRun, point: InterventionPoint, subject: PointSub
     by: null,
   })
   return decision
-}
-
-/** What a point shows of a value: its top-level booleans, integers and texts, and the whole as `text`. */
-function pointInput(value: JsonValue): JsonObject {
-  if (typeof value === 'string') return { text: value }
-  const text = canonicalJson(value)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { text }
-  const fields = Object.entries(value).filter(
-    ([, v]) => typeof v === 'boolean' || typeof v === 'string' || Number.isSafeInteger(v),
-  )
-  return { ...Object.fromEntries(fields), text }
 }

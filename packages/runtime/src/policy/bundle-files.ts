@@ -97,6 +97,9 @@ const CatalogueFile = z.strictObject({
       blast_radius: sentence,
       input: fields,
       facts: fields,
+      approval: z
+        .strictObject({ needed: z.enum(['always', 'sometimes']), why: sentence, accepted_by: owner })
+        .exactOptional(),
     }),
   ),
   models: z.array(

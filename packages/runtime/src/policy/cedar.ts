@@ -103,6 +103,21 @@ function call(slice: CedarSlice, query: CedarQuery): cedar.AuthorizationAnswer {
   }
 }
 
+/**
+ * Whether one policy, as Cedar's JSON form, holds for the query; null when it reports an error. For telling people why:
+ * nothing is prepared or remembered for it, so that it takes no place from the policies that decide.
+ */
+export function holdsAlone(schema: CedarSlice['schema'], policy: cedar.PolicyJson, query: CedarQuery): boolean | null {
+  try {
+    const policies = { staticPolicies: { part: policy } }
+    const answer = cedar.isAuthorized({ ...query, schema, policies, validateRequest: true })
+    if (answer.type !== 'success' || answer.response.diagnostics.errors.length > 0) return null
+    return answer.response.diagnostics.reason.length > 0
+  } catch {
+    return null
+  }
+}
+
 function malfunction(why: string, policies: readonly string[] = []): SignalboxError {
   return new SignalboxError('POLICY_MALFUNCTION', `the policy could not be evaluated: ${why}`, {
     details: { policies },

@@ -112,13 +112,15 @@ function person(who: Principal): CedarQuery['entities'][number] {
   return { uid: uid('User', who.id), attrs, parents: who.roles.map((role) => uid('Role', role)) }
 }
 
-function withApproval(query: CedarQuery, approval: ApprovalFact): CedarQuery {
+/** The query with the approval that was given. */
+export function withApproval(query: CedarQuery, approval: ApprovalFact): CedarQuery {
   const { id, approver, bound, fresh } = approval
   const context = { ...query.context, approval: { id, approver: ref('User', approver.id), bound, fresh } }
   return { ...query, context, entities: [...query.entities, person(approver)] }
 }
 
-function queryOf(shape: ActionShape, request: PolicyRequest): CedarQuery | null {
+/** The query about an action; null when a value that policy has to see is missing or of another type. */
+export function queryOf(shape: ActionShape, request: PolicyRequest): CedarQuery | null {
   const input = projectOr(shape.input, shape.id.startsWith('model:') ? { model: request.action.name } : request.input)
   const facts = projectOr(shape.facts, request.facts)
   const { run, principal, labels } = request

@@ -11,6 +11,40 @@ export type {
 export { type DeclaredTool, type ToolDifference, toolDifferences } from './diff.ts'
 export { type ActDuty, brokenByRoles, type Duty, type DutyAct, type RoleDuty } from './duties.ts'
 export { EXEMPTION_MAX_DAYS, type Exemption, type ExemptionState, exemptionFor, exemptionState } from './exemptions.ts'
+export { type BundleDifference, bundleDifferences, type BundleSide } from './author/bundle-diff.ts'
+export {
+  type ComesOut,
+  DraftComparison,
+  type DraftReplay,
+  type FlipExample,
+  type FlipGroup,
+  type NotAgain,
+} from './author/compare.ts'
+export {
+  type CheckInput,
+  type PolicyFinding,
+  type PolicyFindingCode,
+  policyFindings,
+} from './author/findings.ts'
+export {
+  FIXTURE_FOLDER,
+  type FixtureReport,
+  type FixtureResult,
+  type Question,
+  questionOf,
+  runFixtures,
+} from './author/fixtures.ts'
+export { type PolicyStanding, type ToolPosture, toolPostures } from './author/posture.ts'
+export { type DecisionTold, type PolicyTold, tellDecision } from './author/tell.ts'
+export {
+  DECISION_RECORDS,
+  DecisionReader,
+  type OpenedDecision,
+  type RecordedDecision,
+  recordedDecisions,
+  requestOf,
+} from './author/recorded.ts'
+export { pointInput } from './point-input.ts'
 export { POINT_NAMES, POINTS } from './points.ts'
 export { POLICY_REASONS, type PolicyReason } from './reasons.ts'
 export type { Rule, RuleKind } from './rules.ts'

@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path'
 import {
   createSignalbox,
   type FaultHook,
+  FIXTURE_FOLDER,
   type Host,
   keyVault,
   loadBundle,
@@ -87,11 +88,13 @@ export function readBundleDir(dir: string): Readonly<Record<string, string>> {
     const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(
       (entry) => entry.isFile() && /\.(json|cedar|cedarschema)$/.test(entry.name),
     )
+    const paths = files.map((entry) => join(entry.parentPath, entry.name))
+    const names = paths.map((path) => [relative(dir, path).split(sep).join('/'), path] as const)
     return Object.fromEntries(
-      files.map((entry) => {
-        const path = join(entry.parentPath, entry.name)
-        return [relative(dir, path).split(sep).join('/'), readFileSync(path, 'utf8')]
-      }),
+      // Its cases are no part of a bundle: what is in force does not change with them.
+      names
+        .filter(([name]) => !name.startsWith(`${FIXTURE_FOLDER}/`))
+        .map(([name, path]) => [name, readFileSync(path, 'utf8')]),
     )
   } catch (cause) {
     throw new SignalboxError(

@@ -1,9 +1,10 @@
 import { toSignalboxError } from '../../base/errors.ts'
-import type { JsonObject, JsonValue } from '../../base/json.ts'
+import type { ContentRef } from '../../contracts/common.ts'
 import type { Decision, PolicyRequest } from '../../contracts/policy.ts'
-import type { Proposal, RunRecord, RunStarted } from '../../contracts/records.ts'
+import type { RunStarted } from '../../contracts/records.ts'
 import type { PolicyFlip } from '../../contracts/replay.ts'
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
+import { DecisionReader, type RecordedDecision, requestOf } from '../../policy/index.ts'
 import type { Contents } from '../contents.ts'
 import type { Env } from '../env.ts'
 import type { Stretch } from './journal.ts'
@@ -17,63 +18,39 @@ export class Flips {
   flipped = 0
   decisions = 0
   private readonly env: Env
-  private readonly started: RunStarted
-  private readonly facts = new Map<string, JsonObject>()
-  private readonly approvals = new Map<string, PolicyRequest['approval']>()
+  private readonly reader: DecisionReader
 
   constructor(env: Env, started: RunStarted) {
     this.env = env
-    this.started = started
+    this.reader = new DecisionReader(started)
   }
 
   /** Looks at the decisions of one stretch. */
   async look({ records }: Stretch, spec: WorkflowSpec, contents: Contents): Promise<void> {
     for (const record of records) {
-      await this.note(record, contents)
-      const decided = decidedBy(record)
-      if (decided) await this.again(record, decided, spec, contents)
+      const found = this.reader.next(record)
+      if (found && found.notAgain === null && this.isKnown(found)) await this.again(found, spec, contents)
     }
   }
 
-  private async note(record: RunRecord, contents: Contents): Promise<void> {
-    if (record.type === 'activity.outcome' && record.ask.parent?.phase === 'facts' && record.status === 'succeeded')
-      this.facts.set(record.ask.parent.key, asObject(record.result ? await contents.read(record.result) : {}))
-    if (record.type === 'approval.decided' && record.answer === 'approved' && record.by)
-      this.approvals.set(record.approval_id, { id: record.approval_id, approver: record.by, bound: true, fresh: true })
+  /** A tool that is gone is told by the calls themselves. */
+  private isKnown({ kind, name, definitionHash }: RecordedDecision): boolean {
+    return kind !== 'tool' || (this.env.policy.tool(name) !== null && definitionHash !== '')
   }
 
-  private async again(
-    record: RunRecord,
-    { proposal, decision, ask, approvalId }: Decided,
-    spec: WorkflowSpec,
-    contents: Contents,
-  ): Promise<void> {
-    const { policy } = this.env
-    const row = proposal.kind === 'tool' ? policy.tool(proposal.name) : null
-    // A tool that is gone is told by the calls themselves.
-    if (proposal.kind === 'tool' && !row) return
-    const { started } = this
-    const request: PolicyRequest = {
-      point: decision.point,
-      run: { id: started.run, workflow: started.workflow.name, agent: proposal.agent, mode: started.mode },
-      principal: started.principal,
-      action: {
-        name: proposal.name,
-        class: row?.class ?? proposal.class,
-        effect: row?.effect ?? proposal.effect,
-        definition_hash: spec.tools.get(proposal.name)?.definitionHash ?? proposal.definition_hash,
-      },
-      input: proposal.kind === 'tool' ? asObject(await contents.read(proposal.args)) : {},
-      facts: this.facts.get(ask) ?? {},
-      labels: proposal.labels,
-      approval: approvalId === null ? null : (this.approvals.get(approvalId) ?? null),
-    }
+  private async again(found: RecordedDecision, spec: WorkflowSpec, contents: Contents): Promise<void> {
+    const read = async (ref: ContentRef | null) => (ref === null ? null : await contents.read(ref))
+    const opened = { asked: await read(found.asked), facts: await read(found.facts) }
+    const request = requestOf(found, opened, this.env.policy)
+    if (!request) return
+    const hash = spec.tools.get(found.name)?.definitionHash ?? found.definitionHash
     this.decisions += 1
-    const [before, after] = [wordOf(decision), this.verdict(request)]
+    const after = this.verdict({ ...request, action: { ...request.action, definition_hash: hash } })
+    const before = wordOf(found.decision)
     if (before === after) return
     this.flipped += 1
-    if (this.told.length < MOST_TOLD)
-      this.told.push({ runId: started.run, seq: record.seq, name: proposal.name, before, after })
+    const { runId, seq, name } = found
+    if (this.told.length < MOST_TOLD) this.told.push({ runId, seq, name, before, after })
   }
 
   private verdict(request: PolicyRequest): string {
@@ -85,35 +62,9 @@ export class Flips {
   }
 }
 
-interface Decided {
-  readonly proposal: Proposal
-  readonly decision: Decision
-  readonly ask: string
-  readonly approvalId: string | null
-}
-
-/** The decision that a record holds about a call, with what was proposed; reads of a call for itself are not decided. */
-function decidedBy(record: RunRecord): Decided | null {
-  if (record.type !== 'activity.intent' && record.type !== 'activity.outcome' && record.type !== 'approval.requested')
-    return null
-  const { proposal, decision, ask } = record
-  // What a fork's plan asks a person for is no policy.
-  if (!proposal || !decision || ask.parent !== null || decision.reason_code === 'FORK_REPEAT') return null
-  // A call that was not found was never decided.
-  if (proposal.definition_hash === '') return null
-  // What was approved and had changed meanwhile was decided upon as not approved.
-  if (record.type === 'activity.outcome' && record.code === 'APPROVAL_VOID') return null
-  const approvalId = record.type === 'approval.requested' ? null : record.approval_id
-  return { proposal, decision, ask: ask.key, approvalId }
-}
-
 /** A verdict with what makes it another one: its reason, and who has to be asked. */
 function wordOf({ verdict, reason_code: code, asks }: Omit<Decision, 'id'>): string {
   const people = asks.map((one) => `${one.id}=${[...one.approvers].sort().join('|')}`).sort()
   if (verdict === 'allow') return people.length === 0 ? 'allow' : `allow after approval:${people.join(',')}`
   return [verdict, code, ...people].join(':')
-}
-
-function asObject(value: JsonValue): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
 }
