@@ -6,7 +6,7 @@ import type { Env } from './env.ts'
 
 type Made = Pick<Env, 'runtimeVersion' | 'policy' | 'models'>
 
-/** A cache only: neither a process nor a definition changes. */
+/** A cache only, of the bundle in force: nothing else of a process changes, and no definition. */
 const known = new WeakMap<Made, WeakMap<WorkflowSpec, BuildRecord>>()
 
 /** What this process works on runs of a definition with. */
@@ -14,7 +14,7 @@ export function buildOf(env: Made, spec: WorkflowSpec): BuildRecord {
   const own = known.get(env) ?? new WeakMap<WorkflowSpec, BuildRecord>()
   known.set(env, own)
   const cached = own.get(spec)
-  if (cached) return cached
+  if (cached?.bundle === env.policy.bundle) return cached
   const agents = agentsWithin(spec)
   const by = <T>(of: (agent: AgentSpec) => T): Record<string, T> =>
     Object.fromEntries(agents.map((agent) => [agent.name, of(agent)]))

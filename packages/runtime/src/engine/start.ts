@@ -119,6 +119,8 @@ function genesis(
   request: StartRequest,
   made: { runId: string; requestId: string; subject: string; input: JsonValue; ref: ContentRef; origin: Origin },
 ): RunStarted {
+  // Another bundle may have come into force since: what the record names is what permitted the start.
+  refuseUnlessPermitted(env, spec, request.principal)
   const { to, from, edge } = routeStart(spec, { value: made.input, ref: made.ref })
   const checkpoint: CheckpointBody = {
     kind: 'entry',

@@ -7,14 +7,17 @@ export interface PolicyScript {
   readonly tools: Readonly<Record<string, { readonly class: string; readonly effect: EffectClass }>>
   /** The verdict for a request; undefined allows. May throw, as a broken policy does. */
   readonly decide?: (request: PolicyRequest) => Partial<Omit<Decision, 'id'>> | undefined
+  /** Default `scripted@0`. */
+  readonly bundle?: string
   /** Points that have rules. */
   readonly points?: readonly InterventionPoint[]
 }
 
 /** A policy for tests of everything but policy: it allows what its script does not judge. Never use it for real work. */
 export function scriptedPolicy(script: PolicyScript): PolicyPort {
+  const { bundle = 'scripted@0' } = script
   return {
-    bundle: 'scripted@0',
+    bundle,
     hasRulesAt: (point) => script.points?.includes(point) ?? false,
     decide: (request) => ({
       point: request.point,
@@ -22,7 +25,7 @@ export function scriptedPolicy(script: PolicyScript): PolicyPort {
       reason_code: 'PERMITTED',
       policies: ['scripted'],
       asks: [],
-      bundle: 'scripted@0',
+      bundle,
       ...script.decide?.(request),
     }),
     mayStart: () => true,

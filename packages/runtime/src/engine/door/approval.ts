@@ -147,6 +147,7 @@ async function bind(ask: Ask, requested: ApprovalRequested, decided: ApprovalDec
   if (!decided.by) return { status: 'denied', code: 'APPROVAL_VOID', result: 'the approval names no person' }
   const read = await readPreview(ask, 'fresh')
   const preview = 'failed' in read ? null : asPreview(read.value)
+  const { bundle } = ask.run.env.policy
   const asked = approvalBinding(ask.run.runId, requested.proposal, requested.target_digest, requested.asks)
   const now =
     preview && approvalBinding(ask.run.runId, proposed(ask), targetDigest(ask, preview), decide(ask, null).asks)
@@ -155,7 +156,7 @@ async function bind(ask: Ask, requested: ApprovalRequested, decided: ApprovalDec
     ask.run.closeRequest(requested.approval_id, 'void', decided.by.id)
     return { status: 'denied', code: 'APPROVAL_VOID', result: 'what was approved has changed since; it was not done' }
   }
-  ask.approval = { id: requested.approval_id, by: decided.by, decidedSeq: decided.seq, bound, fresh: true }
+  ask.approval = { id: requested.approval_id, by: decided.by, decidedSeq: decided.seq, bound, fresh: true, bundle }
   return null
 }
 

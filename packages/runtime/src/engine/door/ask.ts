@@ -91,6 +91,8 @@ export interface GivenApproval {
   /** True when what was approved is still what is proposed. */
   readonly bound: boolean
   readonly fresh: boolean
+  /** The bundle under which it was derived again, `name@sha256`. */
+  readonly bundle: string
 }
 
 /** One ask on its way through the door; stages fill it. */

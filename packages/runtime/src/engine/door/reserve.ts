@@ -13,6 +13,7 @@ import { Unloaded } from '../live-run.ts'
 import type { Slices } from '../slices.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
+import { askUnderNewBundle, isUnderOneBundle } from './one-bundle.ts'
 import { isClaimedSince, lookUpLedger } from './ledger.ts'
 import { claimsOf } from './undo.ts'
 
@@ -44,7 +45,7 @@ function mayAct({ effect, kind, owner, name }: Ask): boolean {
  * (invariants 3 and 6). A call that the budget does not cover is refused alone.
  */
 export async function recordIntent(ask: Ask): Promise<Ended | null> {
-  const { run, decision } = ask
+  const { run } = ask
   keyOfRepeat(ask)
   for (;;) {
     while (isClaimedSince(ask)) {
@@ -59,10 +60,17 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
     if (run.budget.runtime(run.activeMs()).passed) return refused(ask, ['runtime'])
     if (limits.length > 0) return refused(ask, limits)
     // Nothing may be awaited between what is found here and the intent.
-    if (!run.slices || run.slices.covers(outerWorst(ask))) break
-    const short = await grantOrLeave(ask, run.slices)
-    if (short !== null) return refused(ask, [short])
+    if (run.slices && !run.slices.covers(outerWorst(ask))) {
+      const short = await grantOrLeave(ask, run.slices)
+      if (short !== null) return refused(ask, [short])
+      continue
+    }
+    if (isUnderOneBundle(ask)) break
+    const ended = await askUnderNewBundle(ask)
+    if (ended) return ended
+    keyOfRepeat(ask)
   }
+  const { decision } = ask
   if (!decision) throw new Error('an intent needs a decision')
   const seconds = ask.tool?.timeoutSeconds ?? run.env.limits.modelTimeoutSeconds
   const leftMs = run.lease.wallMs - run.env.host.now()
