@@ -172,3 +172,19 @@ export { createSignalbox, RUNTIME_VERSION, type Signalbox, type SignalboxOptions
 export { DEFAULT_LIMITS, FAULT_POINTS, type EngineLimits, type FaultHook, type FaultPoint } from './engine/env.ts'
 export { createReplayer, type Replayer, type ReplayOptions } from './replay.ts'
 export type { WorkerOptions } from './engine/worker.ts'
+export {
+  type BundleFiles,
+  type PolicyBundles,
+  type PolicyBundlesOptions,
+  type PolicyOrder,
+  policyBundles,
+  type Unproposed,
+} from './governing/bundles.ts'
+export {
+  keepPolicy,
+  POLICY_HOLDER_GONE_MS,
+  POLICY_LOOK_MS,
+  type PolicyKeeper,
+  type PolicyKeeperOptions,
+} from './governing/keeper.ts'
+export { type LivePolicy, livePolicy, type PolicyObserver } from './governing/live-policy.ts'
