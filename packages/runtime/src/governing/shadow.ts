@@ -46,7 +46,10 @@ export class ShadowRunner {
   /** Takes a decision note of; costs the run no more than that. A question with its approval was compared before it. */
   note(request: PolicyRequest, decision: Omit<Decision, 'id'>): void {
     if (this.#shadow === null || request.approval !== null) return
-    if (this.#queue.length >= WAITING) return this.#count(request.principal.tenant, 'dropped')
+    if (this.#queue.length >= WAITING) {
+      this.#count(request.principal.tenant, 'dropped')
+      return
+    }
     this.#queue.push({ request, decision, at: this.#host.now() })
     if (this.#draining) return
     this.#draining = true
