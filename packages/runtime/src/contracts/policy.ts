@@ -47,6 +47,17 @@ export interface ApprovalFact {
   readonly fresh: boolean
 }
 
+/** Where the critical arguments of a call come from, as the engine found out; never what a model says of them. */
+export interface ArgumentOrigin {
+  /** Critical arguments that the call gives, sorted. */
+  readonly given: readonly string[]
+  /**
+   * Critical arguments that hold a value which occurs neither in the user's own input nor in an output that cannot carry
+   * outside text, sorted.
+   */
+  readonly unproven: readonly string[]
+}
+
 /** One question to the policy. Raw arguments never go in: only the typed projection that the catalogue declares. */
 export interface PolicyRequest {
   readonly point: InterventionPoint
@@ -66,6 +77,8 @@ export interface PolicyRequest {
   /** Facts that the tool read for policy; same types as input. */
   readonly facts: JsonObject
   readonly labels: Labels
+  /** Absent for a tool whose catalogue row names no critical arguments: policy sees `context.origin.labelled` false. */
+  readonly origin?: ArgumentOrigin
   readonly approval: ApprovalFact | null
 }
 
@@ -82,6 +95,15 @@ export interface CatalogueTool {
   readonly facts: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
   /** How often a person is asked, as its owner means it; checked against the policies, and part of no decision. */
   readonly approval?: ApprovalDeclaration
+  /** Arguments that decide whom or what a call reaches. Absent: the tool is not labelled. */
+  readonly critical?: readonly string[]
+  /**
+   * `inside`: no part of an output was written by anybody but the user and the operator's own systems. It rules over the
+   * labels that the tool declares. Absent: as the tool declares, and no proof of anything.
+   */
+  readonly output?: 'inside' | 'outside'
+  /** Why each label is as it is, one sentence each. */
+  readonly reasons?: Readonly<Partial<Record<'class' | 'effect' | 'critical' | 'output', string>>>
 }
 
 /**
@@ -114,6 +136,8 @@ export interface PolicyPort {
   decide(request: PolicyRequest): Omit<Decision, 'id'>
   /** True when the catalogue lists the workflow and the principal holds one of its roles. */
   mayStart(workflow: string, principal: Principal): boolean
+  /** True when the catalogue says that the input of the workflow is the user's own words. Absent: never. */
+  isUserInput?(workflow: string): boolean
   /** The sentence of a reason code that people are shown, or null when nothing declares it. */
   sentence(code: string): string | null
   /** The catalogue's row, or null for an unknown tool. */

@@ -3,7 +3,7 @@ import { newRunId } from '../base/ids.ts'
 import { canonicalJson, type JsonValue } from '../base/json.ts'
 import { isoTime } from '../base/time.ts'
 import type { CheckpointBody } from '../contracts/checkpoint.ts'
-import { type ContentRef, NO_AMOUNTS, type Principal, UNLABELLED } from '../contracts/common.ts'
+import { type ContentRef, NO_AMOUNTS, type Principal, OPERATOR_LABELS, UNLABELLED } from '../contracts/common.ts'
 import { RECORD_VERSION, type RunStarted } from '../contracts/records.ts'
 import { COMPENSATION_WORKFLOW } from '../contracts/compensation.ts'
 import type { StartRequest } from '../contracts/runtime.ts'
@@ -46,8 +46,9 @@ export async function createRun(
   const subject = request.subject ?? `run:${runId}`
   const sealer = await env.vault.sealer(tenant, subject)
   const sealed = sealer.seal([JSON.stringify(input)])
-  // The caller's input is outside text until something says otherwise.
-  const ref: ContentRef = { s: 1, i: 0, h: sealed.hashes[0] ?? '', l: UNLABELLED }
+  // The caller's input is outside text unless the catalogue says that it is the user's own.
+  const labels = env.policy.isUserInput?.(spec.name) ? OPERATOR_LABELS : UNLABELLED
+  const ref: ContentRef = { s: 1, i: 0, h: sealed.hashes[0] ?? '', l: labels }
   const record = genesis(env, spec, request, { runId, requestId, subject, input, ref, origin })
   const { body, hash } = encodeRecord(record)
   await env.store.putDefinition(spec.definition, canonicalJson(spec.description))

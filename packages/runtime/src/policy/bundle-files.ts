@@ -55,6 +55,8 @@ export interface CatalogueWorkflow {
   readonly name: string
   readonly owner: string
   readonly roles: readonly string[]
+  /** `user`: the whole input is written by the one who starts the run. Absent: it may carry outside text. */
+  readonly input?: 'user' | 'outside'
 }
 
 /** `catalogue.json`: the tools, models and workflows that exist for policy. */
@@ -87,6 +89,13 @@ const ManifestFile = z.strictObject({
 })
 type ManifestText = z.output<typeof ManifestFile>
 
+const REASONS = z.strictObject({
+  class: z.exactOptional(sentence),
+  effect: z.exactOptional(sentence),
+  critical: z.exactOptional(sentence),
+  output: z.exactOptional(sentence),
+})
+
 const CatalogueFile = z.strictObject({
   tools: z.array(
     z.strictObject({
@@ -100,6 +109,9 @@ const CatalogueFile = z.strictObject({
       approval: z
         .strictObject({ needed: z.enum(['always', 'sometimes']), why: sentence, accepted_by: owner })
         .exactOptional(),
+      critical: z.exactOptional(z.array(z.string().min(1).max(128))),
+      output: z.exactOptional(z.enum(['inside', 'outside'])),
+      reasons: z.exactOptional(REASONS),
     }),
   ),
   models: z.array(
@@ -108,7 +120,14 @@ const CatalogueFile = z.strictObject({
       owner,
     }),
   ),
-  workflows: z.array(z.strictObject({ name: z.string().min(1).max(128), owner, roles: z.array(role).min(1) })),
+  workflows: z.array(
+    z.strictObject({
+      name: z.string().min(1).max(128),
+      owner,
+      roles: z.array(role).min(1),
+      input: z.exactOptional(z.enum(['user', 'outside'])),
+    }),
+  ),
   points: z.record(z.string(), fields).default({}),
 })
 

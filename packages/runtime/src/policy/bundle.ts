@@ -67,6 +67,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
   const tools = new Map(catalogue.tools.map((tool) => [tool.name, tool]))
   const tool = (name: string): CatalogueTool | null => tools.get(name) ?? null
   const startRoles = new Map(catalogue.workflows.map((workflow) => [workflow.name, workflow.roles]))
+  const ownInput = new Set(catalogue.workflows.filter((one) => one.input === 'user').map((one) => one.name))
   const finder = modelFinder(catalogue)
   return {
     name: manifest.name,
@@ -87,6 +88,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     decide: (request) => complete(request.point, bundle, rule(request, actions, tool, finder)),
     checkTools: (declared) => assertToolsCovered(declared, tool),
     sentence: (code) => (isPolicyReason(code) ? POLICY_REASONS[code] : own(manifest.reasons, code)),
+    isUserInput: (workflow) => ownInput.has(workflow),
     mayStart: (workflow, { roles }) => (startRoles.get(workflow) ?? []).some((role) => roles.includes(role)),
   }
 }

@@ -59,6 +59,7 @@ const APPROVAL = {
   ...record({ id: TYPES.String, approver: entity('User'), bound: TYPES.Bool, fresh: TYPES.Bool }),
   required: false,
 }
+const ORIGIN = record({ labelled: TYPES.Bool, given: TYPES['Set<String>'], unproven: TYPES['Set<String>'] })
 const LABELS = record({ integrity: TYPES.Long, marks: TYPES['Set<String>'] })
 
 /**
@@ -76,6 +77,7 @@ export function cedarSchema(shapes: readonly ActionShape[]): SchemaJson<string> 
       input: fieldsOf(shape.input),
       facts: fieldsOf(shape.facts),
       labels: LABELS,
+      origin: ORIGIN,
       approval: APPROVAL,
     })
     actions[shape.id] = {

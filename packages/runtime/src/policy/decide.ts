@@ -132,6 +132,8 @@ export function queryOf(shape: ActionShape, request: PolicyRequest): CedarQuery 
     principal.tenant,
     ...principal.roles,
     ...labels.marks,
+    ...(request.origin?.given ?? []),
+    ...(request.origin?.unproven ?? []),
   ]
   if (input === null || facts === null || !names.every((name) => name.isWellFormed())) return null
   const attrs = {
@@ -145,13 +147,24 @@ export function queryOf(shape: ActionShape, request: PolicyRequest): CedarQuery 
     principal: uid('Run', run.id),
     action: uid('Action', shape.id),
     resource: uid('Target', request.action.name),
-    context: { input, facts, labels: { integrity: labels.integrity, marks: [...labels.marks] } },
+    context: {
+      input,
+      facts,
+      labels: { integrity: labels.integrity, marks: [...labels.marks] },
+      origin: originOf(request),
+    },
     entities: [
       { uid: uid('Run', run.id), attrs, parents: [] },
       person(principal),
       { uid: uid('Target', request.action.name), attrs: { tenant: principal.tenant }, parents: [] },
     ],
   }
+}
+
+/** A call of a tool that is not labelled proves nothing; what is no tool call has no arguments to prove. */
+function originOf({ point, origin }: PolicyRequest): { labelled: boolean; given: string[]; unproven: string[] } {
+  if (point !== 'pre_tool_call') return { labelled: true, given: [], unproven: [] }
+  return { labelled: origin !== undefined, given: [...(origin?.given ?? [])], unproven: [...(origin?.unproven ?? [])] }
 }
 
 function projectOr(declared: ActionShape['input'], values: JsonObject): Record<string, Projected> | null {

@@ -82,6 +82,7 @@ export {
   mayDecide,
   nextApproval,
 } from './approvals.ts'
+export { givenArguments, type OriginSource, unprovenArguments } from './origin.ts'
 export { sameLabels } from './labels.ts'
 export {
   addScope,

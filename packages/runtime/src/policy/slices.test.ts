@@ -118,7 +118,12 @@ function together(texts: readonly string[], tool: string, integrity: number, rol
     principal: uid('Run', 'r'),
     action: uid('Action', `tool:${tool}`),
     resource: uid('Target', 'x'),
-    context: { input: { n: 1 }, facts: {}, labels: { integrity, marks: [] } },
+    context: {
+      input: { n: 1 },
+      facts: {},
+      labels: { integrity, marks: [] },
+      origin: { labelled: true, given: [], unproven: [] },
+    },
     schema: cedarSchema(actionShapes({ tools: TOOLS, models: [], workflows: [], points: {} })),
     policies: { staticPolicies: Object.fromEntries(texts.map((text, n) => [`p${n}`, text])) },
     entities: [

@@ -10,7 +10,7 @@ import {
   type Usage,
 } from '../../contracts/common.ts'
 import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
-import type { Decision } from '../../contracts/policy.ts'
+import type { ArgumentOrigin, Decision } from '../../contracts/policy.ts'
 import type { ModelPermit, ModelTrouble } from '../../contracts/provider.ts'
 import type {
   ActivityIntent,
@@ -118,6 +118,8 @@ export class Ask {
   shownEffect: EffectClass | null = null
   definitionHash = ''
   facts: JsonObject = {}
+  /** Null where the catalogue does not say which arguments are critical. */
+  origin: ArgumentOrigin | null = null
   decision: Decision | null = null
   approval: GivenApproval | null = null
   identity: EffectIdentity | null = null

@@ -59,6 +59,7 @@ export function decide(ask: Ask, approval: ApprovalFact | null): Decision {
     input: ask.spec.kind === 'tool' ? asObject(ask.args) : {},
     facts: ask.facts,
     labels: ask.labels,
+    ...(ask.origin ? { origin: ask.origin } : {}),
     approval,
   }
   try {

@@ -5,6 +5,7 @@ import type { Ask, Ended } from './ask.ts'
 import { callModel } from './call-model.ts'
 import { fault } from './fault.ts'
 import { recordLate } from './late.ts'
+import { outputLabels } from './origin.ts'
 import { guardSend, nothingSent, refusedToSend, type Sent, toolCtx, withBounds } from './outlet.ts'
 
 /** Sends the call, once. What was sent and not answered is unknown (invariant 5). */
@@ -67,12 +68,17 @@ export async function callTool(ask: Ask): Promise<Ended> {
       status: 'succeeded',
       code: null,
       result: tool.parseOutput(output),
-      labels: tool.labels,
+      labels: outputLabels(ask, tool),
       settled: ask.worst,
       latencyMs: latencyMs(),
     }
   } catch (thrown) {
-    return { ...classify(ask, thrown, seen), settled: ask.worst, latencyMs: latencyMs(), labels: tool.labels }
+    return {
+      ...classify(ask, thrown, seen),
+      settled: ask.worst,
+      latencyMs: latencyMs(),
+      labels: outputLabels(ask, tool),
+    }
   }
 }
 

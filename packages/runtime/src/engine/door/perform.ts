@@ -14,6 +14,7 @@ import { judgeAnswer } from './judge.ts'
 import { takeLaterEnd } from './later-end.ts'
 import { lookUpLedger } from './ledger.ts'
 import { admit, asAttempt, nextAttempt, untilNextAttempt } from './model-trouble.ts'
+import { readOrigin } from './origin.ts'
 import { recordOutcome } from './outcome.ts'
 import { askOutside } from './request.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
@@ -37,6 +38,7 @@ export const STAGES: readonly Stage[] = [
   { name: 'wait', run: untilNextAttempt },
   { name: 'identify', run: identify, fault: 'proposed' },
   { name: 'facts', run: readFacts },
+  { name: 'origin', run: readOrigin },
   { name: 'decide', run: decideFirst, fault: 'decided' },
   { name: 'ledger', run: lookUpLedger },
   { name: 'approval', run: askForApproval },
