@@ -166,7 +166,21 @@ export {
 } from './reliability/tree-head.ts'
 export { loadPrices } from './price-file.ts'
 export * from './stores/index.ts'
-export { ToolFailure, tool } from './tools/index.ts'
+export {
+  type CredentialDef,
+  CredentialKeeper,
+  type CredentialSource,
+  type CredentialStatus,
+  type CredentialUse,
+  fromCommand,
+  fromEnvironment,
+  fromFile,
+  fromProvider,
+  type IssuedCredential,
+  type KeeperParts,
+  ToolFailure,
+  tool,
+} from './tools/index.ts'
 export { backupSqlite, checkBackup } from './upkeep.ts'
 export { createSignalbox, RUNTIME_VERSION, type Signalbox, type SignalboxOptions } from './runtime.ts'
 export { DEFAULT_LIMITS, FAULT_POINTS, type EngineLimits, type FaultHook, type FaultPoint } from './engine/env.ts'

@@ -1,6 +1,7 @@
 import { type Host, systemHost } from './base/host.ts'
 import { SignalboxError } from './base/errors.ts'
 import type { Mode } from './contracts/common.ts'
+import type { CredentialPort } from './contracts/credential.ts'
 import { COMPENSATION_WORKFLOW } from './contracts/compensation.ts'
 import type { ModelPort } from './contracts/model.ts'
 import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
@@ -43,6 +44,8 @@ export interface SignalboxOptions {
   readonly scheduler?: Scheduler
   /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. */
   readonly budgets?: readonly OuterBudget[]
+  /** The credentials of the tools, such as a `CredentialKeeper`. Without it no tool has one. */
+  readonly credentials?: CredentialPort
   /** Named fault points, for drills and simulations. */
   readonly fault?: FaultHook
 }
@@ -104,6 +107,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
     scheduler: options.scheduler ?? new LocalScheduler(host),
     outer: options.budgets && options.budgets.length > 0 ? new OuterBudgets(options.budgets) : null,
     fault: options.fault ?? null,
+    ...(options.credentials ? { credentials: options.credentials } : {}),
     runtimeVersion: RUNTIME_VERSION,
   }
   const runs = createRuns(env)
@@ -169,7 +173,7 @@ export function outletOver(base: typeof fetch): OutletPort {
 }
 
 function guardOptions(base: typeof fetch, options: OutletOptions): GuardedFetchOptions {
-  const { hosts, unsafeAllowed, headers, idempotencyKey, signal, beforeSend } = options
+  const { hosts, unsafeAllowed, headers, idempotencyKey, signal, beforeSend, credential } = options
   return {
     base,
     hosts,
@@ -178,6 +182,7 @@ function guardOptions(base: typeof fetch, options: OutletOptions): GuardedFetchO
     idempotencyKey,
     signal,
     beforeSend,
+    ...(credential ? { credential } : {}),
     onSend: (event) => {
       if (event.unsafe) options.onSend()
     },

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import {
+  type CredentialDef,
   type Mode,
   type ModelPort,
   type OuterBudget,
@@ -44,6 +45,11 @@ export interface ProjectDef {
   readonly bundleDir: string
   /** Makes the models of one process from its environment. */
   readonly models: (env: EnvValues) => ModelPort
+  /**
+   * The credential of each tool that needs one, by the tool's name. A tool that is not here has none: nothing of the
+   * environment is handed to it.
+   */
+  readonly credentials?: Readonly<Record<string, CredentialDef>>
   /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. Default: none. */
   readonly budgets?: readonly OuterBudget[]
   /** Default `development`. */

@@ -61,6 +61,8 @@ async function main(): Promise<void> {
   const openStore = async (options: SqliteStoreOptions): Promise<Store> =>
     watchedStore(await openSqliteStore(options), systemHost, trouble)
   const composed = await compose(project, start.dataDir, systemHost, process.env, { openStore })
+  // Tools of this process shall not find in the environment what was declared for one of them.
+  for (const name of composed.credentials.variables()) delete process.env[name]
   composed.signalbox.onItem(deltaTeller())
   const handle = composed.signalbox.work({
     worker: start.name,

@@ -1,8 +1,17 @@
 import { ENDPOINTS, type EndpointName, type Permission, permissionSchema, problemSchema } from '@signalbox/protocol'
-import { memoryStore, type Principal, SignalboxError, sha256Hex, systemHost } from 'signalbox'
+import {
+  CredentialKeeper,
+  fromEnvironment,
+  memoryStore,
+  type Principal,
+  SignalboxError,
+  sha256Hex,
+  systemHost,
+} from 'signalbox'
 import { describe, expect, it } from 'vitest'
 import { API_ROLES, permissionsOf, principalOf } from '../src/auth.ts'
 import { createApp } from '../src/http/app.ts'
+import { keeperOf, proveCredentials } from '../src/identity/credentials.ts'
 import { issuedAuthenticator, type PrincipalDef, readDirectory } from '../src/identity/directory.ts'
 import { authenticatorOf } from '../src/identity/sign-in.ts'
 import type { Project } from '../src/project.ts'
@@ -134,16 +143,17 @@ describe('the directory', () => {
   })
 })
 
+const project = (more: Partial<Project>): Project => ({
+  kind: 'signalbox.project',
+  name: 'p',
+  workflows: [],
+  bundleDir: '',
+  models: () => ({ resolve: () => undefined as never }),
+  mode: 'production',
+  ...more,
+})
+
 describe('production', () => {
-  const project = (more: Partial<Project>): Project => ({
-    kind: 'signalbox.project',
-    name: 'p',
-    workflows: [],
-    bundleDir: '',
-    models: () => ({ resolve: () => undefined as never }),
-    mode: 'production',
-    ...more,
-  })
   const seeded = [{ person: 'rita', id: 'user:rita', tenant: 'dev', roles: ['requester'], token: token('rita') }]
   const open = (more: Partial<Project>) =>
     authenticatorOf({ project: project(more), bundle: RULES, host: systemHost, env: {}, people: () => seeded })
@@ -186,6 +196,39 @@ describe('production', () => {
       port: 0,
     })
     await expect(started).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+})
+
+describe('credentials at the start', () => {
+  const use = { hosts: ['bank.test:443'] }
+  const keeper = (env: Record<string, string>) =>
+    new CredentialKeeper(
+      { 'a.x': fromEnvironment('A', use), 'b.y': fromEnvironment('B', use), 'c.z': fromEnvironment('C', use) },
+      { host: systemHost, env },
+    )
+
+  it('CRD-030: production names every credential that does not resolve or is shared; development goes on', async () => {
+    const env = { A: 'same-value-01', B: 'same-value-01' }
+    const lines: string[] = []
+    const refused = await proveCredentials(keeper(env), 'production', (line) => lines.push(line)).catch(
+      (e: unknown) => e,
+    )
+    expect(refused).toMatchObject({ code: 'KEY_MISSING', details: { faults: { length: 2 } } })
+    expect(String(refused)).toContain('`a.x` and `b.y` share one credential')
+    expect(String(refused)).toContain('`c.z` from environment `C`: the variable `C` is not set')
+    expect(String(refused)).not.toContain('same-value')
+    expect(lines).toEqual([])
+    await proveCredentials(keeper(env), 'development', (line) => lines.push(line))
+    expect(lines).toHaveLength(2)
+    await proveCredentials(keeper({ A: 'value-of-a', B: 'value-of-b', C: 'value-of-c' }), 'production', () => undefined)
+  })
+
+  it('CRD-030: a credential of a tool that no workflow has stops the start', () => {
+    const declared = project({ credentials: { 'pay.typo': fromEnvironment('A', use) } })
+    expect(codeOf(() => keeperOf(declared, { host: systemHost, env: {} }))).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('`pay.typo`'),
+    })
   })
 })
 

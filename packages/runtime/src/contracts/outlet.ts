@@ -1,3 +1,5 @@
+import type { CredentialHeader } from './credential.ts'
+
 /** Where user code runs: told to the watch, so that a call beside the door can be named. */
 export interface Place {
   readonly runId: string
@@ -16,6 +18,8 @@ export interface OutletOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Sent as `Idempotency-Key` with unsafe methods; null for reads. */
   readonly idempotencyKey: string | null
+  /** The tool's credential for a host, or null. Asked before each request, so before `beforeSend`. */
+  readonly credential?: (host: string) => Promise<CredentialHeader | null>
   readonly signal: AbortSignal
   /** Right before each send: throws when lease, deadline or kill switch forbid it (ENGINE R4). */
   readonly beforeSend: () => Promise<void>

@@ -152,6 +152,8 @@ export interface ActivityOutcome extends RecordBase {
   readonly proposal: Proposal | null
   readonly decision: Decision | null
   readonly approval_id: string | null
+  /** Tools whose credential was in the answer: it was taken out before anything was stored. */
+  readonly credential_leak?: readonly string[]
   /** Of a refused call: the limits that did not cover it. */
   readonly limits?: readonly string[]
 }

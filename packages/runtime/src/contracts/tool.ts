@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { EffectClass, Labels, Principal } from './common.ts'
+import type { ToolCredential } from './credential.ts'
 
 /** What a tool gets that may only read. */
 export interface ReadCtx {
@@ -12,6 +13,11 @@ export interface ReadCtx {
   readonly runId: string
   readonly tenant: string
   readonly principal: Principal
+  /**
+   * The tool's own credential. `ctx.fetch` sends it by itself to the hosts that it is for; ask for it only where a target
+   * wants it elsewhere. What a result or an error holds of it is taken out and recorded.
+   */
+  readonly credential: ToolCredential
   /** Aborts on cancel, lost lease, run time limit and the tool's own time limit. */
   readonly signal: AbortSignal
   /** A sign of life of a long call, for the idle limit of its node. */

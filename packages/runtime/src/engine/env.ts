@@ -1,5 +1,6 @@
 import type { Host } from '../base/host.ts'
 import type { Mode } from '../contracts/common.ts'
+import type { CredentialPort } from '../contracts/credential.ts'
 import type { ModelPort } from '../contracts/model.ts'
 import type { OutletPort } from '../contracts/outlet.ts'
 import type { PolicyPort } from '../contracts/policy.ts'
@@ -69,6 +70,8 @@ export interface Env {
   /** By definition, in the order of registration. */
   readonly workflows: ReadonlyMap<string, WorkflowSpec>
   readonly mode: Mode
+  /** Absent: no tool has a credential. */
+  readonly credentials?: CredentialPort
   readonly limits: EngineLimits
   readonly outlet: OutletPort
   readonly committer: Committer

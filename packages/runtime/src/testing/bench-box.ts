@@ -45,6 +45,7 @@ export interface BoxOptions {
   readonly limits?: SignalboxOptions['limits']
   readonly mode?: SignalboxOptions['mode']
   readonly budgets?: SignalboxOptions['budgets']
+  readonly credentials?: SignalboxOptions['credentials']
 }
 
 /** Real time after which a test that waits has failed. */
@@ -82,6 +83,7 @@ export class BenchBox {
       ...(options.limits ? { limits: options.limits } : {}),
       ...(options.mode ? { mode: options.mode } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
+      ...(options.credentials ? { credentials: options.credentials } : {}),
     })
   }
 

@@ -3,6 +3,7 @@
  * at this moment (lease, deadline, kill switch) its caller says in `beforeSend`, right before each send.
  */
 import { SignalboxError } from '../base/errors.ts'
+import type { CredentialHeader } from '../contracts/credential.ts'
 import { hostOf } from './hosts.ts'
 import { mediatedCall } from './place.ts'
 
@@ -18,6 +19,8 @@ export interface GuardedFetchOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Sent as `Idempotency-Key` with unsafe methods. */
   readonly idempotencyKey: string | null
+  /** The credential for a host, sent over what the tool set itself; null for a host that it is not for. */
+  readonly credential?: (host: string) => Promise<CredentialHeader | null>
   /** Throws when nothing may be sent any more; called right before each send, redirects included. */
   readonly beforeSend: () => void | Promise<void>
   readonly signal: AbortSignal
@@ -95,6 +98,8 @@ async function send(request: Request, options: GuardedFetchOptions): Promise<Res
   for (const [name, value] of Object.entries(options.headers)) headers.set(name, value)
   if (unsafe && options.idempotencyKey !== null) headers.set('Idempotency-Key', options.idempotencyKey)
   else headers.delete('Idempotency-Key')
+  const credential = (await options.credential?.(host)) ?? null
+  if (credential) headers.set(credential.name, credential.value)
   const signal = AbortSignal.any([options.signal, request.signal])
   const event: SendEvent = { host, method: request.method, unsafe }
   await options.beforeSend()

@@ -1,3 +1,14 @@
+export {
+  type CredentialDef,
+  type CredentialSource,
+  type CredentialUse,
+  fromCommand,
+  fromEnvironment,
+  fromFile,
+  fromProvider,
+  type IssuedCredential,
+} from './credential-sources.ts'
+export { CredentialKeeper, type CredentialStatus, type KeeperParts } from './credentials.ts'
 export { type GuardedFetchOptions, guardedFetch } from './fetch.ts'
 export { mediatedModels } from './mediated.ts'
 export { runIn } from './place.ts'

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import {
+  type CredentialKeeper,
   createSignalbox,
   type FaultHook,
   FIXTURE_FOLDER,
@@ -17,6 +18,7 @@ import {
   type Store,
   type Vault,
 } from 'signalbox'
+import { keeperOf } from '../identity/credentials.ts'
 import type { EnvValues, Project } from '../project.ts'
 import { ioError } from './io.ts'
 
@@ -28,6 +30,7 @@ export interface Composed {
   readonly vault: Vault
   /** The policy bundle in force. */
   readonly bundle: () => PolicyBundle
+  readonly credentials: CredentialKeeper
   close(): Promise<void>
 }
 
@@ -65,6 +68,7 @@ export async function compose(
   const { models: modelsFor = project.models, openStore = openSqliteStore, ...more } = seams
   const mode = project.mode ?? 'development'
   const policy = loadBundle(readBundleDir(project.bundleDir))
+  const credentials = keeperOf(project, { host, env: { ...env } })
   const models = modelsFor(env)
   makeDataDir(dataDir)
   const masterKey = loadMasterKey({ dir: dataDir, env, mode, host })
@@ -73,9 +77,10 @@ export async function compose(
     const vault = keyVault({ store, host, masterKey })
     const workflows = project.workflows.map((each) => each.spec)
     const budgets = project.budgets ?? []
-    const signalbox = createSignalbox({ host, store, vault, policy, models, workflows, mode, budgets, ...more })
+    const parts = { host, store, vault, policy, models, workflows, mode, budgets, credentials }
+    const signalbox = createSignalbox({ ...parts, ...more })
     // Closing the runtime closes its store.
-    return { signalbox, store, models, vault, bundle: () => policy, close: () => signalbox.close() }
+    return { signalbox, store, models, vault, bundle: () => policy, credentials, close: () => signalbox.close() }
   } catch (error) {
     await store.close()
     throw error

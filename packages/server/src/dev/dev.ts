@@ -18,6 +18,7 @@ import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import { TroubleBoard } from '../health/troubles.ts'
 import { watchedStore } from '../health/watched-store.ts'
 import type { FaultLog } from '../http/problems.ts'
+import { proveCredentials } from '../identity/credentials.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
 import { type EnvValues, loadProject, type OutsideWorld, type Project, schedulesOf } from '../project.ts'
 import { processJobs } from '../schedules/jobs.ts'
@@ -111,6 +112,7 @@ async function start(
   ends.push(watchClock(troubles, host))
   const composed = await compose(project, dataDir, host, env, { openStore: watched(troubles, host) })
   ends.push(() => composed.close())
+  await proveCredentials(composed.credentials, project.mode ?? 'development', log)
   const heads = signHeads(options, { project, composed, dataDir, host, env })
   ends.push(() => heads.stop())
   const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })

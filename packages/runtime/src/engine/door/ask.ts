@@ -67,6 +67,8 @@ export interface Ended {
   readonly resolvedBy?: ActivityOutcome['resolved_by']
   /** Of a refused one: the limits that did not cover it. */
   readonly limits?: readonly string[]
+  /** Tools whose credential was taken out of the result. */
+  readonly leaked?: readonly string[]
   readonly trouble?: ModelTrouble
   /** What the provider asked to wait, in milliseconds. */
   readonly waitMs?: number

@@ -6,7 +6,7 @@ import type { AskRef } from '../../contracts/records.ts'
 import type { ActCtx, ReadCtx } from '../../contracts/tool.ts'
 import { childKey } from '../../reliability/keys.ts'
 import type { Ask } from './ask.ts'
-import { toolCtx, withBounds } from './outlet.ts'
+import { toolCtx, withBounds, withoutCredentials } from './outlet.ts'
 
 type Phase = 'facts' | 'preview' | 'reconcile'
 
@@ -34,6 +34,7 @@ export async function freshRead(ask: Ask, phase: Phase, read: (ctx: ActCtx) => P
   const labels = ask.tool?.labels ?? UNLABELLED
   const end = await readNow(ask, phase, read)
   const failed = 'failed' in end
+  const { leaked } = end
   const record = run.append((put) => ({
     type: 'activity.outcome' as const,
     ask: ref,
@@ -65,6 +66,7 @@ export async function freshRead(ask: Ask, phase: Phase, read: (ctx: ActCtx) => P
       bundle: run.env.policy.bundle,
     },
     approval_id: null,
+    ...(leaked.length > 0 ? { credential_leak: leaked } : {}),
   }))
   return failed ? end : { value: end.value, hash: record.result.h }
 }
@@ -73,7 +75,7 @@ async function readNow(
   ask: Ask,
   phase: Phase,
   read: (ctx: ActCtx) => Promise<unknown>,
-): Promise<{ readonly value: JsonValue } | { readonly failed: string }> {
+): Promise<({ readonly value: JsonValue } | { readonly failed: string }) & { readonly leaked: readonly string[] }> {
   const { run } = ask
   const controller = new AbortController()
   // A limit breaks calls off; what became of an effect is looked up all the same, so that the run can end (invariant 5).
@@ -93,8 +95,9 @@ async function readNow(
       controller,
       signals,
     })
-    return { value: toJsonValue(value, `the ${phase} of \`${ask.name}\``) }
+    return withoutCredentials(ask, toJsonValue(value, `the ${phase} of \`${ask.name}\``))
   } catch (thrown) {
-    return { failed: toSignalboxError(thrown).message }
+    const { value: failed, leaked } = withoutCredentials(ask, toSignalboxError(thrown).message)
+    return { failed, leaked }
   }
 }

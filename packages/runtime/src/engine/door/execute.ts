@@ -6,7 +6,7 @@ import { callModel } from './call-model.ts'
 import { fault } from './fault.ts'
 import { recordLate } from './late.ts'
 import { outputLabels } from './origin.ts'
-import { guardSend, nothingSent, refusedToSend, type Sent, toolCtx, withBounds } from './outlet.ts'
+import { guardSend, nothingSent, refusedToSend, type Sent, toolCtx, withBounds, withoutCredentials } from './outlet.ts'
 
 /** Sends the call, once. What was sent and not answered is unknown (invariant 5). */
 export async function execute(ask: Ask): Promise<Ended> {
@@ -64,21 +64,20 @@ export async function callTool(ask: Ask): Promise<Ended> {
     await fault(ask, 'sent')
     const onGivenUp = (): void => recordLate(ask, call)
     const output = await withBounds(ask, call, { seconds: tool.timeoutSeconds, controller, signals, onGivenUp })
+    const { value: result, leaked } = withoutCredentials(ask, tool.parseOutput(output))
     return {
       status: 'succeeded',
       code: null,
-      result: tool.parseOutput(output),
+      result,
+      leaked,
       labels: outputLabels(ask, tool),
       settled: ask.worst,
       latencyMs: latencyMs(),
     }
   } catch (thrown) {
-    return {
-      ...classify(ask, thrown, seen),
-      settled: ask.worst,
-      latencyMs: latencyMs(),
-      labels: outputLabels(ask, tool),
-    }
+    const end = classify(ask, thrown, seen)
+    const { value: result, leaked } = withoutCredentials(ask, end.result)
+    return { ...end, result, leaked, settled: ask.worst, latencyMs: latencyMs(), labels: outputLabels(ask, tool) }
   }
 }
 

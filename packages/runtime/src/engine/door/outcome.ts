@@ -37,6 +37,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       latency_ms: Math.round(end.latencyMs ?? 0),
       ledger: end.ledger ?? null,
       ...(end.trouble ? { trouble: end.trouble } : {}),
+      ...(end.leaked && end.leaked.length > 0 ? { credential_leak: end.leaked } : {}),
       ...(end.retry ? { retry: end.retry } : {}),
       resolved_by: end.resolvedBy ?? null,
       // The intent that an answer from the ledger belongs to may lie on another branch: such an answer tells all itself.

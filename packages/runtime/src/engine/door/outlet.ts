@@ -1,4 +1,6 @@
 import { type ErrorCode, SignalboxError, toSignalboxError } from '../../base/errors.ts'
+import type { JsonValue } from '../../base/json.ts'
+import type { Redacted, ToolCredential } from '../../contracts/credential.ts'
 import type { KillSwitch } from '../../contracts/store.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
 import { engaged } from '../../policy/index.ts'
@@ -36,11 +38,13 @@ export function toolCtx(
     state: ask.owner.snapshot.state,
     heartbeat: () => ask.owner.clock.touch(),
     idempotencyKey: key,
+    credential: run.env.credentials?.of(ask.name) ?? NO_CREDENTIAL,
     fetch: run.env.outlet.fetch({
       hosts: ask.tool?.hosts() ?? [],
       unsafeAllowed: unsafe,
       headers: outboundHeaders(ask),
       idempotencyKey: unsafe ? key : null,
+      credential: async (host) => (await run.env.credentials?.headerFor(ask.name, host)) ?? null,
       signal: options.signal,
       // A call that was given up has an aborted signal: its fetch refuses by that.
       beforeSend: () => guardSend(ask, options.reading, options.seen?.sent ?? 0),
@@ -57,6 +61,18 @@ export function toolCtx(
       },
     }),
   }
+}
+
+/** Where none is declared for the whole process. */
+const NO_CREDENTIAL: ToolCredential = { value: noCredential, header: noCredential }
+
+async function noCredential(): Promise<never> {
+  throw notSent('KEY_MISSING', 'this tool has no credential: declare one for it in `credentials` of the project')
+}
+
+/** What comes out of user code, without the credentials of tools; `leaked` names the tools whose were in it. */
+export function withoutCredentials<T extends JsonValue>(ask: Ask, value: T): Redacted<T> {
+  return ask.run.env.credentials?.redact(value) ?? { value, leaked: [] }
 }
 
 /** Run id and trace of every outbound call. The span id is derived from the ask, so repeats agree. */

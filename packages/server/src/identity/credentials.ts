@@ -1,0 +1,51 @@
+import { CredentialKeeper, type CredentialStatus, type Host, type Mode, SignalboxError, toolsWithin } from 'signalbox'
+import type { EnvValues, Project } from '../project.ts'
+
+/** Names of all tools that a project's workflows have, sorted. */
+export function toolNames(project: Pick<Project, 'workflows'>): readonly string[] {
+  const names = project.workflows.flatMap(({ spec }) => toolsWithin(spec).map((tool) => tool.name))
+  return [...new Set(names)].sort()
+}
+
+/** The credentials that a project declares. Throws CONFIG_INVALID for one of a tool that no workflow has. */
+export function keeperOf(project: Project, parts: { readonly host: Host; readonly env: EnvValues }): CredentialKeeper {
+  const tools = toolNames(project)
+  const unknown = Object.keys(project.credentials ?? {}).filter((name) => !tools.includes(name))
+  if (unknown.length > 0)
+    throw new SignalboxError(
+      'CONFIG_INVALID',
+      `credentials are declared for ${unknown.map((name) => `\`${name}\``).join(', ')}, which no workflow has: correct the name`,
+    )
+  return new CredentialKeeper(project.credentials ?? {}, parts)
+}
+
+/** What is wrong with credentials that were asked for, a sentence each. */
+export function credentialFaults(statuses: readonly CredentialStatus[]): readonly string[] {
+  return statuses.flatMap(({ tool, kind, source, problem, sharedWith }) => [
+    ...(problem === null ? [] : [`\`${tool}\` from ${kind} \`${source}\`: ${problem}`]),
+    // Each pair is told once.
+    ...(sharedWith !== null && tool < sharedWith
+      ? [`\`${tool}\` and \`${sharedWith}\` share one credential: give each its own`]
+      : []),
+  ])
+}
+
+/**
+ * Asks every source once, before anything runs. Production starts only when each credential resolves and each tool has
+ * its own: KEY_MISSING names every fault, and no value. Development tells them and goes on.
+ */
+export async function proveCredentials(
+  keeper: CredentialKeeper,
+  mode: Mode,
+  log: (line: string) => void,
+): Promise<void> {
+  const faults = credentialFaults(await keeper.prove())
+  if (faults.length === 0) return
+  if (mode === 'production')
+    throw new SignalboxError(
+      'KEY_MISSING',
+      `production needs every declared credential:${faults.map((line) => `\n- ${line}`).join('')}`,
+      { details: { faults } },
+    )
+  for (const line of faults) log(`credential of ${line}`)
+}
