@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { agent, concurrent, type Conflict, type Contribution, tool } from 'signalbox'
 import { z } from 'zod'
 import { posts } from 'signalbox/testing'
+import { contract } from './contract.ts'
 
 const Claim = z.object({ claim: z.string().regex(/^E-\d+$/) })
 const Verdict = z.object({ payCents: z.int(), why: z.string() })
@@ -82,6 +83,7 @@ export const claims = concurrent({
   },
   conflict: { detect: differences, resolve: { person: { deadlineSeconds: 86_400 } } },
   aggregate: clerk, // or a function
+  contract,
   budget: { maxTurns: 16, maxToolCalls: 8, maxRuntimeSeconds: 60, maxTokens: 100_000, maxCostUsd: '0.20' },
 })
 // #endregion checks

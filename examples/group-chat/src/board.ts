@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { agent, type GroupView, groupChat, tool } from 'signalbox'
 import { z } from 'zod'
 import { calendarHosts, findSlot, Slot, schedule } from './calendar.ts'
+import { contract } from './contract.ts'
 
 const Change = z.object({ change: z.string().regex(/^CHG-\d+$/) })
 const Decision = z.object({ decision: z.enum(['scheduled', 'declined']), why: z.string() })
@@ -79,6 +80,7 @@ export const board = groupChat({
   version: '1.0.0',
   input: Change,
   output: Decision,
+  contract,
   budget: { maxTurns: 24, maxToolCalls: 8, maxRuntimeSeconds: 60, maxTokens: 200_000, maxCostUsd: '0.50' },
   participants: [...judges, author],
   select: nextSpeaker, // or an agent: it answers with a name and a reason

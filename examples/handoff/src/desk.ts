@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { agent, handoff, tool } from 'signalbox'
 import { z } from 'zod'
 import { posts } from 'signalbox/testing'
+import { contract } from './contract.ts'
 
 const Order = z.object({ order: z.string().regex(/^\d+$/) })
 const Refund = z.object({ order: z.string(), cents: z.int().positive() })
@@ -67,6 +68,7 @@ export const desk = handoff({
   },
   user: { deadlineSeconds: 86_400 },
   escalation: { deadlineSeconds: 86_400 },
+  contract,
   budget: { maxTurns: 30, maxToolCalls: 12, maxRuntimeSeconds: 60, maxTokens: 200_000, maxCostUsd: '0.50' },
 })
 // #endregion handoff

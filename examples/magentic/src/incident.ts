@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type AnyTool, agent, magentic, tool } from 'signalbox'
 import { z } from 'zod'
 import { findRollback, fleetHosts, Rollback, rollBack, Status, statusOf } from './fleet.ts'
+import { contract } from './contract.ts'
 
 const Incident = z.object({ service: z.string().regex(/^[a-z]+$/), symptom: z.string() })
 const Report = z.object({ cause: z.string(), action: z.string() })
@@ -71,6 +72,7 @@ export const incident = magentic({
   version: '1.0.0',
   input: Incident,
   output: Report,
+  contract,
   budget: { maxTurns: 40, maxToolCalls: 12, maxRuntimeSeconds: 120, maxTokens: 400_000, maxCostUsd: '1.00' },
   manager: worker('manager', team.manager, []),
   participants: [

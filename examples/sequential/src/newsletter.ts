@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { agent, sequential, tool } from 'signalbox'
 import { z } from 'zod'
 import { posts } from 'signalbox/testing'
+import { contract } from './contract.ts'
 
 const Release = z.object({ release: z.string().regex(/^v\d+-\d+$/) })
 const Letter = z.object({ release: z.string(), text: z.string() })
@@ -57,6 +58,7 @@ export const newsletter = sequential({
   ],
   pauseAfter: ['editor'], // a person approves, sends it back with feedback, or stops
   feedback: { maxRounds: 2 },
+  contract,
   budget: { maxTurns: 12, maxToolCalls: 4, maxRuntimeSeconds: 60, maxTokens: 100_000, maxCostUsd: '0.20' },
 })
 // #endregion sequence

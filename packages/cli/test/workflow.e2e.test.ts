@@ -14,6 +14,10 @@ describe('workflow', () => {
     expect(desk).toMatchObject({ code: 0, stderr: '' })
     expect(desk.stdout).toContain('payables-desk 1.0.0  ready for production')
     expect(desk.stdout).toMatch(/effect +payments\.pay/)
+    for (const example of ['sequential', 'concurrent', 'handoff', 'group-chat', 'magentic', 'flow']) {
+      const config = fileURLToPath(new URL(`../../../examples/${example}/signalbox.config.ts`, import.meta.url))
+      expect((await run(['workflow', 'check', '--config', config])).code, example).toBe(0)
+    }
     const sample = await run(['workflow', 'check', '--config', CONFIG, '--json'])
     expect(sample.code).toBe(2)
     const [first] = JSON.parse(sample.stdout).workflows
