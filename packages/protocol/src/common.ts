@@ -31,6 +31,8 @@ export const permissionSchema = z.enum([
   'questions.answer',
   'requests.respond',
   'kill_switches.write',
+  'kill_switches.global',
+  'overrides.write',
   'schedules.write',
   'subjects.erase',
   'roles.sign_off',

@@ -32,15 +32,12 @@ import {
 import { SCHEDULE_ENDPOINTS } from './schedules.ts'
 import { statusSchema } from './status.ts'
 import { SUBJECT_ENDPOINTS } from './subjects.ts'
+import { SWITCH_ENDPOINTS } from './switches.ts'
 import {
   auditAllSchema,
   auditSchema,
-  engageSchema,
   explanationSchema,
   healthSchema,
-  killSwitchListSchema,
-  killSwitchSchema,
-  liftSchema,
   lineageSchema,
   meSchema,
   workflowListSchema,
@@ -350,33 +347,7 @@ export const ENDPOINTS = {
     response: answeredSchema,
   },
 
-  killSwitches: {
-    method: 'get',
-    path: '/kill-switches',
-    summary: 'Kill switches, newest first',
-    permission: 'read',
-    status: 200,
-    response: killSwitchListSchema,
-  },
-  engageKillSwitch: {
-    method: 'post',
-    path: '/kill-switches',
-    summary: 'Engage a kill switch',
-    permission: 'kill_switches.write',
-    status: 201,
-    body: engageSchema,
-    response: killSwitchSchema,
-  },
-  liftKillSwitch: {
-    ...one,
-    method: 'post',
-    path: '/kill-switches/{id}/lift',
-    summary: 'Lift a kill switch',
-    permission: 'kill_switches.write',
-    status: 200,
-    body: liftSchema,
-    response: killSwitchListSchema,
-  },
+  ...SWITCH_ENDPOINTS,
   ...SCHEDULE_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
   auditAll: {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { integerTextSchema, jsonSchema, permissionSchema, principalSchema, reasonSchema, timeSchema } from './common.ts'
+import { integerTextSchema, jsonSchema, permissionSchema, principalSchema, timeSchema } from './common.ts'
 
 /** The server answers. Open to everyone; says nothing about runs. */
 export const healthSchema = z.object({
@@ -135,35 +135,3 @@ export const auditAllSchema = z.object({
 })
 /** Verification of every run of the tenant. */
 export type AuditAll = z.output<typeof auditAllSchema>
-
-/** A kill switch. `stop_now` refuses sends, `stop_new` refuses new runs. */
-export const killSwitchSchema = z.object({
-  id: z.string(),
-  scope: z.enum(['tenant', 'workflow', 'tool', 'class']),
-  /** Workflow, tool or class name; `*` for the tenant. */
-  target: z.string(),
-  mode: z.enum(['stop_new', 'stop_now']),
-  reason: z.string(),
-  by: z.string(),
-  created_at: timeSchema,
-  expires_at: timeSchema.nullable(),
-  lifted_at: timeSchema.nullable(),
-  lifted_by: z.string().nullable(),
-  /** In force now. */
-  engaged: z.boolean(),
-})
-/** A kill switch. */
-export type KillSwitchView = z.output<typeof killSwitchSchema>
-/** Kill switches, newest first, lifted ones included. */
-export const killSwitchListSchema = z.object({ kill_switches: z.array(killSwitchSchema) })
-/** Engages a kill switch. */
-export const engageSchema = z.strictObject({
-  scope: z.enum(['tenant', 'workflow', 'tool', 'class']),
-  target: z.string().min(1).max(200),
-  mode: z.enum(['stop_new', 'stop_now']),
-  reason: reasonSchema,
-  /** Lifts itself after this many seconds. */
-  expires_in_seconds: z.int().min(1).optional(),
-})
-/** Lifts a kill switch. */
-export const liftSchema = z.strictObject({ reason: reasonSchema })

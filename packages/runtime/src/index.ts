@@ -181,10 +181,12 @@ export {
   ToolFailure,
   tool,
 } from './tools/index.ts'
+export { localStops, type ProcessStops } from './local-stops.ts'
 export { backupSqlite, checkBackup } from './upkeep.ts'
 export { createSignalbox, RUNTIME_VERSION, type Signalbox, type SignalboxOptions } from './runtime.ts'
 export { DEFAULT_LIMITS, FAULT_POINTS, type EngineLimits, type FaultHook, type FaultPoint } from './engine/env.ts'
 export { createReplayer, type Replayer, type ReplayOptions } from './replay.ts'
+export type { SwitchSettings } from './engine/switches/board.ts'
 export type { WorkerOptions } from './engine/worker.ts'
 export {
   type BundleFiles,

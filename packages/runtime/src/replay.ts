@@ -14,6 +14,7 @@ import { DEFAULT_LIMITS, type Env } from './engine/env.ts'
 import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
 import { replayRun } from './engine/replay/replay-run.ts'
+import { SwitchBoard } from './engine/switches/board.ts'
 import { outletOver, RUNTIME_VERSION } from './runtime.ts'
 
 /** What replays are made with. Models are not among it: none is ever called. */
@@ -53,6 +54,7 @@ export function createReplayer(options: ReplayOptions): Replayer {
     limits: DEFAULT_LIMITS,
     outlet: shutOutlet(),
     committer: new Committer(store, host),
+    switches: new SwitchBoard(host, store),
     hub: new Hub(),
     scheduler: new LocalScheduler(host),
     outer: null,

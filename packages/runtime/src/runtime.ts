@@ -10,6 +10,7 @@ import type { ProviderHealth } from './contracts/provider.ts'
 import type { RunResult, RunsApi, StartRequest, StreamItem, WorkerHandle } from './contracts/runtime.ts'
 import type { Scheduler } from './contracts/scheduler.ts'
 import type { Store } from './contracts/store.ts'
+import type { SwitchesApi } from './contracts/switches-api.ts'
 import type { Vault } from './contracts/vault.ts'
 import { toolsWithin, type WorkflowSpec } from './contracts/workflow.ts'
 import { Committer } from './engine/committer.ts'
@@ -18,6 +19,8 @@ import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './e
 import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
 import { createRuns } from './engine/runs.ts'
+import { SwitchBoard, type SwitchSettings } from './engine/switches/board.ts'
+import { createSwitches } from './engine/switches/api.ts'
 import { Worker, type WorkerOptions } from './engine/worker.ts'
 import { type OuterBudget, OuterBudgets } from './policy/index.ts'
 import { reviewWorkflow } from './orchestration/index.ts'
@@ -46,6 +49,8 @@ export interface SignalboxOptions {
   readonly budgets?: readonly OuterBudget[]
   /** The credentials of the tools, such as a `CredentialKeeper`. Without it no tool has one. */
   readonly credentials?: CredentialPort
+  /** How the state of the kill switches is kept, and which lifts take two persons. */
+  readonly switches?: SwitchSettings
   /** Named fault points, for drills and simulations. */
   readonly fault?: FaultHook
 }
@@ -53,6 +58,7 @@ export interface SignalboxOptions {
 /** A composed runtime: what the server, the terminal and user code hold. */
 export interface Signalbox {
   readonly runs: RunsApi
+  readonly switches: SwitchesApi
   readonly workflows: readonly WorkflowSpec[]
   readonly policy: PolicyPort
   readonly store: Store
@@ -103,6 +109,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     outlet,
     committer: new Committer(options.store, host),
+    switches: new SwitchBoard(host, options.store, options.switches),
     hub,
     scheduler: options.scheduler ?? new LocalScheduler(host),
     outer: options.budgets && options.budgets.length > 0 ? new OuterBudgets(options.budgets) : null,
@@ -113,6 +120,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
   const runs = createRuns(env)
   return {
     runs,
+    switches: createSwitches(env),
     workflows,
     policy: options.policy,
     store: options.store,

@@ -27,8 +27,10 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'questions.answer',
     'requests.respond',
     'kill_switches.write',
+    'overrides.write',
     'schedules.write',
   ],
+  platform_operator: ['read', 'kill_switches.write', 'kill_switches.global'],
 }
 
 /** Roles that give something on the API, by name. */

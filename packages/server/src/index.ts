@@ -1,5 +1,5 @@
 export { type Authenticator, may, permissionsOf } from './auth.ts'
-export { compose, type Composed, DATABASE, makeDataDir, readBundleDir } from './dev/compose.ts'
+export { compose, type Composed, DATABASE, makeDataDir, readBundleDir, STOP_FILE } from './dev/compose.ts'
 export { type DevOptions, type DevServer, startDev } from './dev/dev.ts'
 export { lockData, readAddress, type ServerAddress } from './dev/lock.ts'
 export {

@@ -11,6 +11,7 @@ import {
   readRetention,
   type Signalbox,
   SignalboxError,
+  type SwitchSettings,
   type WorkflowSpec,
 } from 'signalbox'
 import type { Authenticator } from './auth.ts'
@@ -52,6 +53,8 @@ export interface ProjectDef {
   readonly credentials?: Readonly<Record<string, CredentialDef>>
   /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. Default: none. */
   readonly budgets?: readonly OuterBudget[]
+  /** For how long a worker acts on what it knows of kill switches, and which lifts take two persons. */
+  readonly switches?: Omit<SwitchSettings, 'local'>
   /** Default `development`. */
   readonly mode?: Mode
   /** People, services and agents that may sign in, with hashes of their tokens. Production needs these, or the next. */

@@ -1,5 +1,7 @@
 /** Entry of a worker process: opens the data folder with the project and advances runs until it is told to stop. */
+import { join } from 'node:path'
 import {
+  localStops,
   openSqliteStore,
   type SqliteStoreOptions,
   type Store,
@@ -7,7 +9,7 @@ import {
   systemHost,
   toSignalboxError,
 } from 'signalbox'
-import { compose } from './dev/compose.ts'
+import { compose, STOP_FILE } from './dev/compose.ts'
 import { ALIVE_EVERY_MS, type FromWorker, type WorkerStart } from './dev/ipc.ts'
 import { type StoreFaultNote, watchedStore } from './health/watched-store.ts'
 import { loadProject } from './project.ts'
@@ -60,7 +62,9 @@ async function main(): Promise<void> {
   const trouble = troubleTeller()
   const openStore = async (options: SqliteStoreOptions): Promise<Store> =>
     watchedStore(await openSqliteStore(options), systemHost, trouble)
-  const composed = await compose(project, start.dataDir, systemHost, process.env, { openStore })
+  const stops = localStops({ path: join(start.dataDir, STOP_FILE) })
+  const composed = await compose(project, start.dataDir, systemHost, process.env, { openStore, stops })
+  process.on('SIGUSR2', () => stops.stopAll('stopped by SIGUSR2', systemHost.now()))
   // Tools of this process shall not find in the environment what was declared for one of them.
   for (const name of composed.credentials.variables()) delete process.env[name]
   composed.signalbox.onItem(deltaTeller())

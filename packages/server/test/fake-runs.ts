@@ -307,7 +307,12 @@ function killSwitches({
       switches.push(made)
       return made
     },
-    liftKillSwitch: async (request) => note('lift', request.by, request),
+    liftKillSwitch: async (request) => {
+      note('lift', request.by, request)
+      const row = switches.find(({ id }) => id === request.id)
+      if (!row) throw new SignalboxError('NOT_FOUND', 'there is no such kill switch')
+      return { row, lifted: true }
+    },
   }
 }
 

@@ -193,6 +193,8 @@ export function allKillSwitches(): KillSwitchView[] {
       expires_at: null,
       lifted_at: ago(80_000),
       lifted_by: 'user:olga',
+      lift_asked_by: null,
+      channel: 'api' as const,
       engaged: false,
     },
   ]

@@ -188,6 +188,8 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
       expires_at: null,
       lifted_at: null,
       lifted_by: null,
+      lift_asked_by: null,
+      channel: 'api' as const,
       engaged: true,
     }
     backend.killSwitches = [made, ...backend.killSwitches]
@@ -201,7 +203,7 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
     backend.killSwitches = backend.killSwitches.map((each) =>
       each.id === id ? { ...each, engaged: false, lifted_at: at, lifted_by: me?.principal.id ?? null } : each,
     )
-    return { kill_switches: backend.killSwitches }
+    return { kill_switches: backend.killSwitches, lifted: true }
   },
 }
 

@@ -70,6 +70,7 @@ export const ERROR_TABLE = {
   REPLAY_DIVERGED: { status: 409, exit: 4, title: 'The handler asked for something else than the journal holds' },
   NONDETERMINISTIC_WAIT: { status: 422, exit: 4, title: 'A handler waits for something outside the door' },
   REQUEST_NOT_FOUND: { status: 404, exit: 3, title: 'No such open request' },
+  SWITCHES_STALE: { status: 503, exit: 5, title: 'The state of the kill switches is not known here' },
   KILL_SWITCH: { status: 423, exit: 4, title: 'A kill switch is engaged' },
   MODEL_UNKNOWN: { status: 404, exit: 2, title: 'No such model' },
   MODEL_FAILED: { status: 502, exit: 4, title: 'The model provider failed' },

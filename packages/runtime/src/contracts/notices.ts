@@ -1,5 +1,6 @@
 import type { Notice, NoticeKind } from './outbox.ts'
-import type { KillSwitch, PersonRequestRow } from './store.ts'
+import type { PersonRequestRow } from './store.ts'
+import type { KillSwitch } from './switches.ts'
 
 const ASKED: Readonly<Record<PersonRequestRow['kind'], NoticeKind>> = {
   approval: 'approval.requested',

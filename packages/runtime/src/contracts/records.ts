@@ -304,7 +304,7 @@ export interface BudgetSlice extends RecordBase {
 export interface RunWaiting extends RecordBase {
   readonly type: 'run.waiting'
   readonly on: readonly {
-    readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle' | 'timer'
+    readonly kind: 'approval' | 'question' | 'request' | 'retry' | 'settle' | 'switch' | 'timer'
     readonly id: string
   }[]
   /** ISO 8601 of the nearest deadline or timer, or null. */

@@ -15,15 +15,8 @@ import type {
   StopReason,
 } from './records.ts'
 import type { ScopeState } from './scopes.ts'
-import type {
-  EffectState,
-  KillSwitch,
-  PersonRequestRow,
-  RecordFilter,
-  RequestState,
-  RunFilter,
-  RunRow,
-} from './store.ts'
+import type { EffectState, PersonRequestRow, RecordFilter, RequestState, RunFilter, RunRow } from './store.ts'
+import type { KillSwitch } from './switches.ts'
 
 /** What a consumer of a run's stream sees: durable records with ids, and provisional deltas without (ENGINE R17). */
 export type StreamItem =
@@ -243,7 +236,9 @@ export interface RunsApi {
   /** Budgets over many runs of the tenant: those in force, and periods that are over; by name. */
   outerBudgets(tenant: string): Promise<readonly ScopeState[]>
 
+  /** Switches of the tenant and of every tenant, oldest first, lifted ones too. */
   killSwitches(tenant: string): Promise<readonly KillSwitch[]>
+  /** Throws INPUT_INVALID. One person is enough to stop something. */
   engageKillSwitch(request: {
     by: Principal
     scope: KillSwitch['scope']
@@ -252,7 +247,15 @@ export interface RunsApi {
     reason: string
     expiresAt?: number
   }): Promise<KillSwitch>
-  liftKillSwitch(request: { id: string; by: Principal; reason: string }): Promise<void>
+  /**
+   * Lifts it; where that takes two persons, the first one asks (`lifted` is false) and the second one lifts. Throws
+   * NOT_FOUND; CONFLICT when it is lifted or over already; APPROVAL_SELF when the second person is the first.
+   */
+  liftKillSwitch(request: {
+    id: string
+    by: Principal
+    reason: string
+  }): Promise<{ readonly row: KillSwitch; readonly lifted: boolean }>
 }
 
 /** How a run ended or what it waits for; never a mere string. */

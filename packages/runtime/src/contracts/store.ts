@@ -5,6 +5,7 @@ import type { Kept } from './pruning.ts'
 import type { RecordType, RunStatus } from './records.ts'
 import type { ScheduleStore } from './schedule.ts'
 import type { ScopeStore, SliceChange, StartCharge } from './scopes.ts'
+import type { SwitchStore } from './switches.ts'
 
 /** A record as it is stored: exact bytes, which the chain covers, and its sealed contents beside it. */
 export interface StoredRecord {
@@ -298,23 +299,6 @@ export interface ClaimRequest {
   readonly only?: { readonly tenant: string; readonly runId: string }
 }
 
-/** A kill switch row. Checked at the claim and at each send (ENGINE R4). */
-export interface KillSwitch {
-  readonly id: string
-  readonly tenant: string
-  readonly scope: 'tenant' | 'workflow' | 'tool' | 'class'
-  /** Workflow, tool or class name; `*` for the tenant scope. */
-  readonly target: string
-  /** `stop_now` refuses sends; `stop_new` refuses new runs. */
-  readonly mode: 'stop_new' | 'stop_now'
-  readonly reason: string
-  readonly by: string
-  readonly createdAt: number
-  readonly expiresAt: number | null
-  readonly liftedAt: number | null
-  readonly liftedBy: string | null
-}
-
 /** A data subject's key, wrapped by its tenant's; null once it was destroyed. */
 export interface SubjectKey {
   readonly subject: string
@@ -352,11 +336,11 @@ export interface StoreStats {
 }
 
 /**
- * The record of everything. Every method is about one tenant, but for claim, export, tenants and stats.
+ * The record of everything. Every method is about one tenant, but for claim, export, tenants, stats and what workers know of switches.
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicyStore {
+export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicyStore, SwitchStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */
@@ -412,10 +396,6 @@ export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicySto
     runId?: string
     limit: number
   }): Promise<readonly PersonRequestRow[]>
-
-  killSwitches(tenant: string): Promise<readonly KillSwitch[]>
-  /** Stores or replaces a switch, with what people are told of it, in one transaction. */
-  putKillSwitch(row: KillSwitch, notices?: readonly Notice[]): Promise<void>
 
   /** Wrapped key material of a data subject, or null. */
   key(

@@ -132,6 +132,8 @@ export interface ToolSpec {
   /** SHA-256 hex over the canonical JSON of name, class, effect, description, schemas and declared behaviour. */
   readonly definitionHash: string
   readonly hosts: () => readonly string[]
+  /** MCP server that it comes from; absent for a tool of one's own. */
+  readonly server?: string
   readonly timeoutSeconds: number
   readonly repeat: 'same_key_is_harmless' | 'never'
   readonly lookup: 'authoritative' | 'advisory'

@@ -16,6 +16,7 @@ import { rootScope, type Scope } from './scope.ts'
 import { openState, type OpenState } from './state.ts'
 import { closeSuperstep, nextMove, VERDICT_CODES } from './step.ts'
 import { Superstep } from './superstep.ts'
+import { pausedUntil, stopBySwitch } from './switches/standing.ts'
 import { takeOver } from './takeover.ts'
 
 /**
@@ -35,7 +36,10 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
     for (;;) {
       if (look || run.draining || run.halt || rests(run)) await drainInbox(run)
       look = false
-      if (!rests(run)) stopWhenTimedOut(run)
+      if (!rests(run)) {
+        stopWhenTimedOut(run)
+        stopBySwitch(run)
+      }
       if (run.halt) {
         await settleHalt(root, worker)
         continue
@@ -55,6 +59,10 @@ export async function advance(run: LiveRun, worker: string, why: SegmentStarted[
       if (run.draining && (await run.release(null))) return
       switch (nextMove(root)) {
         case 'superstep':
+          if (await standsStill(run, worker)) {
+            look = true
+            break
+          }
           state ??= await openState(run.spec, run.fold.checkpoint, run.contents)
           state = await runSuperstep(root, state, worker)
           break
@@ -141,7 +149,7 @@ function armRuntimeLimit(run: LiveRun): () => void {
       by: null,
     })
     breakOff(run)
-    run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
+    run.waits.wakeAll(['approval', 'retry', 'switch', 'timer', 'request'])
   })
   return () => cancel()
 }
@@ -225,6 +233,17 @@ async function untilOver(run: LiveRun, work: { readonly isOver: boolean }, worke
 /** Asked anew after each wait: somebody may have found a reason meanwhile. */
 function mustPark(run: LiveRun): boolean {
   return run.halt?.kind === 'park'
+}
+
+/** A paused run begins no superstep; it leaves memory until the pause is lifted or over. True when it came back. */
+async function standsStill(run: LiveRun, worker: string): Promise<boolean> {
+  const paused = pausedUntil(run)
+  if (!paused) return false
+  const wake = wakeBefore(run, paused.ms)
+  run.append({ type: 'run.waiting' as const, on: [{ kind: 'switch' as const, id: paused.id }], wake_at: wake.iso })
+  if (await run.release(wake.ms)) throw new Unloaded()
+  startSegment(run, worker, 'wake')
+  return true
 }
 
 async function waitForRequests(run: LiveRun, worker: string): Promise<void> {

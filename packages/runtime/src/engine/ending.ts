@@ -197,7 +197,7 @@ export function armTimeout(run: LiveRun): () => void {
   return run.env.host.after(Math.max(0, at - run.env.host.now()), () => {
     stopWhenTimedOut(run)
     breakOff(run)
-    run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
+    run.waits.wakeAll(['approval', 'retry', 'switch', 'timer', 'request'])
   })
 }
 

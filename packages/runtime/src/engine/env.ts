@@ -11,6 +11,7 @@ import type { WorkflowSpec } from '../contracts/workflow.ts'
 import type { OuterBudgets } from '../policy/index.ts'
 import type { Committer } from './committer.ts'
 import type { Hub } from './hub.ts'
+import type { SwitchBoard } from './switches/board.ts'
 import type { ReplayPort } from './replay/port.ts'
 
 /**
@@ -75,6 +76,7 @@ export interface Env {
   readonly limits: EngineLimits
   readonly outlet: OutletPort
   readonly committer: Committer
+  readonly switches: SwitchBoard
   readonly hub: Hub
   readonly scheduler: Scheduler
   /** Budgets over many runs; null when none is declared. */

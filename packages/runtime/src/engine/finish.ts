@@ -24,7 +24,7 @@ export function openEffects(run: LiveRun): readonly AskJournal[] {
 }
 
 function isOpenEffect(entry: AskJournal): boolean {
-  const intent = entry.intents.at(-1)
+  const intent = openIntent(entry)
   if (!intent || intent.proposal.effect === 'none') return false
   return entry.outcome === null || !isTerminalOutcome(entry.outcome)
 }

@@ -51,7 +51,8 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
       return
     case 'settled':
       // An effect of another run has ended: whoever waits for one looks again (ENGINE R5).
-      run.waits.wakeAll(['settle'])
+      // A switch that was lifted is told in the same way.
+      run.waits.wakeAll(['settle', 'switch'])
       return
     default:
       item.kind satisfies never
@@ -138,7 +139,7 @@ function applyStop(run: LiveRun, item: StoredInboxItem): void {
   run.stopWith({ kind: 'stop', end, reason: { kind: 'person', code: 'CANCELLED', subject: null }, by: item.by })
   // A cancel lets calls that were sent finish; a termination breaks off what can be broken off.
   if (item.kind === 'terminate') run.abort.abort()
-  run.waits.wakeAll(['approval', 'retry', 'timer', 'request'])
+  run.waits.wakeAll(['approval', 'retry', 'switch', 'timer', 'request'])
 }
 
 function applyResume(run: LiveRun, item: StoredInboxItem): void {

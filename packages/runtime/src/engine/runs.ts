@@ -1,11 +1,10 @@
 import { SignalboxError } from '../base/errors.ts'
-import { killSwitchNotice } from '../contracts/notices.ts'
 import { newId } from '../base/ids.ts'
 import type { JsonValue } from '../base/json.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
-import type { InboxItem, KillSwitch, PersonRequestRow, RunRow } from '../contracts/store.ts'
+import type { InboxItem, PersonRequestRow, RunRow } from '../contracts/store.ts'
 import type { Sealer } from '../contracts/vault.ts'
 import { type PortSpec, portNamed } from '../contracts/workflow.ts'
 import { mayDecide } from '../policy/index.ts'
@@ -23,6 +22,7 @@ import { refusePruned } from './pruned.ts'
 import { restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { specInside } from './scope.ts'
+import { allSwitches, engageSwitch, liftSwitch } from './switches/acts.ts'
 import { startRun } from './start.ts'
 import { streamRun, waitForRun } from './stream.ts'
 
@@ -98,9 +98,9 @@ export function createRuns(env: Env): RunsApi {
     },
     feedback: (request) => recordFeedback(env, request),
     outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
-    killSwitches: (tenant) => env.store.killSwitches(tenant),
-    engageKillSwitch: (request) => engage(env, request),
-    liftKillSwitch: (request) => lift(env, request),
+    killSwitches: (tenant) => allSwitches(env, tenant),
+    engageKillSwitch: (request) => engageSwitch(env, { ...request, reason: checkReason(request.reason) }),
+    liftKillSwitch: (request) => liftSwitch(env, { ...request, reason: checkReason(request.reason) }),
   }
 }
 
@@ -341,31 +341,4 @@ function checkReason(reason: string): string {
   if (text.length < LEAST_REASON)
     throw new SignalboxError('INPUT_INVALID', `\`reason\` must say why, in at least ${LEAST_REASON} characters`)
   return text
-}
-
-async function engage(env: Env, request: Parameters<RunsApi['engageKillSwitch']>[0]): Promise<KillSwitch> {
-  const row: KillSwitch = {
-    id: newId(env.host, 'ksw'),
-    tenant: request.by.tenant,
-    scope: request.scope,
-    target: request.scope === 'tenant' ? '*' : request.target,
-    mode: request.mode,
-    reason: checkReason(request.reason),
-    by: request.by.id,
-    createdAt: env.host.now(),
-    expiresAt: request.expiresAt ?? null,
-    liftedAt: null,
-    liftedBy: null,
-  }
-  await env.store.putKillSwitch(row, [killSwitchNotice(row)])
-  return row
-}
-
-async function lift(env: Env, request: Parameters<RunsApi['liftKillSwitch']>[0]): Promise<void> {
-  checkReason(request.reason)
-  const row = (await env.store.killSwitches(request.by.tenant)).find((one) => one.id === request.id)
-  if (!row) throw new SignalboxError('NOT_FOUND', `there is no kill switch \`${request.id}\``)
-  if (row.liftedAt !== null) throw new SignalboxError('CONFLICT', `kill switch \`${request.id}\` is lifted already`)
-  const lifted = { ...row, liftedAt: env.host.now(), liftedBy: request.by.id }
-  await env.store.putKillSwitch(lifted, [killSwitchNotice(lifted)])
 }

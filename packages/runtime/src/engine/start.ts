@@ -109,8 +109,10 @@ export function refuseUnlessPermitted(env: Env, spec: WorkflowSpec, principal: P
 
 /** A kill switch that stops new runs, forks included. */
 export async function refuseWhenSwitchedOff(env: Env, tenant: string, spec: WorkflowSpec): Promise<void> {
-  const switches = await env.store.killSwitches(tenant)
-  const hit = engaged(switches, { tenant, workflow: spec.name, tool: null, class: null }, env.host.now(), 'new')
+  // Starting is rare and goes to the store anyway: a switch that was just thrown counts at once.
+  await env.switches.readAgain()
+  const subject = { tenant, workflow: spec.name, tool: null, class: null }
+  const hit = engaged(env.switches.switches, subject, env.host.now(), 'new')
   if (hit) throw new SignalboxError('KILL_SWITCH', `kill switch \`${hit.id}\` stops new runs: ${hit.reason}`)
 }
 

@@ -23,7 +23,7 @@ afterEach(() => set.close())
 describe('trouble that passes', () => {
   it.each<readonly [StoreOperation, number]>([
     ['effects', 1],
-    ['killSwitches', 3],
+    ['switchBook', 3],
   ])(
     'ENG-190: a store that once does not answer `%s` neither parks the run nor makes it wait for a person, and nothing is sent twice',
     async (op, nth) => {
@@ -41,7 +41,7 @@ describe('trouble that passes', () => {
       const store = faultStore(memoryStore(), (call) =>
         call.op === op && call.n === nth ? { point: 'before_commit' } : null,
       )
-      const one = box({ workflows: [flow], store })
+      const one = box({ workflows: [flow], store, switches: { leaseSeconds: op === 'switchBook' ? 0.5 : 3 } })
       one.work({ onTrouble: (error) => troubles.push(error.message) })
       const runId = await one.start('one', null)
       await one.settle(
@@ -72,17 +72,15 @@ describe('trouble that passes', () => {
       now: () => real.now() + stoodStill + wall,
       monotonicMs: () => real.monotonicMs() + stoodStill,
     }
-    const inner = memoryStore(host)
-    let looks = 0
-    const store = storeWith(inner, {
-      killSwitches: (tenant) => {
-        looks += 1
-        // The look-up right before the send: the time until which the intent may be sent passes meanwhile.
-        if (looks === 3) [stoodStill, wall] = [6_000, back]
-        return inner.killSwitches(tenant)
+    const one = box({
+      workflows: [flow],
+      store: memoryStore(host),
+      host,
+      fault: (point) => {
+        // Right before the send: the time until which the intent may be sent passes meanwhile.
+        if (point === 'intent_durable') [stoodStill, wall] = [6_000, back]
       },
     })
-    const one = box({ workflows: [flow], store, host })
     one.work({ leaseMs: 60_000 })
     expect(await one.run('one', null)).toMatchObject({ status: 'completed', output: 'not_sent' })
     expect(outside.requests).toEqual([])

@@ -12,6 +12,8 @@ import { drainInbox } from './inbox.ts'
 import { type Deadline, deadlineIn } from './lease.ts'
 import type { LiveRun } from './live-run.ts'
 import { loadRun } from './load.ts'
+import { recordLocalStops } from './switches/acts.ts'
+import { stopBySwitch } from './switches/standing.ts'
 import { QUARANTINE_AFTER, quarantine } from './quarantine.ts'
 
 /** How a worker claims and keeps runs. */
@@ -66,6 +68,9 @@ export class Worker implements WorkerHandle {
   private readonly unwatch: () => void
   private readonly ending = new AbortController()
   private loading = 0
+  private seenSwitches = ''
+  /** What this worker said last of the switches. */
+  private told: { readonly version: number; readonly at: number } | null = null
   private readonly polling: Promise<void>
   private readonly beating: Promise<void>
 
@@ -95,6 +100,7 @@ export class Worker implements WorkerHandle {
     const left = [...this.held.values()].map(({ run }) => run)
     await this.end()
     await this.giveUpLeases(left)
+    await this.tellSwitches(true).catch((thrown: unknown) => this.onTrouble(toSignalboxError(thrown)))
   }
 
   /** Drops everything at once, as a process that dies does: the leases stay. For tests. */
@@ -156,6 +162,7 @@ export class Worker implements WorkerHandle {
     while (!this.stopping) {
       this.woken = false
       try {
+        await this.lookAtSwitches()
         const lease = deadlineIn(this.env.host, this.leaseMs)
         for (const row of await this.claim(lease)) this.take(row, lease)
         for (const { run } of this.held.values()) if (!run.dead) await drainInbox(run)
@@ -164,6 +171,37 @@ export class Worker implements WorkerHandle {
       }
       if (!this.woken && !this.stopping) await this.nap()
     }
+  }
+
+  /** Reads the switches when it is time, acts on them, and says that it does: that is its acknowledgement. */
+  private async lookAtSwitches(): Promise<void> {
+    const { switches } = this.env
+    if (!switches.isDue) return
+    try {
+      await switches.refresh()
+      await recordLocalStops(this.env)
+    } catch (thrown) {
+      // Sends are held up from the end of the lease on; what stops runs here counts without the store.
+      this.onTrouble(toSignalboxError(thrown, 'STORE_UNAVAILABLE'))
+    }
+    const isNew = this.seenSwitches !== switches.mark
+    this.seenSwitches = switches.mark
+    for (const { run } of this.held.values()) {
+      stopBySwitch(run)
+      if (isNew) run.waits.wakeAll(['switch'])
+    }
+    if (switches.isFresh) await this.tellSwitches(false)
+  }
+
+  /** Written when it has taken up something, and once a lease, so that the others see that it lives. */
+  private async tellSwitches(ended: boolean): Promise<void> {
+    const { host, store, switches } = this.env
+    const { version, since, leaseMs } = switches
+    const now = host.now()
+    const { told } = this
+    if (!ended && told && told.version === version && Math.abs(now - told.at) < leaseMs) return
+    this.told = { version, at: now }
+    await store.putSwitchWorker({ worker: this.name, seenAt: now, version, since, leaseMs, ended })
   }
 
   private nap(): Promise<void> {

@@ -61,11 +61,17 @@ export {
 } from './budgets.ts'
 export type { CountedLimit, LimitName } from './amounts.ts'
 export {
+  concerns,
+  endsRuns,
   engaged,
+  needsTwo,
+  stands,
   SWITCH_MACHINE,
+  type SwitchAct,
   type SwitchPurpose,
   type SwitchState,
   type SwitchSubject,
+  type TwoPersonLift,
   switchState,
 } from './kill-switches.ts'
 export {

@@ -7,17 +7,15 @@ import {
   type ShadowFinding,
   type ShadowOutcome,
 } from '../contracts/policy-history.ts'
+import { MemorySwitches } from './memory-switches.ts'
 import { checkPolicyRow } from './rules.ts'
 
 /** Policy history, holders and shadow findings of the store in memory. */
-export abstract class MemoryPolicy implements PolicyStore {
+export abstract class MemoryPolicy extends MemorySwitches implements PolicyStore {
   readonly #log: PolicyLogRow[] = []
   readonly #holders = new Map<string, PolicyHolder>()
   readonly #counts = new Map<string, number>()
   readonly #findings = new Map<number, ShadowFinding[]>()
-
-  /** Throws when the store is closed. */
-  protected abstract check(): void
 
   async policyHead(): Promise<number> {
     this.check()

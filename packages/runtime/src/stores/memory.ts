@@ -4,7 +4,6 @@
  */
 import { SignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
-import type { Notice } from '../contracts/outbox.ts'
 import type {
   AdoptedRun,
   AdoptResult,
@@ -16,7 +15,6 @@ import type {
   InboxItem,
   InboxResult,
   KeptInboxItem,
-  KillSwitch,
   NewRun,
   PersonRequestRow,
   Prune,
@@ -80,7 +78,6 @@ class MemoryStore extends MemoryOutbox implements Store {
   readonly #log: ExportedRecord[] = []
   readonly #ledger = new MemoryLedger()
   readonly #requests = new Map<string, PersonRequestRow>()
-  readonly #switches = new Map<string, KillSwitch>()
   #inboxRows = 0
   #bytes = 0
   #commits = 0
@@ -279,19 +276,6 @@ class MemoryStore extends MemoryOutbox implements Store {
       )
       .sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1))
       .slice(0, filter.limit)
-  }
-
-  async killSwitches(tenant: string): Promise<readonly KillSwitch[]> {
-    this.check()
-    return [...this.#switches.values()]
-      .filter((row) => row.tenant === tenant)
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
-  }
-
-  async putKillSwitch(row: KillSwitch, notices: readonly Notice[] = []): Promise<void> {
-    this.check()
-    this.addNotices(notices)
-    this.#switches.set(pair(row.tenant, row.id), { ...row })
   }
 
   async stats(): Promise<StoreStats> {

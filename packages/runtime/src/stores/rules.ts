@@ -14,10 +14,11 @@ import {
   type RunRow,
 } from '../contracts/store.ts'
 import type { RunStatus } from '../contracts/records.ts'
+import type { SwitchChange } from '../contracts/switches.ts'
 import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
 /** Version of the stored format that this code reads and writes. */
-export const STORE_VERSION = 8
+export const STORE_VERSION = 9
 
 /** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']
@@ -213,4 +214,14 @@ export function checkAdopted({ row, records, effects, requests, inbox }: Adopted
     throw misuse(runId, 'its records do not lead to its head')
   const strange = [...effects, ...requests, ...inbox].some((each) => each.tenant !== tenant || each.runId !== runId)
   if (strange) throw misuse(runId, 'a row belongs to another run')
+}
+
+/** Throws INTERNAL for a change whose parts belong to different tenants: the event tells of the row that it is stored with. */
+export function checkSwitchChange({ event, row, override }: SwitchChange): void {
+  const tenants = [row?.tenant, override?.tenant].filter((tenant) => tenant !== undefined)
+  if (event.seq < 1 || tenants.some((tenant) => tenant !== event.tenant))
+    throw new SignalboxError(
+      'INTERNAL',
+      `event ${event.seq} of tenant \`${event.tenant}\` is not about what it changes`,
+    )
 }

@@ -7,6 +7,7 @@ import type { RunRecord } from '../contracts/records.ts'
 import type { RunResult } from '../contracts/runtime.ts'
 import type { PersonRequestRow, RunRow, Store } from '../contracts/store.ts'
 import { toolsWithin } from '../contracts/workflow.ts'
+import type { SwitchSettings } from '../engine/switches/board.ts'
 import type { FaultHook } from '../engine/env.ts'
 import type { Worker, WorkerOptions } from '../engine/worker.ts'
 import { decodeRecord } from '../reliability/chain.ts'
@@ -42,6 +43,7 @@ export interface BoxOptions {
   readonly store?: Store
   readonly host?: SkewedHost
   readonly fault?: FaultHook
+  readonly switches?: SwitchSettings
   readonly limits?: SignalboxOptions['limits']
   readonly mode?: SignalboxOptions['mode']
   readonly budgets?: SignalboxOptions['budgets']
@@ -81,6 +83,7 @@ export class BenchBox {
       workflows: options.workflows,
       ...(options.fault ? { fault: options.fault } : {}),
       ...(options.limits ? { limits: options.limits } : {}),
+      ...(options.switches ? { switches: options.switches } : {}),
       ...(options.mode ? { mode: options.mode } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
       ...(options.credentials ? { credentials: options.credentials } : {}),

@@ -27,7 +27,7 @@ const WRITES: readonly StoreOperation[] = [
   'commit',
   'putKey',
   'destroyKey',
-  'putKillSwitch',
+  'commitSwitch',
   'setCursor',
   'putDefinition',
   'heartbeat',

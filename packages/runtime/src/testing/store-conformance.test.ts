@@ -148,7 +148,13 @@ const PLANTED: readonly [string, string, (store: Store) => Partial<Store>][] = [
   [
     'a switch of one tenant reaches another',
     'STO-051',
-    (store) => ({ putKillSwitch: (row) => store.putKillSwitch({ ...row, tenant: 'acme' }) }),
+    (store) => ({
+      commitSwitch: ({ event, row }) =>
+        store.commitSwitch({
+          event: { ...event, tenant: 'acme' },
+          ...(row ? { row: { ...row, tenant: 'acme' } } : {}),
+        }),
+    }),
   ],
   [
     'export leaves one out',

@@ -9,6 +9,7 @@ import { outboxTests } from './conformance/outbox.ts'
 import { pruneTests } from './conformance/pruning.ts'
 import { policyTests } from './conformance/policy.ts'
 import { projectionTests } from './conformance/projections.ts'
+import { switchTests } from './conformance/switches.ts'
 import { readTests } from './conformance/reads.ts'
 import { durableTests, sharedTests } from './conformance/shared.ts'
 import { scheduleTests } from './conformance/schedules.ts'
@@ -44,6 +45,7 @@ export function storeConformance(options: ConformanceOptions): void {
     takeoverTests(suite)
     effectTests(suite)
     projectionTests(suite)
+    switchTests(suite)
     readTests(suite)
     pruneTests(suite)
     scheduleTests(suite)

@@ -8,10 +8,12 @@ import {
   type Host,
   keyVault,
   loadBundle,
+  localStops,
   loadMasterKey,
   type ModelPort,
   openSqliteStore,
   type PolicyBundle,
+  type ProcessStops,
   type Signalbox,
   SignalboxError,
   type SqliteStoreOptions,
@@ -37,6 +39,9 @@ export interface Composed {
 /** Name of the database in a data folder. */
 export const DATABASE = 'signalbox.db'
 
+/** Name of the file in a data folder that stops sends, whatever the database says. */
+export const STOP_FILE = 'STOP'
+
 /** Makes the data folder, readable by its owner alone. Throws STORE_READ_ONLY, STORE_FULL or CONFIG_INVALID. */
 export function makeDataDir(dataDir: string): void {
   try {
@@ -52,6 +57,8 @@ export interface ComposeSeams {
   readonly openStore?: (options: SqliteStoreOptions) => Promise<Store>
   readonly fault?: FaultHook
   readonly fetch?: typeof fetch
+  /** Stops of this process; default: the stop file of the data folder alone. */
+  readonly stops?: ProcessStops
 }
 
 /**
@@ -65,7 +72,7 @@ export async function compose(
   env: EnvValues,
   seams: ComposeSeams = {},
 ): Promise<Composed> {
-  const { models: modelsFor = project.models, openStore = openSqliteStore, ...more } = seams
+  const { models: modelsFor = project.models, openStore = openSqliteStore, stops, ...more } = seams
   const mode = project.mode ?? 'development'
   const policy = loadBundle(readBundleDir(project.bundleDir))
   const credentials = keeperOf(project, { host, env: { ...env } })
@@ -77,7 +84,9 @@ export async function compose(
     const vault = keyVault({ store, host, masterKey })
     const workflows = project.workflows.map((each) => each.spec)
     const budgets = project.budgets ?? []
-    const parts = { host, store, vault, policy, models, workflows, mode, budgets, credentials }
+    const local = stops ?? localStops({ path: join(dataDir, STOP_FILE) })
+    const switches = { ...project.switches, local }
+    const parts = { host, store, vault, policy, models, workflows, mode, budgets, credentials, switches }
     const signalbox = createSignalbox({ ...parts, ...more })
     // Closing the runtime closes its store.
     return { signalbox, store, models, vault, bundle: () => policy, credentials, close: () => signalbox.close() }

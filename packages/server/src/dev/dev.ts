@@ -276,6 +276,7 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
+    switches: composed.signalbox.switches,
     store: composed.store,
     models: composed.models,
     troubles,

@@ -41,6 +41,7 @@ export async function openLocalApi(options: {
   const stop = new AbortController()
   const app = createApp({
     runs: composed.signalbox.runs,
+    switches: composed.signalbox.switches,
     store: composed.store,
     models: composed.models,
     schedules: scheduleService({ store: composed.store, schedules, host: systemHost }),

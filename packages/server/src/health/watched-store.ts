@@ -14,7 +14,7 @@ const WRITES = [
   'claim',
   'heartbeat',
   'post',
-  'putKillSwitch',
+  'commitSwitch',
   'putKey',
   'setCursor',
   'setLease',

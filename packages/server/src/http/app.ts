@@ -15,6 +15,7 @@ import { moveHandlers } from './move-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
 import { scheduleHandlers } from './schedule-handlers.ts'
 import { subjectHandlers } from './subject-handlers.ts'
+import { switchHandlers } from './switch-handlers.ts'
 import { systemHandlers } from './system-handlers.ts'
 
 /** Largest request body in bytes. */
@@ -45,6 +46,7 @@ export function createApp(options: AppOptions): Hono {
     ...scheduleHandlers(options),
     ...subjectHandlers(options),
     ...systemHandlers(options),
+    ...switchHandlers(options),
   }
   // The table's entries and the handlers have the same names by type; here each meets its own.
   for (const name of Object.keys(ENDPOINTS) as EndpointName[]) route(app, options, ENDPOINTS[name], handlers[name])

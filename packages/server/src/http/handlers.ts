@@ -1,5 +1,5 @@
 import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
-import type { Host, Mode, ModelPort, Principal, RunsApi, Store, WorkflowSpec } from 'signalbox'
+import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
 import type { TroubleBoard } from '../health/troubles.ts'
 import type { ErasureService } from '../erasure/service.ts'
 import type { ScheduleService } from '../schedules/service.ts'
@@ -7,6 +7,8 @@ import type { ScheduleService } from '../schedules/service.ts'
 /** What the endpoints work with. */
 export interface ApiDeps {
   readonly runs: RunsApi
+  /** Without it nothing is told of workers and overrides. */
+  readonly switches?: SwitchesApi
   /** Read only, for the exact bytes that an audit verifies. */
   readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
   /** What is wrong now. Default: nothing is known. */

@@ -15,6 +15,8 @@ export function killSwitchView(row: KillSwitch, now: number): KillSwitchView {
     expires_at: isoOrNull(row.expiresAt),
     lifted_at: isoOrNull(row.liftedAt),
     lifted_by: row.liftedBy,
+    lift_asked_by: row.liftAskedBy ?? null,
+    channel: row.channel ?? 'api',
     engaged: row.liftedAt === null && (row.expiresAt === null || row.expiresAt > now),
   }
 }

@@ -10,10 +10,13 @@ const SCOPES: readonly (readonly [Scope, string])[] = [
   ['tool', 'One tool'],
   ['class', 'One tool class'],
   ['workflow', 'One workflow'],
+  ['server', 'One MCP server'],
+  ['run', 'One run'],
   ['tenant', 'Everything of this tenant'],
 ]
 const MODES: readonly (readonly [Mode, string, string])[] = [
   ['stop_now', 'Stop now', 'Refuses every send, also of runs under way.'],
+  ['pause', 'Pause', 'Holds up sends and runs until it is lifted; nothing is lost.'],
   ['stop_new', 'Stop new', 'Refuses new runs; runs under way go on.'],
 ]
 const ENDS: readonly (readonly [number, string])[] = [
@@ -63,7 +66,9 @@ export function EngageDialog({ onClose }: { onClose: () => void }) {
         options={SCOPES}
         onChange={(text) => setScope(SCOPES.find(([name]) => name === text)?.[0] ?? 'tool')}
       />
-      {scope === 'tenant' ? null : <TargetField scope={scope} value={target} onChange={setTarget} />}
+      {scope === 'tenant' || scope === 'global' ? null : (
+        <TargetField scope={scope} value={target} onChange={setTarget} />
+      )}
       <ModeField value={mode} onChange={setMode} />
       <Choice
         label="Ends"
@@ -100,14 +105,16 @@ function Choice({ label, value, options, onChange }: ChoiceProps) {
   )
 }
 
-const EXAMPLES: Record<Exclude<Scope, 'tenant'>, string> = {
+const EXAMPLES: Record<Exclude<Scope, 'tenant' | 'global'>, string> = {
   tool: 'such as payments.pay',
   class: 'such as payments.write',
   workflow: 'such as payables',
+  server: 'such as files',
+  run: 'such as run_01j…',
 }
 
 interface TargetFieldProps {
-  readonly scope: Exclude<Scope, 'tenant'>
+  readonly scope: Exclude<Scope, 'tenant' | 'global'>
   readonly value: string
   readonly onChange: (text: string) => void
 }

@@ -70,7 +70,7 @@ function columnsFor(blocked: string | null, lift: (row: KillSwitchView) => void)
           {row.scope === 'tenant' ? 'everything' : `${row.scope} `}
           {row.scope === 'tenant' ? null : <span className="font-mono text-xs font-semibold">{row.target}</span>}
           <span className="block text-xs text-muted">
-            {row.mode === 'stop_now' ? 'every send, now' : 'new runs only'}
+            {{ stop_now: 'every send, now', pause: 'held up until lifted', stop_new: 'new runs only' }[row.mode]}
           </span>
         </span>
       ),

@@ -73,6 +73,8 @@ export interface Ended {
   /** What the provider asked to wait, in milliseconds. */
   readonly waitMs?: number
   readonly retry?: NonNullable<ActivityOutcome['retry']>
+  /** Not sent because of a pause, or because nobody knows of one: it waits at the door and is tried again. */
+  readonly heldUp?: boolean
 }
 
 /** The effect that an ask is about: its identity in the ledger and its key (ENGINE R5). */
@@ -141,6 +143,8 @@ export class Ask {
   others: number | null = null
   /** Questions whose answer was already acted upon. */
   readonly usedQuestions = new Set<string>()
+  /** Switches that two persons let this ask pass; the leave is used up. */
+  readonly passedSwitches = new Set<string>()
   private argsRef: ContentRef | null = null
 
   constructor(owner: AskOwner, ref: AskRef, spec: AskSpec, place: GatePlace | null, digest: string) {

@@ -6,7 +6,8 @@ import type { AskRef } from '../../contracts/records.ts'
 import type { ActCtx, ReadCtx } from '../../contracts/tool.ts'
 import { childKey } from '../../reliability/keys.ts'
 import type { Ask } from './ask.ts'
-import { toolCtx, withBounds, withoutCredentials } from './outlet.ts'
+import { isHeldUp, toolCtx, withBounds, withoutCredentials } from './outlet.ts'
+import { heldUntil } from './switches.ts'
 
 type Phase = 'facts' | 'preview' | 'reconcile'
 
@@ -76,11 +77,31 @@ async function readNow(
   phase: Phase,
   read: (ctx: ActCtx) => Promise<unknown>,
 ): Promise<({ readonly value: JsonValue } | { readonly failed: string }) & { readonly leaked: readonly string[] }> {
+  for (;;) {
+    const end = await tryRead(ask, phase, read)
+    if (end !== 'held up') return end
+    const until = await heldUntil(ask)
+    if (until !== null) await ask.wait('switch', ask.ref.key, until)
+  }
+}
+
+/** A read that a pause holds up is no failed read: it waits, as the call itself does. */
+async function tryRead(
+  ask: Ask,
+  phase: Phase,
+  read: (ctx: ActCtx) => Promise<unknown>,
+): Promise<
+  (({ readonly value: JsonValue } | { readonly failed: string }) & { readonly leaked: readonly string[] }) | 'held up'
+> {
   const { run } = ask
   const controller = new AbortController()
   // A limit breaks calls off; what became of an effect is looked up all the same, so that the run can end (invariant 5).
   const signals = phase === 'reconcile' && run.abort.signal.aborted && !run.dead ? [] : [run.abort.signal]
-  const ctx = toolCtx(ask, { reading: true, signal: AbortSignal.any([...signals, controller.signal]) })
+  const ctx = toolCtx(ask, {
+    reading: true,
+    settling: phase === 'reconcile',
+    signal: AbortSignal.any([...signals, controller.signal]),
+  })
   // A look-up belongs to an activity that has been sent; facts and previews may only use ctx.fetch.
   const place = {
     runId: run.runId,
@@ -97,6 +118,7 @@ async function readNow(
     })
     return withoutCredentials(ask, toJsonValue(value, `the ${phase} of \`${ask.name}\``))
   } catch (thrown) {
+    if (isHeldUp(thrown) && !run.halt) return 'held up'
     const { value: failed, leaked } = withoutCredentials(ask, toSignalboxError(thrown).message)
     return { failed, leaked }
   }

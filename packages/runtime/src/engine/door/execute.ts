@@ -1,4 +1,5 @@
 import { toSignalboxError } from '../../base/errors.ts'
+import { NO_AMOUNTS } from '../../contracts/common.ts'
 import type { DefiniteFailure } from '../../contracts/tool.ts'
 import { scopeInside } from '../scope.ts'
 import type { Ask, Ended } from './ask.ts'
@@ -6,7 +7,19 @@ import { callModel } from './call-model.ts'
 import { fault } from './fault.ts'
 import { recordLate } from './late.ts'
 import { outputLabels } from './origin.ts'
-import { guardSend, nothingSent, refusedToSend, type Sent, toolCtx, withBounds, withoutCredentials } from './outlet.ts'
+import {
+  guardSend,
+  isHeldUp,
+  nothingSent,
+  refusedToSend,
+  type Sent,
+  toolCtx,
+  withBounds,
+  withoutCredentials,
+} from './outlet.ts'
+
+/** Nothing was sent and nothing is counted: the ask comes back to the door when the switches allow it. */
+const HELD_UP = { heldUp: true, settled: NO_AMOUNTS } as const
 
 /** Sends the call, once. What was sent and not answered is unknown (invariant 5). */
 export async function execute(ask: Ask): Promise<Ended> {
@@ -19,6 +32,7 @@ export async function execute(ask: Ask): Promise<Ended> {
       code: error.code,
       result: error.message,
       settled: { ...ask.worst, tokens: 0, cost_nano_usd: '0' },
+      ...(isHeldUp(thrown) ? HELD_UP : {}),
     }
   }
   if (ask.kind === 'scope') return enterScope(ask)
@@ -76,8 +90,17 @@ export async function callTool(ask: Ask): Promise<Ended> {
     }
   } catch (thrown) {
     const end = classify(ask, thrown, seen)
+    const held = isHeldUp(thrown) && seen.sent === 0 ? HELD_UP : {}
     const { value: result, leaked } = withoutCredentials(ask, end.result)
-    return { ...end, result, leaked, settled: ask.worst, latencyMs: latencyMs(), labels: outputLabels(ask, tool) }
+    return {
+      ...end,
+      result,
+      leaked,
+      settled: ask.worst,
+      latencyMs: latencyMs(),
+      labels: outputLabels(ask, tool),
+      ...held,
+    }
   }
 }
 
@@ -87,7 +110,8 @@ export async function callTool(ask: Ask): Promise<Ended> {
  */
 function classify(ask: Ask, thrown: unknown, seen: Sent): Pick<Ended, 'status' | 'code' | 'result'> {
   const error = toSignalboxError(thrown, 'TOOL_FAILED')
-  if (ask.effect === 'none') return { status: 'failed', code: error.code, result: error.message }
+  if (ask.effect === 'none')
+    return { status: isHeldUp(thrown) ? 'not_sent' : 'failed', code: error.code, result: error.message }
   if (isDefinite(thrown)) return { status: 'failed', code: 'TOOL_FAILED', result: error.message }
   if (seen.sent === 0 && (seen.notSent || refusedToSend(thrown)))
     return { status: 'not_sent', code: error.code, result: error.message }

@@ -64,6 +64,9 @@ export async function admit(ask: Ask): Promise<Ended | null> {
  */
 export function nextAttempt(ask: Ask, end: Ended): NonNullable<ActivityOutcome['retry']> | null {
   const { run, model } = ask
+  // What a switch held up was no attempt of its own.
+  if (end.heldUp && !run.halt)
+    return { attempt: ask.journal().outcome?.retry?.attempt ?? 0, at: isoTime(run.env.host.now()) }
   if (!model?.retry || !end.trouble || !TRIED_AGAIN.has(end.trouble) || run.halt) return null
   const attempt = (ask.journal().outcome?.retry?.attempt ?? 0) + 1
   if (attempt >= model.retry.attempts) return null

@@ -1,12 +1,12 @@
 import { type ErrorCode, SignalboxError, toSignalboxError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
 import type { Redacted, ToolCredential } from '../../contracts/credential.ts'
-import type { KillSwitch } from '../../contracts/store.ts'
 import type { ActCtx } from '../../contracts/tool.ts'
-import { engaged } from '../../policy/index.ts'
+import { endsRuns } from '../../policy/index.ts'
 import { isPast } from '../lease.ts'
-import { workflowsAround } from '../scope.ts'
 import type { Ask } from './ask.ts'
+import { switchAgainst } from './switches.ts'
+import { passesBy } from './switch-override.ts'
 
 /** What was seen to leave the process while a tool ran. */
 export interface Sent {
@@ -25,7 +25,7 @@ export function nothingSent(): Sent {
 /** The context of one tool call: its fetch goes out with run id, trace and key, and is checked at each send. */
 export function toolCtx(
   ask: Ask,
-  options: { reading: boolean; signal: AbortSignal; key?: string; seen?: Sent },
+  options: { reading: boolean; settling?: boolean; signal: AbortSignal; key?: string; seen?: Sent },
 ): ActCtx {
   const { run } = ask
   const key = options.key ?? ask.identity?.idempotencyKey ?? ''
@@ -47,7 +47,12 @@ export function toolCtx(
       credential: async (host) => (await run.env.credentials?.headerFor(ask.name, host)) ?? null,
       signal: options.signal,
       // A call that was given up has an aborted signal: its fetch refuses by that.
-      beforeSend: () => guardSend(ask, options.reading, options.seen?.sent ?? 0),
+      beforeSend: () =>
+        guardSend(ask, {
+          reading: options.reading,
+          settling: options.settling === true,
+          begun: options.seen?.sent ?? 0,
+        }),
       onSend: () => {
         if (options.seen) options.seen.sent += 1
       },
@@ -89,49 +94,47 @@ export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
   }
 }
 
+/** What is to be sent. */
+export interface Sending {
+  /** A look-up: the deadline of the effect and the time limit of its node do not bind it. */
+  readonly reading?: boolean
+  /** Of an effect that was sent: a run that a switch ends still finds out what became of it. */
+  readonly settling?: boolean
+  /** How many requests of the call went out before: a node's time limit binds what has not begun. */
+  readonly begun?: number
+}
+
 /**
  * Checked right before anything is sent (ENGINE R4): the lease is held, the intent's deadline has not passed, nothing
- * new may start, and no kill switch is engaged. Throws; what it throws means that nothing was sent. The deadline is that
- * of the effect: a look-up comes after it, so it does not bind `reading`. A node's time limit binds what has not begun:
- * `begun` is how many requests of the call went out before.
+ * new may start, and no kill switch stands against it by a state that may be trusted. Throws; what it throws means that
+ * nothing was sent. The store is asked only when that state is too old.
  */
-export async function guardSend(ask: Ask, reading = false, begun = 0): Promise<void> {
+export async function guardSend(ask: Ask, sending: Sending = {}): Promise<void> {
+  const { host, switches } = ask.run.env
+  for (;;) {
+    const trouble = switches.isFresh ? null : await switches.refresh().then(() => null, toSignalboxError)
+    // Time is looked at after the last wait before the send: a process that stood still meanwhile must find it passed.
+    refuseLate(ask, sending)
+    if (!switches.isFresh)
+      throw heldUp('SWITCHES_STALE', trouble?.message ?? 'what was read of the kill switches is too old')
+    const hit = switchAgainst(ask, host.now())
+    if (!hit || (sending.settling && endsRuns(hit))) return
+    const message = `kill switch \`${hit.id}\` on ${hit.scope} \`${hit.target}\` is engaged: ${hit.reason}`
+    if (!(await passesBy(ask, hit)))
+      throw hit.mode === 'pause' ? heldUp('KILL_SWITCH', message) : notSent('KILL_SWITCH', message)
+    ask.passedSwitches.add(hit.id)
+  }
+}
+
+/** The lease is held, the intent's deadline has not passed, and nothing new is begun past the node's limit. */
+function refuseLate(ask: Ask, { reading = false, begun = 0 }: Sending): void {
   const { run } = ask
-  const switches = await readSwitches(ask)
-  // Time is looked at after the last wait before the send: a process that stood still meanwhile must find it passed.
-  const now = run.env.host.now()
-  if (run.dead || isPast(run.env.host, run.lease)) throw notSent('FENCED', 'this worker no longer holds the run')
-  if (!reading && ask.notAfter && isPast(run.env.host, ask.notAfter))
+  const { host } = run.env
+  if (run.dead || isPast(host, run.lease)) throw notSent('FENCED', 'this worker no longer holds the run')
+  if (!reading && ask.notAfter && isPast(host, ask.notAfter))
     throw notSent('NODE_TIMEOUT', 'the time in which this call may be sent has passed')
   const { limit } = ask.owner.clock
   if (!reading && limit && begun === 0) throw notSent(limit.code, limit.message)
-  const subject = { tenant: run.tenant, tool: ask.name, class: ask.class }
-  // A switch on a workflow holds for it wherever it is nested, and for all that is nested in it.
-  const hit = [
-    ...workflowsAround(ask.owner.scope).map((workflow) => engaged(switches, { ...subject, workflow }, now, 'send')),
-    ...entered(ask).map((workflow) => engaged(switches, { ...subject, workflow }, now, 'new')),
-  ].find((one) => one !== null)
-  if (hit)
-    throw notSent(
-      'KILL_SWITCH',
-      `kill switch \`${hit.id}\` on ${hit.scope} \`${hit.target}\` is engaged: ${hit.reason}`,
-    )
-}
-
-/** The nested workflow that a call enters, which is new work of it. */
-function entered({ kind, name, owner }: Ask): readonly string[] {
-  const inner = kind === 'scope' ? owner.scope.spec.scopes.get(name) : undefined
-  return inner ? [inner.name] : []
-}
-
-/** Switches that cannot be read refuse the send (invariant 2). */
-async function readSwitches(ask: Ask): Promise<readonly KillSwitch[]> {
-  try {
-    return await ask.run.env.store.killSwitches(ask.run.tenant)
-  } catch (thrown) {
-    const { code, message } = toSignalboxError(thrown, 'STORE_UNAVAILABLE')
-    throw notSent(code, `kill switches cannot be read: ${message}`)
-  }
 }
 
 /** True for what `guardSend` and the host list throw: the request did not leave the process. */
@@ -139,8 +142,17 @@ export function refusedToSend(thrown: unknown): boolean {
   return thrown instanceof SignalboxError && (thrown.code === 'EGRESS_REFUSED' || thrown.details.not_sent === true)
 }
 
+/** True where it was not sent for now: the same call may pass once the switches allow it. */
+export function isHeldUp(thrown: unknown): boolean {
+  return thrown instanceof SignalboxError && thrown.details.held_up === true
+}
+
 function notSent(code: ErrorCode, message: string): SignalboxError {
   return new SignalboxError(code, message, { details: { not_sent: true } })
+}
+
+function heldUp(code: ErrorCode, message: string): SignalboxError {
+  return new SignalboxError(code, message, { details: { not_sent: true, held_up: true } })
 }
 
 /** What ends a call that does not end by itself. */

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../base/json.ts'
 import type { ActivityOutcome, AskRef } from '../../contracts/records.ts'
 import type { AskSpec } from '../../contracts/workflow.ts'
-import { isTerminalOutcome } from '../../reliability/fold.ts'
+import { isTerminalOutcome, openIntent } from '../../reliability/fold.ts'
 import type { FaultPoint } from '../env.ts'
 import { askForApproval } from './approval.ts'
 import { argsOf, Ask, askName, type AskOwner, type Ended } from './ask.ts'
@@ -20,6 +20,7 @@ import { askOutside } from './request.ts'
 import { recordIntent, waitForTurn } from './reserve.ts'
 import { resolveUnknown } from './resolve.ts'
 import { runStep } from './step.ts'
+import { passSwitches } from './switches.ts'
 import { passTime } from './timer.ts'
 
 /** One stage of the door: it ends the ask or lets it pass. */
@@ -37,12 +38,14 @@ interface Stage {
 export const STAGES: readonly Stage[] = [
   { name: 'wait', run: untilNextAttempt },
   { name: 'identify', run: identify, fault: 'proposed' },
+  { name: 'switches', run: passSwitches },
   { name: 'facts', run: readFacts },
   { name: 'origin', run: readOrigin },
   { name: 'decide', run: decideFirst, fault: 'decided' },
   { name: 'ledger', run: lookUpLedger },
   { name: 'approval', run: askForApproval },
   { name: 'turn', run: waitForTurn },
+  { name: 'switches again', run: passSwitches },
   { name: 'decide again', run: decideAgain },
   { name: 'admit', run: admit },
   { name: 'reserve and intent', run: recordIntent },
@@ -75,7 +78,8 @@ const INSIDE = { timer: TIMER, step: STEP, request: REQUEST } as const
 function stagesFor(ask: Ask): readonly Stage[] {
   const { kind } = ask.spec
   if (kind !== 'tool' && kind !== 'model') return INSIDE[kind]
-  const intent = ask.journal().intents.at(-1) ?? null
+  // What was held up by a switch was not sent: it passes the whole door again.
+  const intent = openIntent(ask.journal())
   if (intent?.opens) return RESUMED_SCOPE
   return intent !== null && intent.proposal.effect !== 'none' ? RESUMED_EFFECT : STAGES
 }

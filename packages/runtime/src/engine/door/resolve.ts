@@ -172,7 +172,7 @@ async function decideByPerson(ask: Ask): Promise<Resolution> {
   return { kind: 'repeat', by: 'person' }
 }
 
-/** How long to wait before a kill switch is looked at again. */
+/** How long to wait before a kill switch is looked at again; a lift wakes it sooner. */
 const SWITCH_MS = 5_000
 
 /** While a kill switch stands against the send, nothing is recorded and nothing goes on. */
@@ -180,11 +180,11 @@ async function untilSendable(ask: Ask): Promise<void> {
   for (;;) {
     try {
       // The deadline of the first send does not bind a repeat, which gets one of its own.
-      await guardSend(ask, true)
+      await guardSend(ask, { reading: true })
       return
     } catch (thrown) {
       if (!refusedToSend(thrown) || ask.run.dead) throw thrown
-      await ask.wait('settle', ask.ref.key, ask.run.env.host.now() + SWITCH_MS)
+      await ask.wait('switch', ask.ref.key, ask.run.env.host.now() + SWITCH_MS)
     }
   }
 }

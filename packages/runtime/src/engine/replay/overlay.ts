@@ -11,7 +11,7 @@ const READS: ReadonlySet<string> = new Set([
   'effect',
   'effects',
   'runEffects',
-  'killSwitches',
+  'switchBook',
   'key',
   'keys',
   'tenants',

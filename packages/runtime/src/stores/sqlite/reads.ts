@@ -2,7 +2,6 @@ import type { SQLInputValue } from 'node:sqlite'
 import type {
   EffectRow,
   ExportedRecord,
-  KillSwitch,
   PersonRequestRow,
   RecordFilter,
   RunFilter,
@@ -11,7 +10,7 @@ import type {
   StoredRecord,
 } from '../../contracts/store.ts'
 import type { Connection } from './connection.ts'
-import { effectRow, exportedRecord, killSwitch, requestRow, runRow, storedRecord } from './rows.ts'
+import { effectRow, exportedRecord, requestRow, runRow, storedRecord } from './rows.ts'
 
 /** Conditions of a query: each has one parameter, so that the texts of statements stay a small set. */
 class Where {
@@ -105,14 +104,6 @@ export function readRequests(connection: Connection, filter: Parameters<Store['r
     .sql(text)
     .all(...where.values, filter.limit)
     .map(requestRow)
-}
-
-/** Kill switches of a tenant, oldest first, lifted ones too. */
-export function readKillSwitches(connection: Connection, tenant: string): KillSwitch[] {
-  return connection
-    .sql('SELECT * FROM kill_switches WHERE tenant = ? ORDER BY created_at, id')
-    .all(tenant)
-    .map(killSwitch)
 }
 
 /** Ids of the runs whose genesis names this run as its parent; the index `records_forks` holds them. */

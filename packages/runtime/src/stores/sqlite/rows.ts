@@ -10,7 +10,6 @@ import type {
   EffectState,
   ExportedRecord,
   InboxItem,
-  KillSwitch,
   PersonRequestRow,
   RequestState,
   RunRow,
@@ -18,6 +17,7 @@ import type {
   StoredRecord,
   SubjectKey,
 } from '../../contracts/store.ts'
+import type { KillSwitch, StoredSwitchEvent, SwitchOverride, SwitchWorker } from '../../contracts/switches.ts'
 
 /** A row as SQLite gives it. */
 export type Row = Record<string, SQLOutputValue>
@@ -187,6 +187,36 @@ export function killSwitch(row: Row): KillSwitch {
     expiresAt: numberOrNull(row, 'expires_at'),
     liftedAt: numberOrNull(row, 'lifted_at'),
     liftedBy: textOrNull(row, 'lifted_by'),
+    ...(row.lift_asked_by === null ? {} : { liftAskedBy: text(row, 'lift_asked_by') }),
+    ...(row.channel === null ? {} : { channel: text(row, 'channel') as NonNullable<KillSwitch['channel']> }),
+  }
+}
+
+/** An event of the history of switches. */
+export function switchEvent(row: Row): StoredSwitchEvent {
+  return {
+    position: number(row, 'position'),
+    tenant: text(row, 'tenant'),
+    seq: number(row, 'seq'),
+    body: text(row, 'body'),
+    hash: text(row, 'hash'),
+  }
+}
+
+/** Leave to pass a switch. */
+export function switchOverride(row: Row): SwitchOverride {
+  return JSON.parse(text(row, 'body')) as SwitchOverride
+}
+
+/** What a worker said of the switches that it acts by. */
+export function switchWorker(row: Row): SwitchWorker {
+  return {
+    worker: text(row, 'worker'),
+    seenAt: number(row, 'seen_at'),
+    version: number(row, 'version'),
+    since: number(row, 'since'),
+    leaseMs: number(row, 'lease_ms'),
+    ended: number(row, 'ended') === 1,
   }
 }
 

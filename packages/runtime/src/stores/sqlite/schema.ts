@@ -294,6 +294,41 @@ CREATE TABLE outbox_channels (
 );
 `
 
+/** The history of kill switches, leave to pass one, and what each worker has taken up. */
+const VERSION_9 = `
+ALTER TABLE kill_switches ADD COLUMN lift_asked_by TEXT;
+ALTER TABLE kill_switches ADD COLUMN channel TEXT;
+CREATE INDEX kill_switches_standing ON kill_switches (created_at, id) WHERE lifted_at IS NULL;
+
+CREATE TABLE switch_events (
+  position INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  hash TEXT NOT NULL
+);
+CREATE UNIQUE INDEX switch_events_by_tenant ON switch_events (tenant, seq);
+
+CREATE TABLE switch_overrides (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  usable INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+CREATE INDEX switch_overrides_usable ON switch_overrides (created_at, id) WHERE usable = 1;
+
+CREATE TABLE switch_workers (
+  worker TEXT PRIMARY KEY,
+  seen_at INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  lease_ms INTEGER NOT NULL,
+  ended INTEGER NOT NULL
+);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -304,4 +339,5 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_6,
   VERSION_7,
   VERSION_8,
+  VERSION_9,
 ]

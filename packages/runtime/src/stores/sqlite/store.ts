@@ -9,7 +9,6 @@ import type {
   InboxItem,
   InboxResult,
   KeptInboxItem,
-  KillSwitch,
   NewRun,
   PersonRequestRow,
   RecordFilter,
@@ -47,6 +46,14 @@ import type {
   StoredNotice,
 } from '../../contracts/outbox.ts'
 import type { GrantRequest, GrantResult, ScopeRow, SliceRow } from '../../contracts/scopes.ts'
+import type {
+  KillSwitch,
+  StoredSwitchEvent,
+  SwitchBook,
+  SwitchChange,
+  SwitchOverride,
+  SwitchWorker,
+} from '../../contracts/switches.ts'
 import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
 import { adoptRun, readInboxKept } from './adopt.ts'
 import { claimRuns, extendLeases } from './claims.ts'
@@ -67,7 +74,6 @@ import {
   readEffects,
   readExport,
   readForks,
-  readKillSwitches,
   readRecords,
   readRecordsAt,
   readRequests,
@@ -78,6 +84,15 @@ import {
 import { addNotices, readChannelStates, readDeliveries, readNotices, readUnrouted, writeOutbox } from './outbox.ts'
 import { putLease, readFirings, readLease, readSchedules, writeSchedule } from './schedules.ts'
 import { grantSlices, readScopes, readSlices } from './scopes.ts'
+import {
+  readKillSwitches,
+  readOverrides,
+  readSwitchBook,
+  readSwitchEvents,
+  readSwitchWorkers,
+  writeSwitch,
+  writeSwitchWorker,
+} from './switches.ts'
 import { effectRow, inboxItem, requestRow, runRow, subjectKey } from './rows.ts'
 
 /** The `Store` over one SQLite file, shared by any number of processes on this machine. */
@@ -208,27 +223,28 @@ export class SqliteStore implements Store {
     return this.#connection.read(() => readKillSwitches(this.#connection, tenant))
   }
 
-  async putKillSwitch(row: KillSwitch, notices: readonly Notice[] = []): Promise<void> {
-    const put = `INSERT OR REPLACE INTO kill_switches (tenant, id, scope, target, mode, reason, set_by, created_at,
-      expires_at, lifted_at, lifted_by) VALUES (?,?,?,?,?,?,?,?,?,?,?)`
-    await this.#connection.write(() => {
-      this.#connection
-        .sql(put)
-        .run(
-          row.tenant,
-          row.id,
-          row.scope,
-          row.target,
-          row.mode,
-          row.reason,
-          row.by,
-          row.createdAt,
-          row.expiresAt,
-          row.liftedAt,
-          row.liftedBy,
-        )
-      addNotices(this.#connection, notices)
-    })
+  overrides(tenant: string): Promise<readonly SwitchOverride[]> {
+    return this.#connection.read(() => readOverrides(this.#connection, tenant))
+  }
+
+  switchBook(): Promise<SwitchBook> {
+    return this.#connection.read(() => readSwitchBook(this.#connection))
+  }
+
+  commitSwitch(change: SwitchChange): Promise<number | null> {
+    return writeSwitch(this.#connection, change)
+  }
+
+  switchEvents(tenant: string): Promise<readonly StoredSwitchEvent[]> {
+    return this.#connection.read(() => readSwitchEvents(this.#connection, tenant))
+  }
+
+  putSwitchWorker(row: SwitchWorker): Promise<void> {
+    return writeSwitchWorker(this.#connection, row)
+  }
+
+  switchWorkers(): Promise<readonly SwitchWorker[]> {
+    return this.#connection.read(() => readSwitchWorkers(this.#connection))
   }
 
   key(tenant: string, subject: string): Promise<{ wrapped: Uint8Array | null; destroyedAt: number | null } | null> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Delivery, Notice, OutboxCommit } from '../../contracts/outbox.ts'
 import type { Store } from '../../contracts/store.ts'
 import { sampleCommit, sampleRun } from './samples.ts'
-import { sampleSwitch } from './projections.ts'
+import { sampleSwitch, sampleThrow } from './switches.ts'
 import { claimed, type Suite } from './suite.ts'
 
 /** A notice of an approval that waits. */
@@ -58,7 +58,10 @@ export function outboxTests({ it, on }: Suite): void {
       const run = await claimed(store, 'run_a', { notices: [sampleNotice('n0')] })
       const commit = sampleCommit(run, { notices: [sampleNotice('n1'), sampleNotice('n1', { severity: 'urgent' })] })
       assert.deepEqual(await store.commit([commit]), [{ status: 'committed' }])
-      await store.putKillSwitch(sampleSwitch('k1'), [sampleNotice('n2', { kind: 'kill_switch.engaged' })])
+      await store.commitSwitch({
+        ...sampleThrow(sampleSwitch('k1'), 1),
+        notices: [sampleNotice('n2', { kind: 'kill_switch.engaged' })],
+      })
       await store.notify([sampleNotice('n1'), sampleNotice('n3', { runId: null, workflow: null, subject: null })])
       assert.deepEqual(await unroutedIds(store), ['n0', 'n1', 'n2', 'n3'])
       assert.deepEqual(await store.notices('acme', ['n3', 'n1', 'gone']), [

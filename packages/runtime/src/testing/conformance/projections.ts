@@ -1,27 +1,8 @@
 import assert from 'node:assert/strict'
-import type { KillSwitch } from '../../contracts/store.ts'
 import { sampleCommit, sampleRequest } from './samples.ts'
 import { claimed, rowOf, type Suite } from './suite.ts'
 
-/** A kill switch of tenant `acme`. */
-export function sampleSwitch(id: string, over: Partial<KillSwitch> = {}): KillSwitch {
-  return {
-    id,
-    tenant: 'acme',
-    scope: 'tool',
-    target: 'payments.refund',
-    mode: 'stop_now',
-    reason: 'odd',
-    by: 'user:ops',
-    createdAt: 5_000,
-    expiresAt: null,
-    liftedAt: null,
-    liftedBy: null,
-    ...over,
-  }
-}
-
-/** Requests to people, kill switches, keys, cursors, definitions. */
+/** Requests to people, keys, cursors, definitions. */
 export function projectionTests({ it, on }: Suite): void {
   it(
     'STO-035: requests are replaced by id and listed oldest first by state, kind and run',
@@ -59,17 +40,6 @@ export function projectionTests({ it, on }: Suite): void {
       const expected = [{ ...one, ...decided }, { ...two, ...decided }, three, null]
       for (const [i, id] of ids.entries()) assert.deepEqual(await store.request('acme', id), expected[i], id)
       assert.deepEqual(await store.requests({ tenant: 'acme', state: 'open', limit: 9 }), [three])
-    }),
-  )
-
-  it(
-    'STO-036: kill switches are kept by id, oldest first, lifted ones too',
-    on(async (store) => {
-      await store.putKillSwitch(sampleSwitch('k2', { createdAt: 9 }))
-      await store.putKillSwitch(sampleSwitch('k1', { createdAt: 10, expiresAt: 99 }))
-      const lifted = sampleSwitch('k2', { createdAt: 9, liftedAt: 11, liftedBy: 'user:ops' })
-      await store.putKillSwitch(lifted)
-      assert.deepEqual(await store.killSwitches('acme'), [lifted, sampleSwitch('k1', { createdAt: 10, expiresAt: 99 })])
     }),
   )
 

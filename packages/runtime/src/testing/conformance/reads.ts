@@ -4,8 +4,8 @@ import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleNotice, sampleOutbox } from './outbox.ts'
-import { sampleSwitch } from './projections.ts'
 import { sampleEvent, sampleHolder } from './policy.ts'
+import { sampleSwitch, sampleSwitchWorker, sampleThrow } from './switches.ts'
 import { sampleChange } from './schedules.ts'
 
 /** Histories, exports, lists. */
@@ -153,7 +153,12 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     request: () => store.request(tenant, 'q1'),
     requests: () => store.requests({ tenant, limit: 10 }),
     killSwitches: () => store.killSwitches(tenant),
-    putKillSwitch: () => store.putKillSwitch(sampleSwitch('k1', { tenant })),
+    overrides: () => store.overrides(tenant),
+    switchBook: () => store.switchBook(),
+    commitSwitch: () => store.commitSwitch(sampleThrow(sampleSwitch('k1', { tenant }), 1)),
+    switchEvents: () => store.switchEvents(tenant),
+    putSwitchWorker: () => store.putSwitchWorker(sampleSwitchWorker('w1')),
+    switchWorkers: () => store.switchWorkers(),
     key: () => store.key(tenant, 'ana'),
     keys: () => store.keys(tenant),
     putKey: () => store.putKey(tenant, 'ana', Uint8Array.of(1)),

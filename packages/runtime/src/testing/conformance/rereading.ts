@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../base/errors.ts'
 import type { OutboxCommit, OutboxCommitResult } from '../../contracts/outbox.ts'
+import type { SwitchChange } from '../../contracts/switches.ts'
 import type { CommitResult, RunCommit, Store } from '../../contracts/store.ts'
 
 /**
@@ -60,9 +61,10 @@ export function rereadingStore(store: Store): Store {
     },
     putKey: (tenant, subject, wrapped) => twice(() => store.putKey(tenant, subject, wrapped)),
     destroyKey: (tenant, subject, at) => twice(() => store.destroyKey(tenant, subject, at)),
-    putKillSwitch: (row, notices) => twice(() => store.putKillSwitch(row, notices)),
     notify: (notices) => twice(() => store.notify(notices)),
     commitOutbox: (change) => outboxAgain(store, change),
+    commitSwitch: (change) => switchAgain(store, change),
+    putSwitchWorker: (row) => twice(() => store.putSwitchWorker(row)),
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),
     putDefinition: (signature, text) => twice(() => store.putDefinition(signature, text)),
     heartbeat: (worker, held, until) => twice(() => store.heartbeat(worker, held, until)),
@@ -77,6 +79,17 @@ async function outboxAgain(store: Store, change: OutboxCommit): Promise<OutboxCo
     const result = await store.commitOutbox(change)
     // What is there already was stored by the first call.
     return result === 'changed' ? 'committed' : result
+  }
+}
+
+async function switchAgain(store: Store, change: SwitchChange): Promise<number | null> {
+  try {
+    return await store.commitSwitch(change)
+  } catch (thrown) {
+    if (!answerLost(thrown)) throw thrown
+    const { tenant, seq, hash } = change.event
+    const now = (await store.switchEvents(tenant)).find((each) => each.seq === seq)
+    return now?.hash === hash ? now.position : switchAgain(store, change)
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Store } from '../../contracts/store.ts'
 import { sampleCommit, sampleEffect, sampleItem, sampleRequest } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
-import { sampleSwitch } from './projections.ts'
+import { sampleSwitch, sampleThrow } from './switches.ts'
 
 const SAME = { runId: 'run_a', requestId: 'r1' }
 const TENANTS = ['acme', 'other'] as const
@@ -19,7 +19,7 @@ async function fill(store: Store, tenant: Tenant): Promise<void> {
     }),
   ])
   await store.post(sampleItem(run, 'i1', { slot: 's', body: tenant }))
-  await store.putKillSwitch(sampleSwitch('k1', { tenant, reason: tenant }))
+  await store.commitSwitch(sampleThrow(sampleSwitch('k1', { tenant, reason: tenant }), 1))
   await store.putKey(tenant, 'ana', Buffer.from(tenant))
 }
 
@@ -38,6 +38,8 @@ async function view(store: Store, tenant: Tenant): Promise<string> {
     await store.requests({ tenant, limit: 10 }),
     await store.requests({ tenant, runId: SAME.runId, limit: 10 }),
     await store.killSwitches(tenant),
+    await store.overrides(tenant),
+    (await store.switchEvents(tenant)).map(({ body }) => body),
     await store.key(tenant, 'ana'),
     await store.runs({ tenant, requestId: SAME.requestId, limit: 10 }),
   ])
@@ -82,7 +84,7 @@ export function tenantTests({ it, on }: Suite): void {
       ])
       await store.heartbeat('w1', [run], 99_000)
       await store.post(sampleItem(run, 'i2'))
-      await store.putKillSwitch(sampleSwitch('k1', { tenant: 'other', liftedAt: 5 }))
+      await store.commitSwitch(sampleThrow(sampleSwitch('k1', { tenant: 'other', liftedAt: 5 }), 2))
       await store.destroyKey('other', 'ana', 5)
       await store.claim(claimBy({ only: { tenant: 'other', runId: SAME.runId } }))
       await store.commit([sampleCommit(await rowOf(store, run), { release: true })])

@@ -10,7 +10,7 @@ const WRITES: ReadonlySet<StoreOperation> = new Set<StoreOperation>([
   'create',
   'commit',
   'post',
-  'putKillSwitch',
+  'commitSwitch',
   'putKey',
 ])
 /** Operations at which every process of a real store waits for others now and then. */

@@ -222,7 +222,7 @@ export class RunWatch implements RunFacts {
   private checkWakes(commit: RunCommit): void {
     const last = this.records.findLast((record) => record.type === 'run.waiting')
     const on = last?.type === 'run.waiting' ? last.on : []
-    const byTime = on.some(({ kind }) => kind === 'retry' || kind === 'settle' || kind === 'timer')
+    const byTime = on.some(({ kind }) => kind === 'retry' || kind === 'settle' || kind === 'switch' || kind === 'timer')
     mustHold(on.length > 0, 'status', () => 'the run waits for nothing')
     mustHold(!byTime || commit.row.wakeAt !== null, 'status', () => 'the run waits for a time and is never woken')
   }
@@ -239,7 +239,7 @@ function openEffects(fold: RunFold): string[] {
 }
 
 function isOpen(fold: RunFold, kind: string, id: string): boolean {
-  if (kind === 'retry' || kind === 'settle') return true
+  if (kind === 'retry' || kind === 'settle' || kind === 'switch') return true
   if (kind === 'request' || (kind === 'timer' && !id.includes('/')))
     return openRequestsIn(fold).some((request) => request.request_id === id)
   for (const activation of fold.activations.values())

@@ -37,7 +37,7 @@ describe('a seed', () => {
     const scenario = SIM_SCENARIOS.find((one) => one.name === 'loop')
     if (!scenario) throw new Error('there is no scenario `loop`')
     const { world } = await planSeed({}, scenario, 0)
-    const jump = { kind: 'clock_back', point: 'clock', n: 3 } as const
+    const jump = { kind: 'clock_back', point: 'clock', n: 5 } as const
     const crash = { kind: 'power_cut', point: 'barrier', n: 1 } as const
     const end = await simulateWorld({ ...world, faults: [jump, crash] })
     expect(end.violation).toBeNull()
