@@ -83,7 +83,7 @@ export function switchTests({ it, on }: Suite): void {
   )
 
   it(
-    'STO-134: what workers act by is read at once: switches of all tenants that are not lifted, usable overrides, and the newest position',
+    'STO-160: what workers act by is read at once: switches of all tenants that are not lifted, usable overrides, and the newest position',
     on(async (store) => {
       assert.deepEqual(await store.switchBook(), { version: 0, switches: [], overrides: [] })
       const [mine, theirs] = [sampleSwitch('k1'), sampleSwitch('k1', { tenant: 'other', createdAt: 6_000 })]
@@ -107,7 +107,7 @@ export function switchTests({ it, on }: Suite): void {
   )
 
   it(
-    'STO-135: each worker has one row with what it took up, by name',
+    'STO-161: each worker has one row with what it took up, by name',
     on(async (store) => {
       await store.putSwitchWorker(sampleSwitchWorker('w2'))
       await store.putSwitchWorker(sampleSwitchWorker('w1'))
