@@ -59,6 +59,9 @@ const PERMIT_ALL: PolicyPort = {
     facts: {},
   }),
   checkTools: () => undefined,
+  cannotPermit: () => null,
+  stepTools: () => null,
+  checkSteps: () => undefined,
   sentence: () => null,
 }
 

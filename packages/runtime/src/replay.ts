@@ -51,6 +51,7 @@ export function createReplayer(options: ReplayOptions): Replayer {
     models: { resolve: (id) => refused(`model \`${id}\``) },
     workflows: new Map(all.map((spec) => [spec.definition, spec])),
     mode,
+    controls: [],
     limits: DEFAULT_LIMITS,
     outlet: shutOutlet(),
     committer: new Committer(store, host),
@@ -80,6 +81,9 @@ function shutPolicy(policy: PolicyPort): PolicyPort {
     sentence: (code) => policy.sentence(code),
     tool: (name) => policy.tool(name),
     checkTools: (tools) => policy.checkTools(tools),
+    cannotPermit: (question) => policy.cannotPermit(question),
+    stepTools: (workflow, node) => policy.stepTools(workflow, node),
+    checkSteps: (steps) => policy.checkSteps(steps),
   }
 }
 

@@ -5,7 +5,8 @@ import type { CredentialPort } from './contracts/credential.ts'
 import { COMPENSATION_WORKFLOW } from './contracts/compensation.ts'
 import type { ModelPort } from './contracts/model.ts'
 import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
-import type { PolicyPort } from './contracts/policy.ts'
+import type { Control } from './contracts/control.ts'
+import type { PolicyPort, StepTools } from './contracts/policy.ts'
 import type { ProviderHealth } from './contracts/provider.ts'
 import type { RunResult, RunsApi, StartRequest, StreamItem, WorkerHandle } from './contracts/runtime.ts'
 import type { Scheduler } from './contracts/scheduler.ts'
@@ -35,6 +36,8 @@ export interface SignalboxOptions {
   readonly vault: Vault
   readonly policy: PolicyPort
   readonly models: ModelPort
+  /** Checks of your own, asked after the policy in this order. */
+  readonly controls?: readonly Control[]
   /** Built workflows, or their specs. Several versions of one name may stand side by side. */
   readonly workflows: readonly (WorkflowSpec | { readonly spec: WorkflowSpec })[]
   /** Default `development`. */
@@ -97,12 +100,14 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
   const all = compensation ? [...workflows, compensation] : workflows
   const tools = new Map(all.flatMap((spec) => toolsWithin(spec).map((tool) => [tool.name, tool] as const)))
   options.policy.checkTools([...tools.values()])
+  options.policy.checkSteps(stepsOf(all))
   const hub = new Hub()
   const env: Env = {
     host,
     store: options.store,
     vault: options.vault,
     policy: options.policy,
+    controls: controlsOf(options.controls ?? []),
     models: mediatedModels(options.models),
     workflows: new Map(all.map((spec) => [spec.definition, spec])),
     mode: options.mode ?? 'development',
@@ -139,6 +144,26 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
       await options.store.close()
     },
   }
+}
+
+/** Two controls of one name could not be told apart on record. */
+function controlsOf(controls: readonly Control[]): readonly Control[] {
+  const names = controls.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice === undefined) return controls
+  throw new SignalboxError('CONFIG_INVALID', `control \`${twice}\` is registered twice; give the other another name`)
+}
+
+/** The tools of every step in code, nested workflows included. */
+function stepsOf(workflows: readonly WorkflowSpec[]): readonly StepTools[] {
+  return workflows.flatMap((spec) => [
+    ...[...spec.nodes.values()].map((node) => ({
+      workflow: spec.name,
+      node: node.name,
+      tools: node.tools ?? [...spec.tools.keys()],
+    })),
+    ...stepsOf([...spec.scopes.values()]),
+  ])
 }
 
 function refuseDuplicates(workflows: readonly WorkflowSpec[]): void {

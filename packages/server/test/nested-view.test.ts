@@ -32,6 +32,9 @@ const policy: PolicyPort = {
     facts: {},
   }),
   checkTools: () => undefined,
+  cannotPermit: () => null,
+  stepTools: () => null,
+  checkSteps: () => undefined,
 }
 
 it('SCP-060: the timeline of a run shows what lies in nested workflows in the superstep of the run, with the nodes around it', async () => {

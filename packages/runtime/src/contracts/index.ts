@@ -1,6 +1,7 @@
 export * from './build.ts'
 export * from './common.ts'
 export * from './compensation.ts'
+export * from './control.ts'
 export * from './cost.ts'
 export * from './credential.ts'
 export * from './ending.ts'

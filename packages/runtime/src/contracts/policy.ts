@@ -36,6 +36,39 @@ export interface Decision {
   readonly asks: readonly AskingPolicy[]
   /** Content hash of the bundle in force. */
   readonly bundle: string
+  /** What each element of the chain answered, in order; absent where no control was in force. */
+  readonly elements?: readonly DecisionElement[]
+}
+
+/** The verdict of one element of the chain at a point. */
+export interface DecisionElement {
+  /** `cedar` for the bundle, else `control:<name>@<version>`. The bundle is asked again about a transformed value. */
+  readonly element: string
+  readonly verdict: Verdict
+  readonly reason_code: string
+  /** Of the bundle: the policies that determined it. */
+  readonly policies?: readonly string[]
+  /** Of a control that asks for a person: the roles that may answer. */
+  readonly approvers?: readonly string[]
+}
+
+/** A tool that is kept from a model, because no call of it could be permitted, whatever its arguments. */
+export interface HiddenTool {
+  readonly tool: string
+  readonly reason_code: string
+  /** Policies that forbid it; empty when none permits it. */
+  readonly policies: readonly string[]
+}
+
+/** For whom it is worked out which tools could be permitted at all. */
+export type CapabilityQuestion = Pick<PolicyRequest, 'run' | 'principal'> & { readonly tool: string }
+
+/** The tools that a step of a workflow may call, as the code says. */
+export interface StepTools {
+  readonly workflow: string
+  readonly node: string
+  /** Names; of a step without a list of its own, those of its whole workflow. */
+  readonly tools: readonly string[]
 }
 
 /** An approval as the policy sees it when it is asked again; every field is derived by the engine (invariant 7). */
@@ -140,6 +173,15 @@ export interface PolicyPort {
   isUserInput?(workflow: string): boolean
   /** The sentence of a reason code that people are shown, or null when nothing declares it. */
   sentence(code: string): string | null
+  /**
+   * Null when some call of the tool could be permitted, else why none can. Errs on the side of showing: what it cannot
+   * work out is decided at the call.
+   */
+  cannotPermit(question: CapabilityQuestion): HiddenTool | null
+  /** The tools that the catalogue lets a step call, or null where it sets no list. It rules over the code's. */
+  stepTools(workflow: string, node: string): readonly string[] | null
+  /** Checks lists in code against the catalogue's; throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID with every difference. */
+  checkSteps(steps: readonly StepTools[]): void
   /** The catalogue's row, or null for an unknown tool. */
   tool(name: string): CatalogueTool | null
   /** Checks code against catalogue; throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID naming every difference at once. */

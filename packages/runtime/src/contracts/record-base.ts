@@ -1,5 +1,6 @@
 import type { CheckpointBody } from './checkpoint.ts'
 import type { ActivityKind, ContentRef, EffectClass, Labels } from './common.ts'
+import type { HiddenTool } from './policy.ts'
 import type { ModelTrouble } from './provider.ts'
 
 /** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
@@ -88,6 +89,10 @@ export interface Proposal {
   readonly context?: string
   /** Set for a call of a declared fallback model: in whose place, and why. */
   readonly fallback_of?: FallbackOf
+  /** Set when a control changed the arguments: the digest of what was asked for. `args` and its digest are what is done. */
+  readonly asked_digest?: string
+  /** Of a model call: tools that the model was not shown, and why. */
+  readonly hidden?: readonly HiddenTool[]
 }
 
 /** The model call in whose place a declared fallback model is called: its model, its trouble, its outcome record. */

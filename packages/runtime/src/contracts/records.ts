@@ -347,6 +347,20 @@ export interface DecisionRecorded extends RecordBase {
   readonly decision: Decision
   /** Sealed: the name, the agent and the value that was judged. Not there for what was denied, and in earlier versions. */
   readonly asked?: ContentRef
+  /** What was judged: a resume finds the verdict by it and asks nobody again. Decisions of earlier versions do not tell. */
+  readonly judged?: JudgedValue
+  /** What a control made of the value, when one changed it. */
+  readonly value?: ContentRef
+}
+
+/** What a verdict is about: where it passed, and keyed digests of the value with its labels before and after the chain. */
+export interface JudgedValue {
+  readonly at: string
+  /** The bundle and controls that were in force, as a digest. */
+  readonly under: string
+  readonly digest: string
+  /** Differs from `digest` when a control changed the value. */
+  readonly after: string
 }
 
 /** A call was seen that went out beside the door. Host only, no path or content. */

@@ -26,6 +26,7 @@ import { isStoreTrouble } from './retry.ts'
 import { NodeClock } from './node-clock.ts'
 import type { Scope } from './scope.ts'
 import type { Snapshot } from './snapshot.ts'
+import { askedDigest } from '../reliability/judged.ts'
 
 /** A promise that never settles: what a handler gets after its activation left this process (ENGINE R7). */
 const NEVER: Promise<never> = new Promise(() => undefined)
@@ -307,7 +308,7 @@ export class Activation {
     this.run.env.replay?.asked(this.askedAgain(ordinal, spec, digest))
     if (!entry && this.clock.limit) return NEVER
     const before = entry && proposedBy(entry)
-    if (before && before.args_digest !== digest) {
+    if (before && askedDigest(before) !== digest) {
       // Not started: its record belongs to another call, and what was recorded must not be sent in its place.
       this.divergence ??= askedOtherwise(this.id, ordinal, before, { kind: spec.kind, name: askName(spec), digest })
       this.nudge?.()

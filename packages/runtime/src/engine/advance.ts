@@ -8,6 +8,7 @@ import { drainInbox } from './inbox.ts'
 import { buildPart } from './build.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
 import { runScope } from './nested.ts'
+import { inForceAt } from './chain.ts'
 import { decideAt, passes } from './points.ts'
 import { resumeOpenEffects } from './resume-effects.ts'
 import { nearestDeadline, takeResponses } from './responses.ts'
@@ -174,14 +175,15 @@ async function runSuperstep(root: Scope, before: OpenState, worker: string): Pro
 
 /** The input's verdict, once, before anything runs. */
 async function passInput(run: LiveRun): Promise<boolean> {
-  if (run.fold.checkpoint.superstep !== 0 || run.fold.activations.size > 0 || !run.env.policy.hasRulesAt('input'))
-    return true
-  const input = await run.contents.read(run.fold.started.input)
-  const decision = decideAt(run, 'input', {
+  if (run.fold.checkpoint.superstep !== 0 || run.fold.activations.size > 0 || !inForceAt(run.env, 'input')) return true
+  const { input } = run.fold.started
+  const { decision } = await decideAt(run, 'input', {
+    at: 'run',
     name: run.spec.name,
     agent: null,
-    value: input,
-    labels: run.fold.started.input.l,
+    value: await run.contents.read(input),
+    labels: input.l,
+    fits: (value) => void run.spec.input.parse(value, 'the input'),
   })
   if (passes(decision)) return true
   run.stopWith({

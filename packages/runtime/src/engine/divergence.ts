@@ -1,6 +1,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { ActivityKind } from '../contracts/common.ts'
 import type { Proposal } from '../contracts/records.ts'
+import { askedDigest } from '../reliability/judged.ts'
 
 /** What an ask is recognised by on replay. */
 interface Asked {
@@ -28,10 +29,10 @@ const SHOWN = 12
 export function askedOtherwise(
   activation: string,
   ordinal: number,
-  before: Pick<Proposal, 'kind' | 'name' | 'args_digest'>,
+  before: Pick<Proposal, 'kind' | 'name' | 'args_digest' | 'asked_digest'>,
   now: Asked,
 ): SignalboxError {
-  const was = { kind: before.kind, name: before.name, digest: before.args_digest }
+  const was = { kind: before.kind, name: before.name, digest: askedDigest(before) }
   const same = was.kind === now.kind && was.name === now.name
   const what = same ? 'the arguments differ' : 'it is another call'
   return new SignalboxError(

@@ -36,7 +36,7 @@ export async function closingOf(scope: Scope): Promise<Closing> {
     value = await orNull(told, 'partial', async () => {
       const { values, labels } = await openState(spec, state.checkpoint, run.contents)
       const view = await viewOf(scope, values)
-      return passed(run, { value: outside(run, () => partialOf(partial, view.state)), labels })
+      return await passed(run, spec, { value: outside(run, () => partialOf(partial, view.state)), labels })
     })
   if (leftUndone !== null) {
     const named = await orNull(told, 'leftUndone', async () => {
@@ -64,9 +64,15 @@ function outside<T>(run: LiveRun, call: () => T): T {
 }
 
 /** A partial result leaves the run as an output does, and is judged like one. */
-function passed(run: LiveRun, partial: NonNullable<Closing['partial']>): Closing['partial'] {
-  const subject = { name: 'partial', agent: null, value: partial.value, labels: partial.labels }
-  return passes(decideAt(run, 'output', subject)) ? partial : null
+async function passed(
+  run: LiveRun,
+  spec: WorkflowSpec,
+  partial: NonNullable<Closing['partial']>,
+): Promise<Closing['partial']> {
+  const fits = (value: JsonValue) => void spec.output.parse(value, 'the output')
+  const subject = { at: 'partial', name: 'partial', agent: null, ...partial, fits }
+  const { decision, value, labels } = await decideAt(run, 'output', subject)
+  return passes(decision) ? { value, labels } : null
 }
 
 /** The contract's partial result, where it is an output of the workflow. */

@@ -1,6 +1,7 @@
 import type { Host } from '../base/host.ts'
 import type { Mode } from '../contracts/common.ts'
 import type { CredentialPort } from '../contracts/credential.ts'
+import type { Control } from '../contracts/control.ts'
 import type { ModelPort } from '../contracts/model.ts'
 import type { OutletPort } from '../contracts/outlet.ts'
 import type { PolicyPort } from '../contracts/policy.ts'
@@ -67,6 +68,8 @@ export interface Env {
   readonly store: Store
   readonly vault: Vault
   readonly policy: PolicyPort
+  /** Controls of the operator, asked after the bundle in this order. */
+  readonly controls: readonly Control[]
   readonly models: ModelPort
   /** By definition, in the order of registration. */
   readonly workflows: ReadonlyMap<string, WorkflowSpec>

@@ -1,77 +1,149 @@
-import { SignalboxError, toSignalboxError } from '../base/errors.ts'
-import { newId } from '../base/ids.ts'
 import { canonicalJson, type JsonValue } from '../base/json.ts'
-import type { ContentRef, Labels } from '../contracts/common.ts'
+import type { Labels } from '../contracts/common.ts'
 import type { Decision, InterventionPoint, PolicyRequest } from '../contracts/policy.ts'
+import type { DecisionRecorded, RecordBase } from '../contracts/records.ts'
 import type { HandlerEnd, NodeSpec } from '../contracts/workflow.ts'
-import { pointInput } from '../policy/index.ts'
+import { combine, pointInput } from '../policy/index.ts'
+import { askBundle, type ChainStart, inForceAt, inForceDigest, noRule, runControls, withDecisionId } from './chain.ts'
 import { type LiveRun, type Put, Unloaded } from './live-run.ts'
 import type { Scope } from './scope.ts'
+import { judgedKey } from '../reliability/judged.ts'
 
-/** Facts that a point shows to policy; never content that the bundle did not declare. */
+/** What passes a point. */
 export interface PointSubject {
+  /** Where it passes, the same after a resume: by this and its digest its verdict is found on record. */
+  readonly at: string
   readonly name: string
   readonly agent: string | null
-  /** Shown by `pointInput`, only where a rule is in force. */
+  readonly value: JsonValue
+  readonly labels: Labels
+  /** What the bundle sees of a value, by `pointInput`; default: all of it. */
+  readonly shown?: (value: JsonValue) => JsonValue
+  /** Says that a value that a control changed fits where it goes, or throws. */
+  readonly fits: (value: JsonValue) => void
+}
+
+/** What goes on behind a point: the value as the chain left it. */
+export interface Passed {
+  /** Null where nothing is in force. */
+  readonly decision: Decision | null
   readonly value: JsonValue
   readonly labels: Labels
 }
 
 /**
- * Asks policy at a point other than a call. Points without a rule in force are skipped (ENGINE R20). The verdict is on
- * record; anything but allow and warn stops the run (invariant 2). A malfunction throws and parks it.
+ * Asks the chain at a point other than a call: the bundle, then the controls, then the bundle again about a changed value.
+ * Points where nothing is in force are skipped (ENGINE R20). The verdict is on record with what a control made of the
+ * value, and a resume is answered from there. A malfunction throws and parks the run (Invariant 2).
  */
-export function decideAt(run: LiveRun, point: InterventionPoint, subject: PointSubject): Decision | null {
-  if (!run.env.policy.hasRulesAt(point)) return null
-  const verdict = verdictOf(run, {
+export async function decideAt(run: LiveRun, point: InterventionPoint, subject: PointSubject): Promise<Passed> {
+  const known = await onRecord(run, point, subject)
+  if (known) return known
+  const { value, labels } = subject
+  if (!inForceAt(run.env, point)) return { decision: null, value, labels }
+  const decided = await judge(run, point, subject)
+  const changed = decided.value !== value
+  run.append(
+    (put): Omit<DecisionRecorded, keyof RecordBase> => ({
+      type: 'decision.recorded' as const,
+      decision: decided.decision,
+      judged: {
+        at: subject.at,
+        under: inForceDigest(run, point),
+        digest: valueDigest(run, value, labels),
+        after: valueDigest(run, decided.value, decided.labels),
+      },
+      ...(passes(decided.decision) ? judged(put, subject, decided, changed) : {}),
+    }),
+  )
+  return decided
+}
+
+/**
+ * What was judged, sealed beside the decision, so that another bundle can be asked the same: as the bundle saw it last,
+ * after the controls. A denied value is no history.
+ */
+function judged(
+  put: Put,
+  { name, agent, shown = (all) => all }: PointSubject,
+  { value, labels }: Passed,
+  changed: boolean,
+): Pick<DecisionRecorded, 'asked' | 'value'> {
+  const asked = put({ name, agent, value: shown(value) }, labels)
+  return changed ? { asked, value: put(value, labels) } : { asked }
+}
+
+/** The verdict that is on record about this very value, or about what a control made of it. */
+async function onRecord(run: LiveRun, point: InterventionPoint, subject: PointSubject): Promise<Passed | null> {
+  const record = run.fold.judged.get(judgedKey(point, subject.at))
+  if (!record?.judged) return null
+  // A replay asks nobody, whatever is in force now.
+  if (!run.env.replay && record.judged.under !== inForceDigest(run, point)) return null
+  const { value, labels } = subject
+  const digest = valueDigest(run, value, labels)
+  const { decision } = record
+  if (digest === record.judged.digest && record.value)
+    return { decision, value: await run.contents.read(record.value), labels: record.value.l }
+  return digest === record.judged.digest || digest === record.judged.after ? { decision, value, labels } : null
+}
+
+async function judge(
+  run: LiveRun,
+  point: InterventionPoint,
+  subject: PointSubject,
+): Promise<Passed & { readonly decision: Decision }> {
+  const { env } = run
+  const { name, agent, value, labels, fits, shown = (all) => all } = subject
+  const about = { id: run.runId, workflow: run.spec.name, agent, mode: env.mode }
+  const action = { name, class: `point.${point}`, effect: 'none' } as const
+  const asked = (now: JsonValue, under: Labels): PolicyRequest => ({
     point,
-    run: { id: run.runId, workflow: run.spec.name, agent: subject.agent, mode: run.env.mode },
+    run: about,
     principal: run.principal,
-    action: { name: subject.name, class: `point.${point}`, effect: 'none', definition_hash: '' },
-    input: pointInput(subject.value),
+    action: { ...action, definition_hash: '' },
+    input: pointInput(shown(now)),
     facts: {},
-    labels: subject.labels,
+    labels: under,
     approval: null,
   })
-  const decision: Decision = { id: newId(run.env.host, 'dec'), ...verdict }
-  run.append((put) => ({ type: 'decision.recorded' as const, decision, ...judged(put, decision, subject) }))
-  return decision
+  const hasRule = env.policy.hasRulesAt(point)
+  const bundle = (now: JsonValue, under: Labels) => (hasRule ? askBundle(env, asked(now, under)) : noRule(env, point))
+  const first = bundle(value, labels)
+  if (first.verdict === 'deny' || !env.controls.some((one) => one.points.includes(point)))
+    return { decision: withDecisionId(env, first), value, labels }
+  const request: ChainStart['request'] = { point, run: about, principal: run.principal, action }
+  const controlled = await runControls(run, { first, request, value, labels, fits })
+  const now = controlled.changed ? bundle(controlled.value, controlled.labels) : first
+  const ruling = combine(now, controlled, null, run.principal)
+  return { decision: withDecisionId(env, ruling), value: controlled.value, labels: controlled.labels }
 }
 
-/** What was judged, sealed beside the decision, so that another bundle can be asked the same; a denied one is no history. */
-function judged(put: Put, decision: Decision, { name, agent, value, labels }: PointSubject): { asked?: ContentRef } {
-  return passes(decision) ? { asked: put({ name, agent, value }, labels) } : {}
-}
-
-function verdictOf(run: LiveRun, request: PolicyRequest): Omit<Decision, 'id'> {
-  try {
-    return run.env.policy.decide(request)
-  } catch (thrown) {
-    throw new SignalboxError('POLICY_MALFUNCTION', toSignalboxError(thrown, 'POLICY_MALFUNCTION').message, {
-      cause: thrown,
-    })
-  }
+function valueDigest(run: LiveRun, value: JsonValue, labels: Labels): string {
+  return run.sealer.digest(canonicalJson([value, labels.integrity, labels.marks]))
 }
 
 /** True when the verdict lets the run go on. */
 export function passes(decision: Decision | null): boolean {
-  return decision === null || decision.verdict === 'allow' || decision.verdict === 'warn'
+  return decision === null || ['allow', 'warn', 'transform'].includes(decision.verdict)
 }
 
 /**
  * The verdict over an output, before it is on record or anybody sees a byte of it; a denied output is never history. An
- * agent's answer was judged at the door, before the call's own outcome; `judged` says which value passed there.
+ * agent's answer was judged at the door, before the call's own outcome; `judged` says which value passed there. Gives the
+ * end with the message that may leave.
  */
-export function passOutput(
+export async function passOutput(
   scope: Scope,
   node: NodeSpec,
-  end: HandlerEnd,
-  labels: Labels,
+  from: { readonly activation: string; readonly end: HandlerEnd; readonly labels: Labels },
   judged: string | null,
-): Promise<void> {
-  if (end.kind !== 'message' || !isRunOutput(scope, node.name)) return Promise.resolve()
-  if (judged !== null && judged === canonicalJson(end.message)) return Promise.resolve()
-  return stopUnlessPassed(scope.run, 'output', outputSubject(node, end.message, labels))
+): Promise<HandlerEnd> {
+  const { end } = from
+  if (end.kind !== 'message' || !isRunOutput(scope, node.name)) return end
+  if (judged !== null && judged === canonicalJson(end.message)) return end
+  const subject = outputSubject(node, from.activation, end.message, from.labels)
+  const { value: message, labels } = await stopUnlessPassed(scope.run, 'output', subject)
+  return message === end.message ? end : { ...end, message, labels }
 }
 
 /** True for a node whose message the run gives away; what a nested scope gives goes on inside the run. */
@@ -80,26 +152,28 @@ export function isRunOutput({ spec, around }: Scope, node: string): boolean {
 }
 
 /** What policy sees of an output. */
-export function outputSubject(node: NodeSpec, message: JsonValue, labels: Labels): PointSubject {
-  return { name: node.name, agent: node.agent?.name ?? null, value: message, labels }
+export function outputSubject(node: NodeSpec, at: string, message: JsonValue, labels: Labels): PointSubject {
+  const fits = (value: JsonValue) => void node.output.parse(value, 'the output')
+  return { at, name: node.name, agent: node.agent?.name ?? null, value: message, labels, fits }
 }
 
-/** Stops the run when the point's verdict is not a pass, and ends the activation that asked. */
-export async function stopUnlessPassed(run: LiveRun, point: InterventionPoint, subject: PointSubject): Promise<void> {
-  if (stopAt(run, point, subject) === null) return
+/** Stops the run when the point's verdict is not a pass, and ends the activation that asked; else gives what passes. */
+export async function stopUnlessPassed(run: LiveRun, point: InterventionPoint, subject: PointSubject): Promise<Passed> {
+  const passed = await passOrStop(run, point, subject)
+  if (passes(passed.decision)) return passed
   await run.flush()
   throw new Unloaded()
 }
 
-/** Asks at a point; on anything but a pass nothing new starts any more, and the decision is given back. */
-export function stopAt(run: LiveRun, point: InterventionPoint, subject: PointSubject): Decision | null {
-  const decision = decideAt(run, point, subject)
-  if (passes(decision)) return null
-  run.stopWith({
-    kind: 'stop',
-    end: 'stopped',
-    reason: { kind: 'denied', code: 'POLICY_DENIED', subject: `${point}:${subject.name}` },
-    by: null,
-  })
-  return decision
+/** Asks at a point; on anything but a pass nothing new starts any more. */
+export async function passOrStop(run: LiveRun, point: InterventionPoint, subject: PointSubject): Promise<Passed> {
+  const passed = await decideAt(run, point, subject)
+  if (!passes(passed.decision))
+    run.stopWith({
+      kind: 'stop',
+      end: 'stopped',
+      reason: { kind: 'denied', code: 'POLICY_DENIED', subject: `${point}:${subject.name}` },
+      by: null,
+    })
+  return passed
 }

@@ -2,13 +2,14 @@ import { toSignalboxError } from '../base/errors.ts'
 import { type JsonValue, parseJson } from '../base/json.ts'
 import { isoTime, timeOf } from '../base/time.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
-import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
+import { type ContentRef, type Labelled, type Labels, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import { type Drop, type Held, inDeliveryOrder, route } from '../orchestration/index.ts'
 import type { ResponseReceived } from '../contracts/records.ts'
 import { adoptedEffects, definitionPart, type RunFold } from '../reliability/fold.ts'
 import { hasOpenWork } from '../reliability/fold-scopes.ts'
 import { ROOT_SCOPE } from '../base/scope-id.ts'
 import { recordDrops } from './barrier.ts'
+import { isRunOutput, outputSubject, passes, passOrStop } from './points.ts'
 import { fanInOf, joinInto, openHeld } from './fan-in.ts'
 import type { LiveRun, PendingResponse } from './live-run.ts'
 import type { Scope } from './scope.ts'
@@ -23,10 +24,12 @@ export async function takeResponses(scope: Scope): Promise<boolean> {
   if (hasOpenWork(run.fold, scope.id)) return false
   let taken = false
   for (const response of run.responses.filter((one) => isFor(run.fold, one, scope.id))) {
+    const request = scope.state.checkpoint.requests.find((one) => one.request_id === response.requestId)
+    // Judged before it is taken: a malfunction leaves the answer where it is.
+    const passed = request && !request.timer ? await passAnswer(scope, request, response) : null
     run.responses.splice(run.responses.indexOf(response), 1)
     run.with({ consumed: response.row })
-    const request = scope.state.checkpoint.requests.find((one) => one.request_id === response.requestId)
-    if (request && !request.timer && acceptAnswer(scope, request, response, await openHeld(scope))) taken = true
+    if (request && passed && acceptAnswer(scope, request, response.by, passed, await openHeld(scope))) taken = true
   }
   const now = run.env.host.now()
   const over = scope.state.checkpoint.requests.filter((one) => timeOf(one.deadline) <= now)
@@ -41,7 +44,44 @@ export async function takeResponses(scope: Scope): Promise<boolean> {
 /** The time has come: the message that reached the timer travels on, the same content under the same labels. */
 async function fire(scope: Scope, request: OpenRequest): Promise<void> {
   const value = await scope.run.contents.read(request.payload)
-  append(scope, request, 'fired', null, { value, ref: request.payload, rejected: false, held: await openHeld(scope) })
+  const passed = await passWaited(scope, request, { value, labels: request.payload.l })
+  if (!passed) return
+  const kept = passed.value === value ? { ref: request.payload } : {}
+  append(scope, request, 'fired', null, { ...passed, ...kept, rejected: false, held: await openHeld(scope) })
+}
+
+/** What waited, as it may leave where the run gives it away; null when the output's verdict is no pass. */
+async function passWaited(
+  scope: Scope,
+  { node, request_id: id }: OpenRequest,
+  waited: Labelled,
+): Promise<Labelled | null> {
+  const spec = scope.spec.nodes.get(node)
+  if (!spec || !isRunOutput(scope, node)) return waited
+  const { decision, value, labels } = await passOrStop(
+    scope.run,
+    'output',
+    outputSubject(spec, id, waited.value, waited.labels),
+  )
+  return passes(decision) ? { value, labels } : null
+}
+
+/** The answer of a port, checked and judged; null when it may not go on. */
+async function passAnswer(scope: Scope, request: OpenRequest, { text }: PendingResponse): Promise<Labelled | null> {
+  const value = parsedAnswer(scope, request, text)
+  return value === null ? null : passWaited(scope, request, { value: value.value, labels: OPERATOR_LABELS })
+}
+
+/** Checked before it was posted; a shape that changed since is a malfunction, not an answer. */
+function parsedAnswer({ run, spec }: Scope, request: OpenRequest, text: string): { readonly value: JsonValue } | null {
+  try {
+    const shape = spec.nodes.get(request.node)?.output
+    return { value: shape?.parse(parseJson(text, 'the response'), 'the response') ?? null }
+  } catch (thrown) {
+    const error = toSignalboxError(thrown)
+    run.stopWith({ kind: 'park', code: error.code, detail: error.message })
+    return null
+  }
 }
 
 function isFor(fold: RunFold, { requestId }: PendingResponse, scope: string): boolean {
@@ -51,16 +91,19 @@ function isFor(fold: RunFold, { requestId }: PendingResponse, scope: string): bo
   return (asker?.id ?? ROOT_SCOPE) === scope
 }
 
-function acceptAnswer(scope: Scope, request: OpenRequest, response: PendingResponse, held: Held<ContentRef>): boolean {
-  const { run, spec } = scope
+function acceptAnswer(
+  scope: Scope,
+  request: OpenRequest,
+  by: Principal,
+  answer: Labelled,
+  held: Held<ContentRef>,
+): boolean {
+  const { run } = scope
   try {
-    const shape = spec.nodes.get(request.node)?.output
-    const value = shape?.parse(parseJson(response.text, 'the response'), 'the response') ?? null
-    append(scope, request, 'answered', response.by, { value, rejected: false, held })
-    run.closeRequest(request.request_id, 'answered', response.by.id)
+    append(scope, request, 'answered', by, { ...answer, rejected: false, held })
+    run.closeRequest(request.request_id, 'answered', by.id)
     return true
   } catch (thrown) {
-    // Checked before it was posted; a shape that changed since is a malfunction, not an answer.
     const error = toSignalboxError(thrown)
     run.stopWith({ kind: 'park', code: error.code, detail: error.message })
     return false
@@ -89,6 +132,8 @@ function append(
   by: Principal | null,
   sent: {
     readonly value: JsonValue
+    /** Default: the operator's. */
+    readonly labels?: Labels
     /** When it is on record already. */
     readonly ref?: ContentRef
     readonly rejected: boolean
@@ -98,7 +143,7 @@ function append(
   const { run, spec } = scope
   let drops: readonly Drop<ContentRef>[] = []
   const { seq } = run.append((put) => {
-    const ref = sent.ref ?? put(sent.value, OPERATOR_LABELS)
+    const ref = sent.ref ?? put(sent.value, sent.labels ?? OPERATOR_LABELS)
     const message = { value: sent.value, ref }
     const answered = {
       node: request.node,

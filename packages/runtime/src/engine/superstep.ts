@@ -185,10 +185,13 @@ export class Superstep {
     const activation = new Activation(this.scope, node, id, this.number, snapshot, message.message, session)
     const input = await this.run.contents.read(message.message)
     const subject = {
+      at: id,
       name: node.name,
       agent: node.agent?.name ?? null,
       value: input,
       labels: activation.seen,
+      // Nothing can be changed where an agent begins or ends.
+      fits: () => undefined,
     }
     if (node.agent && isNew(activation)) await stopUnlessPassed(this.run, 'agent_startup', subject)
     const end = await activation.drive(input)
@@ -199,9 +202,9 @@ export class Superstep {
         value: end.kind === 'message' ? end.message : end.reason,
         labels,
       })
-    await passOutput(this.scope, node, end, labels, activation.judgedOutput)
+    const passed = await passOutput(this.scope, node, { activation: id, end, labels }, activation.judgedOutput)
     const left = activation.session()
-    return this.keep({ ...doneOf(node, id, delivery, snapshot, end, labels), ...(left ? { session: left } : {}) })
+    return this.keep({ ...doneOf(node, id, delivery, snapshot, passed, labels), ...(left ? { session: left } : {}) })
   }
 
   /** The last activation to finish rides with the barrier's own record; the others are recorded at once (ENGINE R6). */

@@ -1,5 +1,5 @@
 import type { EffectClass } from '../contracts/common.ts'
-import type { Decision, PolicyPort, PolicyRequest } from '../contracts/policy.ts'
+import type { Decision, PolicyPort, PolicyRequest, StepTools } from '../contracts/policy.ts'
 
 /** Sees each decision after it was made. It must not throw, and nothing that it does changes the decision. */
 export type PolicyObserver = (request: PolicyRequest, decision: Omit<Decision, 'id'>) => void
@@ -24,11 +24,13 @@ type DeclaredTools = readonly { readonly name: string; readonly class: string; r
 export function livePolicy(first: PolicyPort): LivePolicy {
   let current = first
   let tools: DeclaredTools = []
+  let steps: readonly StepTools[] = []
   let observer: PolicyObserver | null = null
   return {
     current: () => current,
     swap: (next) => {
       next.checkTools(tools)
+      next.checkSteps(steps)
       current = next
     },
     observe: (next) => {
@@ -46,6 +48,13 @@ export function livePolicy(first: PolicyPort): LivePolicy {
     mayStart: (workflow, principal) => current.mayStart(workflow, principal),
     sentence: (code) => current.sentence(code),
     tool: (name) => current.tool(name),
+    isUserInput: (workflow) => current.isUserInput?.(workflow) ?? false,
+    cannotPermit: (question) => current.cannotPermit(question),
+    stepTools: (workflow, node) => current.stepTools(workflow, node),
+    checkSteps: (declared) => {
+      current.checkSteps(declared)
+      steps = declared
+    },
     checkTools: (declared) => {
       current.checkTools(declared)
       tools = declared

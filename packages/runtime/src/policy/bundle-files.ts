@@ -57,6 +57,8 @@ export interface CatalogueWorkflow {
   readonly roles: readonly string[]
   /** `user`: the whole input is written by the one who starts the run. Absent: it may carry outside text. */
   readonly input?: 'user' | 'outside'
+  /** Tools that a step may call, by node; a step that is not listed may call what the code lets it. */
+  readonly steps?: Readonly<Record<string, readonly string[]>>
 }
 
 /** `catalogue.json`: the tools, models and workflows that exist for policy. */
@@ -126,6 +128,7 @@ const CatalogueFile = z.strictObject({
       owner,
       roles: z.array(role).min(1),
       input: z.exactOptional(z.enum(['user', 'outside'])),
+      steps: z.exactOptional(z.record(z.string().min(1).max(128), z.array(z.string()))),
     }),
   ),
   points: z.record(z.string(), fields).default({}),
@@ -224,6 +227,12 @@ function checkCatalogue(catalogue: Catalogue, manifest: BundleManifest | null, s
   for (const name of Object.keys(catalogue.points)) {
     if (!isPoint(name)) say(['points', name], `\`${name}\` is not an intervention point`)
   }
+  for (const [at, { steps = {} }] of catalogue.workflows.entries())
+    for (const [node, tools] of Object.entries(steps))
+      for (const [index, name] of tools.entries()) {
+        if (catalogue.tools.some((tool) => tool.name === name)) continue
+        say(['workflows', at, 'steps', node, index], `tool \`${name}\` is not in the catalogue`)
+      }
   if (manifest === null) return
   for (const [at, workflow] of catalogue.workflows.entries()) {
     for (const [index, name] of workflow.roles.entries()) {

@@ -15,6 +15,8 @@ import { type ActionPolicies, decideBy, type Ruling, refusal } from './decide.ts
 import { assertToolsCovered } from './diff.ts'
 import type { Duty } from './duties.ts'
 import type { Exemption } from './exemptions.ts'
+import { cannotPermit } from './capability.ts'
+import { assertStepsCovered, stepToolsOf } from './steps.ts'
 import { POINTS } from './points.ts'
 import { isPolicyReason, POLICY_REASONS } from './reasons.ts'
 import { type Rule, readRules } from './rules.ts'
@@ -87,6 +89,9 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     hasRulesAt: (point) => POINTS[point].always || rules.some((rule) => namesPoint(rule, point)),
     decide: (request) => complete(request.point, bundle, rule(request, actions, tool, finder)),
     checkTools: (declared) => assertToolsCovered(declared, tool),
+    stepTools: (workflow, node) => stepToolsOf(catalogue.workflows, workflow, node),
+    checkSteps: (steps) => assertStepsCovered(steps, catalogue.workflows),
+    cannotPermit: (question) => cannotPermit(actions.get(`tool:${question.tool}`) ?? null, question),
     sentence: (code) => (isPolicyReason(code) ? POLICY_REASONS[code] : own(manifest.reasons, code)),
     isUserInput: (workflow) => ownInput.has(workflow),
     mayStart: (workflow, { roles }) => (startRoles.get(workflow) ?? []).some((role) => roles.includes(role)),

@@ -45,7 +45,20 @@ export {
   requestOf,
 } from './author/recorded.ts'
 export { pointInput } from './point-input.ts'
-export { POINT_NAMES, POINTS } from './points.ts'
+export { mayAnswer, POINT_NAMES, POINTS } from './points.ts'
+export {
+  asksOf,
+  BUNDLE_ELEMENT,
+  bundleElement,
+  bundlePart,
+  type Controlled,
+  combine,
+  type Ruling,
+} from './chain.ts'
+export { readAnswer } from './controls/answer.ts'
+export { control } from './controls/control.ts'
+export { type MaxLengthOptions, maxLength } from './controls/max-length.ts'
+export { type RedactOptions, type RedactPattern, REDACT_PATTERNS, redact } from './controls/redact.ts'
 export { POLICY_REASONS, type PolicyReason } from './reasons.ts'
 export type { Rule, RuleKind } from './rules.ts'
 export {

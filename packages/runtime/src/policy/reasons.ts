@@ -10,6 +10,8 @@ export const POLICY_REASONS = {
   MODEL_UNKNOWN: 'the model is not in the catalogue',
   CATALOGUE_MISMATCH: 'the tool gives another class or effect than the catalogue',
   INPUT_NOT_PROJECTABLE: 'a value that policy has to see is missing or has another type than the catalogue declares',
+  NO_RULE: 'no policy is in force at this point; its controls decide',
+  TOOL_NOT_IN_STEP: 'the step of the workflow may not call this tool',
   NOT_APPROVABLE: 'no approval could make the action allowed',
 } as const
 

@@ -30,6 +30,7 @@ import {
 } from './fold-scopes.ts'
 import { ROOT_SCOPE, scopeOf } from '../base/scope-id.ts'
 import type { ActivationFold, AskJournal, FirstRecord, RunFold } from './run-fold.ts'
+import { dropJudged, foldJudged } from './judged.ts'
 import { isEnded, nextStatus } from './run-machine.ts'
 import { isCheckpoint, isScopeCheckpoint } from './timeline.ts'
 
@@ -60,6 +61,7 @@ export function foldStart(started: RunStarted): RunFold {
     activations: new Map(),
     scopes: new Map(),
     opened: [],
+    judged: new Map(),
     stopping: null,
     parkedCode: null,
     segment: started.segment,
@@ -170,6 +172,7 @@ function foldCheckpoint(fold: RunFold, seq: number, at: string, checkpoint: Chec
   if (checkpoint.kind !== 'superstep') return
   fold.activations.clear()
   fold.scopes.clear()
+  fold.judged.clear()
   fold.opened = []
 }
 
@@ -236,6 +239,9 @@ function foldWork(fold: RunFold, record: RunRecord): void {
       return
     case 'activity.outcome':
       foldOutcome(fold, record)
+      return
+    case 'decision.recorded':
+      foldJudged(fold, record)
       return
     case 'approval.requested':
       journal(fold, record.ask).approval = { requested: record, decided: null }
@@ -355,6 +361,7 @@ function foldOutcome(fold: RunFold, record: ActivityOutcome): void {
   }
   entry.outcome = record
   if (!isTerminalOutcome(record)) return
+  dropJudged(fold, record)
   activation(fold, record.ask.activation).outcomes.push(record)
   endScope(fold, record)
 }

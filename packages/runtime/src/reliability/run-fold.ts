@@ -7,6 +7,7 @@ import type {
   ApprovalDecided,
   ApprovalRequested,
   AskRef,
+  DecisionRecorded,
   DefinitionRef,
   PositionSaved,
   QuestionAnswered,
@@ -109,6 +110,8 @@ export interface RunFold extends ScopeState {
   activations: Map<string, ActivationFold>
   /** Nested scopes that were entered since the last barrier of the run. */
   scopes: Map<string, ScopeFold>
+  /** Verdicts at points of the open supersteps, by `judgedKey`. */
+  judged: Map<string, DecisionRecorded>
   stopping: RunStopping | null
   parkedCode: string | null
   segment: number

@@ -48,6 +48,7 @@ export interface BoxOptions {
   readonly mode?: SignalboxOptions['mode']
   readonly budgets?: SignalboxOptions['budgets']
   readonly credentials?: SignalboxOptions['credentials']
+  readonly controls?: SignalboxOptions['controls']
 }
 
 /** Real time after which a test that waits has failed. */
@@ -85,6 +86,7 @@ export class BenchBox {
       ...(options.limits ? { limits: options.limits } : {}),
       ...(options.switches ? { switches: options.switches } : {}),
       ...(options.mode ? { mode: options.mode } : {}),
+      ...(options.controls ? { controls: options.controls } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
       ...(options.credentials ? { credentials: options.credentials } : {}),
     })

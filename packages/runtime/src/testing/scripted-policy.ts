@@ -9,6 +9,8 @@ export interface PolicyScript {
   readonly decide?: (request: PolicyRequest) => Partial<Omit<Decision, 'id'>> | undefined
   /** Default `scripted@0`. */
   readonly bundle?: string
+  /** Tools that a step may call, by workflow and node. */
+  readonly steps?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   /** Points that have rules. */
   readonly points?: readonly InterventionPoint[]
 }
@@ -31,6 +33,9 @@ export function scriptedPolicy(script: PolicyScript): PolicyPort {
     mayStart: () => true,
     tool: (name) => catalogueRow(name, script.tools),
     checkTools: () => undefined,
+    cannotPermit: () => null,
+    stepTools: (workflow, node) => script.steps?.[workflow]?.[node] ?? null,
+    checkSteps: () => undefined,
     sentence: () => null,
   }
 }

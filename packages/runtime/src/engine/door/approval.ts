@@ -6,6 +6,7 @@ import type { ApprovalDecided, ApprovalRequested } from '../../contracts/records
 import type { Preview } from '../../contracts/tool.ts'
 import { approvalBinding, isStillBound } from '../../policy/index.ts'
 import { upwards } from '../../reliability/fold-scopes.ts'
+import { sentenceOf } from '../chain.ts'
 import { drainInbox } from '../inbox.ts'
 import type { Ask, Ended } from './ask.ts'
 import { type ChildRead, freshRead, recordedRead } from './child.ts'
@@ -73,7 +74,7 @@ async function request(ask: Ask): Promise<ApprovalRequested | Ended> {
     effect: ask.effect,
     arguments: canonicalJson(ask.args),
     requested_by: run.principal.id,
-    why: decision.asks.map(({ reason_code: code }) => why(run.env.policy.sentence(code), code)),
+    why: decision.asks.map(({ reason_code: code }) => why(sentenceOf(run.env, code), code)),
     labels: ask.labels,
   }
   const record = run.append((put) => ({

@@ -10,7 +10,7 @@ import {
   type Usage,
 } from '../../contracts/common.ts'
 import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
-import type { ArgumentOrigin, Decision } from '../../contracts/policy.ts'
+import type { ArgumentOrigin, Decision, HiddenTool } from '../../contracts/policy.ts'
 import type { ModelPermit, ModelTrouble } from '../../contracts/provider.ts'
 import type {
   ActivityIntent,
@@ -22,12 +22,14 @@ import type {
 } from '../../contracts/records.ts'
 import type { ToolSpec } from '../../contracts/tool.ts'
 import type { AskSpec, NodeSpec } from '../../contracts/workflow.ts'
+import type { Controlled } from '../../policy/index.ts'
 import { type ActivationFold, type AskJournal, journal, proposedBy } from '../../reliability/fold.ts'
 import type { Deadline } from '../lease.ts'
 import type { LiveRun, Put } from '../live-run.ts'
 import type { NodeClock } from '../node-clock.ts'
 import type { Scope } from '../scope.ts'
 import type { GatePlace } from './gate.ts'
+import { askedDigest } from '../../reliability/judged.ts'
 
 /** What the door needs to know of the activation that asks. */
 export interface AskOwner {
@@ -106,9 +108,9 @@ export class Ask {
   readonly ref: AskRef
   readonly spec: AskSpec
   readonly place: GatePlace | null
-  readonly digest: string
-  readonly labels: Labels
-
+  /** Digest of the arguments that are done; of what was asked for until a control changes it. */
+  digest: string
+  labels: Labels
   /** `scope` for a tool that enters one; what its record says. */
   kind: ActivityKind
   tool: ToolSpec | null = null
@@ -125,6 +127,12 @@ export class Ask {
   /** Null where the catalogue does not say which arguments are critical. */
   origin: ArgumentOrigin | null = null
   decision: Decision | null = null
+  /** What the controls made of the arguments; null before they were asked, and where there are none. */
+  controlled: Controlled | null = null
+  /** What was asked for, where controls changed it. */
+  asked: Pick<Ask, 'args' | 'facts' | 'origin' | 'labels'> | null = null
+  /** Tools that the model is not shown. */
+  hidden: readonly HiddenTool[] = []
   approval: GivenApproval | null = null
   identity: EffectIdentity | null = null
   worst: Amounts = NO_AMOUNTS
@@ -146,6 +154,7 @@ export class Ask {
   /** Switches that two persons let this ask pass; the leave is used up. */
   readonly passedSwitches = new Set<string>()
   private argsRef: ContentRef | null = null
+  private askedDigest: string | null = null
 
   constructor(owner: AskOwner, ref: AskRef, spec: AskSpec, place: GatePlace | null, digest: string) {
     this.owner = owner
@@ -159,7 +168,7 @@ export class Ask {
     this.labels = (spec.kind === 'tool' ? spec.labels : undefined) ?? owner.seen
     const before = proposedBy(this.journal())
     this.argsRef = before?.args ?? null
-    this.digest = before?.args_digest ?? digest
+    this.digest = before === null ? digest : askedDigest(before)
   }
 
   get name(): string {
@@ -173,6 +182,18 @@ export class Ask {
   /** All that is on record of this ask. */
   journal(): AskJournal {
     return journal(this.run.fold, this.ref)
+  }
+
+  /** Takes what controls made of the arguments in their place: it is what is proposed, decided and sent from here on. */
+  change(args: JsonValue, digest: string, labels: Labels): void {
+    const before = proposedBy(this.journal())
+    this.argsRef = before?.asked_digest && before.args_digest === digest ? before.args : null
+    this.askedDigest ??= this.digest
+    const { args: was, facts, origin, labels: under } = this
+    this.asked ??= { args: was, facts, origin, labels: under }
+    this.args = args
+    this.digest = digest
+    this.labels = labels
   }
 
   /** The proposal for a record; its arguments are sealed once. */
@@ -193,6 +214,8 @@ export class Ask {
       ...(this.undoes ? { undoes: this.undoes } : {}),
       ...(this.spec.kind === 'tool' && this.spec.context ? { context: this.spec.context } : {}),
       ...(this.spec.kind === 'model' && this.spec.fallbackOf ? { fallback_of: this.spec.fallbackOf } : {}),
+      ...(this.askedDigest === null ? {} : { asked_digest: this.askedDigest }),
+      ...(this.hidden.length > 0 ? { hidden: this.hidden } : {}),
     }
   }
 

@@ -3,6 +3,7 @@ import type { JsonValue } from '../../base/json.ts'
 import type { Amounts, Usage } from '../../contracts/common.ts'
 import { callCost } from '../../contracts/cost.ts'
 import type { ModelAnswer, ModelHandle } from '../../contracts/model.ts'
+import { inForceAt } from '../chain.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
 import { recordLate } from './late.ts'
@@ -82,10 +83,10 @@ const WITHHOLD = ['post_model_call', 'output', 'agent_shutdown'] as const
 /** Provisional deltas, only where somebody listens and no output rule has to see the whole first (ENGINE R17). */
 function deltas(ask: Ask): (delta: Parameters<Parameters<ModelHandle['call']>[1]['onDelta']>[0]) => void {
   const { run, ref } = ask
-  const { hub, policy } = run.env
+  const { hub } = run.env
   const { clock } = ask.owner
   // Each part of an answer is a sign of life, whoever listens.
-  if (!hub.hasListeners(run.runId) || WITHHOLD.some((point) => policy.hasRulesAt(point))) return () => clock.touch()
+  if (!hub.hasListeners(run.runId) || WITHHOLD.some((point) => inForceAt(run.env, point))) return () => clock.touch()
   let offset = 0
   const attempt = ask.journal().intents.length
   if (attempt > 1) hub.publish({ kind: 'attempt_restarted', runId: run.runId, ask: ref.key, attempt })

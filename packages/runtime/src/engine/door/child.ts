@@ -19,8 +19,9 @@ export async function recordedRead(
   ask: Ask,
   phase: Phase,
   read: (ctx: ReadCtx) => Promise<unknown>,
+  n = 0,
 ): Promise<ChildRead> {
-  const recorded = ask.journal().children.get(`${phase}/0`)
+  const recorded = ask.journal().children.get(`${phase}/${n}`)
   if (recorded?.status === 'succeeded' && recorded.result)
     return { value: await ask.run.contents.read(recorded.result), hash: recorded.result.h }
   return freshRead(ask, phase, read)

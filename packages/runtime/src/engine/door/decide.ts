@@ -1,23 +1,46 @@
-import { SignalboxError, toSignalboxError } from '../../base/errors.ts'
-import { newId } from '../../base/ids.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
-import type { ApprovalFact, Decision, PolicyRequest } from '../../contracts/policy.ts'
+import type { ApprovalFact, AskingPolicy, Decision, PolicyRequest } from '../../contracts/policy.ts'
+import { combine, type Ruling } from '../../policy/index.ts'
+import { askBundle, controlsAt, withDecisionId } from '../chain.ts'
 import type { Ask, Ended } from './ask.ts'
 import { freshRead, recordedRead } from './child.ts'
+import { askedUnder, controlAsk } from './controlled.ts'
+import { readOrigin } from './origin.ts'
 
 /** Reads what the tool declares for policy; on record already after a resume. A failure denies nothing: it parks or fails. */
-export async function readFacts(ask: Ask): Promise<Ended | null> {
+export function readFacts(ask: Ask): Promise<Ended | null> {
+  return readFactsAt(ask, 0)
+}
+
+async function readFactsAt(ask: Ask, n: number): Promise<Ended | null> {
   const facts = ask.tool?.facts
   if (!facts) return null
-  const read = await recordedRead(ask, 'facts', (ctx) => facts(ask.args, ctx))
+  const read = await recordedRead(ask, 'facts', (ctx) => facts(ask.args, ctx), n)
   if ('failed' in read)
     return { status: 'failed', code: 'TOOL_FAILED', result: `facts for policy could not be read: ${read.failed}` }
   ask.facts = asObject(read.value)
   return null
 }
 
-/** Asks the policy. A deny is an end with its reason code; anything but a verdict parks the run (invariant 2). */
-export function decideFirst(ask: Ask): Ended | null {
+/**
+ * Asks the chain. A deny is an end with its reason code; anything but a verdict parks the run (invariant 2). Where a
+ * control changed the arguments, the facts are read again for what they are now, before the bundle is asked again.
+ */
+export async function decideFirst(ask: Ask): Promise<Ended | null> {
+  if (controlsAt(ask.run.env, pointOf(ask)).length === 0) {
+    ask.decision = decide(ask, null)
+    return deniedBy(ask.decision)
+  }
+  // Also when it is asked again under another bundle: a change rescues nothing.
+  const first = askPolicy(ask, null, ask.asked ?? ask)
+  if (first.verdict === 'deny') {
+    ask.decision = withDecisionId(ask.run.env, first)
+    return deniedBy(ask.decision)
+  }
+  if (ask.controlled) ask.controlled = askedUnder(ask.controlled, first)
+  else await controlAsk(ask, pointOf(ask), first)
+  const unread = ask.controlled?.changed ? ((await readFactsAt(ask, 1)) ?? (await readOrigin(ask))) : null
+  if (unread) return unread
   ask.decision = decide(ask, null)
   return deniedBy(ask.decision)
 }
@@ -43,11 +66,26 @@ export async function decideAgain(ask: Ask): Promise<Ended | null> {
   return deniedBy(ask.decision)
 }
 
-/** One decision about a tool or model call, with an id of its own. Throws POLICY_MALFUNCTION. */
+/**
+ * One decision about a tool or model call, with an id of its own: the bundle's answer about what is proposed now, with
+ * what the controls answered when they were asked. Throws POLICY_MALFUNCTION.
+ */
 export function decide(ask: Ask, approval: ApprovalFact | null): Decision {
+  const { env, principal } = ask.run
+  const bundle = askPolicy(ask, approval)
+  const ruling = ask.controlled ? combine(bundle, ask.controlled, approval, principal) : bundle
+  const decision = withDecisionId(env, ruling)
+  return ask.repeats ? askedForRepeat(decision, approval) : decision
+}
+
+function pointOf({ spec }: Ask): 'pre_model_call' | 'pre_tool_call' {
+  return spec.kind === 'model' ? 'pre_model_call' : 'pre_tool_call'
+}
+
+function askPolicy(ask: Ask, approval: ApprovalFact | null, what: NonNullable<Ask['asked']> = ask): Ruling {
   const { run } = ask
   const request: PolicyRequest = {
-    point: ask.spec.kind === 'model' ? 'pre_model_call' : 'pre_tool_call',
+    point: pointOf(ask),
     run: { id: run.runId, workflow: run.spec.name, agent: ask.agent, mode: run.env.mode },
     principal: run.principal,
     action: {
@@ -56,28 +94,21 @@ export function decide(ask: Ask, approval: ApprovalFact | null): Decision {
       effect: ask.shownEffect ?? ask.effect,
       definition_hash: ask.definitionHash,
     },
-    input: ask.spec.kind === 'tool' ? asObject(ask.args) : {},
-    facts: ask.facts,
-    labels: ask.labels,
-    ...(ask.origin ? { origin: ask.origin } : {}),
+    input: ask.spec.kind === 'tool' ? asObject(what.args) : {},
+    facts: what.facts,
+    labels: what.labels,
+    ...(what.origin ? { origin: what.origin } : {}),
     approval,
   }
-  try {
-    const verdict = run.env.policy.decide(request)
-    const decision = { id: newId(run.env.host, 'dec'), ...verdict }
-    return ask.repeats ? askedForRepeat(decision, approval) : decision
-  } catch (thrown) {
-    const error = toSignalboxError(thrown, 'POLICY_MALFUNCTION')
-    throw new SignalboxError('POLICY_MALFUNCTION', error.message, { cause: thrown })
-  }
+  return askBundle(run.env, request)
 }
 
 /** Who lets an effect of a fork be done again, beside those whom the policy asks for. */
-const REPEAT = { id: 'signalbox.fork_repeat', reason_code: 'FORK_REPEAT', approvers: ['approver'] } as const
+const REPEAT: AskingPolicy = { id: 'signalbox.fork_repeat', reason_code: 'FORK_REPEAT', approvers: ['approver'] }
 
 /** What a fork's plan orders again needs a new approval, also where the policy asks for none. */
 function askedForRepeat(decision: Decision, approval: ApprovalFact | null): Decision {
-  if (decision.verdict === 'deny' || decision.verdict === 'transform') return decision
+  if (decision.verdict === 'deny') return decision
   const asks = [...decision.asks, REPEAT]
   const given = approval?.bound === true && approval.fresh
   if (given) return { ...decision, asks }
@@ -86,19 +117,8 @@ function askedForRepeat(decision: Decision, approval: ApprovalFact | null): Deci
 }
 
 function deniedBy(decision: Decision): Ended | null {
-  switch (decision.verdict) {
-    case 'deny':
-      return { status: 'denied', code: decision.reason_code, result: `policy denies this: ${decision.reason_code}` }
-    case 'transform':
-      // No transform is in force here yet; a verdict that cannot be carried out must not be taken for an allow.
-      return {
-        status: 'denied',
-        code: 'POLICY_DENIED',
-        result: 'policy asks for a transformation that this version cannot make',
-      }
-    default:
-      return null
-  }
+  if (decision.verdict !== 'deny') return null
+  return { status: 'denied', code: decision.reason_code, result: `policy denies this: ${decision.reason_code}` }
 }
 
 /** Arguments as an object for the policy's typed projection; anything else has no fields to show. */

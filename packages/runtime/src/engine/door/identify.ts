@@ -2,7 +2,10 @@ import { toSignalboxError } from '../../base/errors.ts'
 import { sha256Hex } from '../../base/hash.ts'
 import { canonicalJson } from '../../base/json.ts'
 import type { ModelMessage, ModelRequest } from '../../contracts/model.ts'
+import type { HiddenTool, PolicyPort } from '../../contracts/policy.ts'
 import type { AskSpec } from '../../contracts/workflow.ts'
+import type { Ruling } from '../../policy/index.ts'
+import { withDecisionId } from '../chain.ts'
 import type { Ask, Ended } from './ask.ts'
 
 /** Finds the tool or model, and checks the arguments by the tool's own schema. Unknown is denied (invariant 2). */
@@ -12,10 +15,11 @@ export function identify(ask: Ask): Ended | null {
 }
 
 /** What was sent stays what it was, also when the tool is gone or takes other arguments now: it still has to be resolved. */
-export function identifySent(ask: Ask): null {
+export async function identifySent(ask: Ask): Promise<null> {
   const sent = ask.journal().intents.at(-1)?.proposal
   if (identify(ask) !== null) ask.tool = null
   if (!sent) return null
+  if (sent.asked_digest !== undefined) ask.change(await ask.run.contents.read(sent.args), sent.args_digest, sent.labels)
   ask.class = sent.class
   ask.kind = sent.kind
   ask.effect = sent.effect
@@ -25,11 +29,16 @@ export function identifySent(ask: Ask): null {
 function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended | null {
   const { spec: graph } = ask.owner.scope
   const tool = graph.tools.get(spec.tool)
-  const allowed = ask.owner.node.tools
-  const row = ask.run.env.policy.tool(spec.tool)
-  if (!tool || !row || (allowed !== null && !allowed.includes(spec.tool))) {
+  const { policy } = ask.run.env
+  const row = policy.tool(spec.tool)
+  if (!tool || !row) {
     ask.class = row?.class ?? 'unknown'
     return { status: 'denied', code: 'TOOL_UNKNOWN', result: `there is no tool \`${spec.tool}\` here` }
+  }
+  if (!isInStep(ask.owner, policy, spec.tool)) {
+    ask.class = row.class
+    ask.decision = withDecisionId(ask.run.env, notInStep(policy))
+    return { status: 'denied', code: NOT_IN_STEP, result: `this step may not call tool \`${spec.tool}\`` }
   }
   ask.tool = tool
   // The catalogue rules over what the tool says of itself.
@@ -45,6 +54,19 @@ function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended
   if (graph.scopes.has(spec.tool)) identifyScope(ask)
   else ask.worst = { turns: 0, tool_calls: 1, tokens: 0, cost_nano_usd: '0' }
   return null
+}
+
+const NOT_IN_STEP = 'TOOL_NOT_IN_STEP'
+
+/** True when code and catalogue both let the step call the tool; the catalogue rules over the code. */
+function isInStep({ node, scope }: Ask['owner'], policy: PolicyPort, tool: string): boolean {
+  const listed = policy.stepTools(scope.spec.name, node.name)
+  return (node.tools?.includes(tool) ?? true) && (listed?.includes(tool) ?? true)
+}
+
+function notInStep({ bundle }: PolicyPort): Ruling {
+  const point = 'pre_tool_call'
+  return { point, verdict: 'deny', reason_code: NOT_IN_STEP, policies: [], asks: [], bundle }
 }
 
 /**
@@ -65,14 +87,25 @@ function identifyModel(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): End
   return null
 }
 
-/** The request with its messages. A tool without any possible permit is still shown: the door decides on the call. */
+/** The request with its messages. A tool of which no call could be permitted is not shown, and the record says so. */
 function modelRequest(ask: Ask, spec: Extract<AskSpec, { kind: 'model' }>): ModelRequest {
+  ask.hidden = spec.tools.flatMap((name) => hiddenTool(ask, name) ?? [])
   const tools = spec.tools.flatMap((name) => {
     const tool = ask.owner.scope.spec.tools.get(name)
-    return tool ? [{ name: tool.name, description: tool.description, inputSchema: tool.inputSchema }] : []
+    return tool && !ask.hidden.some((one) => one.tool === name)
+      ? [{ name: tool.name, description: tool.description, inputSchema: tool.inputSchema }]
+      : []
   })
   const messages: readonly ModelMessage[] = shown(spec, ask.owner.conversation())
   return { messages, tools, maxOutputTokens: spec.maxOutputTokens, outputSchema: spec.outputSchema }
+}
+
+/** Why the tool is kept from the model, or null: what may be permitted for some arguments is decided at the call. */
+function hiddenTool({ owner, run, agent }: Ask, tool: string): HiddenTool | null {
+  const { policy, mode } = run.env
+  if (!isInStep(owner, policy, tool)) return { tool, reason_code: NOT_IN_STEP, policies: [] }
+  const about = { id: run.runId, workflow: run.spec.name, agent, mode }
+  return policy.cannotPermit({ tool, run: about, principal: run.principal })
 }
 
 /** The messages of a request: the conversation, with what is shown beside it, or what is shown in its place. */

@@ -17,5 +17,5 @@ export function isUnderOneBundle({ run, decision, approval }: Ask): boolean {
  */
 export async function askUnderNewBundle(ask: Ask): Promise<Ended | null> {
   ask.approval = null
-  return decideFirst(ask) ?? (await askForApproval(ask)) ?? (await decideAgain(ask))
+  return (await decideFirst(ask)) ?? (await askForApproval(ask)) ?? (await decideAgain(ask))
 }

@@ -104,7 +104,7 @@ export async function perform(
       await recordOutcome(ask, asAttempt(ended, retry))
       continue
     }
-    const outcome = await recordOutcome(ask, judgeAnswer(ask, ended))
+    const outcome = await recordOutcome(ask, await judgeAnswer(ask, ended))
     if (!isTerminalOutcome(outcome)) return neverEnded(ask)
     await fault(ask, 'acknowledged')
     place?.gate.settled(place.index)

@@ -23,6 +23,7 @@ import type { ReplayHost } from './host.ts'
 import { freshFold, type RecordedStep, type Stretch } from './journal.ts'
 import { overlayStore } from './overlay.ts'
 import type { AskedAgain, ReplayPort } from './port.ts'
+import { foldJudged } from '../../reliability/judged.ts'
 
 /** What a replay of one run works with. */
 export interface Again {
@@ -65,6 +66,8 @@ export function scratchRun(
   const contents = new Contents({ store, vault: env.vault, tenant, runId, sealer })
   host.set(timeOf(stretch.from.checkpointAt))
   const fold = { ...freshFold(stretch.from), status: 'running' as const }
+  // What the chain made of a value is on record, and no element of it is asked again.
+  for (const record of stretch.records) if (record.type === 'decision.recorded') foldJudged(fold, record)
   const never = { wallMs: Number.MAX_SAFE_INTEGER, monotonicMs: Number.MAX_SAFE_INTEGER }
   return new LiveRun({
     env,

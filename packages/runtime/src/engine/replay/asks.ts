@@ -10,6 +10,7 @@ import type { Contents } from '../contents.ts'
 import { askName } from '../door/ask.ts'
 import { type RecordedStep, stretchKey } from './journal.ts'
 import type { AskedAgain } from './port.ts'
+import { askedDigest } from '../../reliability/judged.ts'
 
 /** An ask of a replay; of one that is not as on record also the conversation and request as they stood. */
 export interface SeenAsk extends AskedAgain {
@@ -20,7 +21,7 @@ export interface SeenAsk extends AskedAgain {
 /** Keeps what an ask stood upon, where the record has another one. */
 export function seen(recorded: RecordedStep, ask: AskedAgain): SeenAsk {
   const entry = recorded.stretch(ask.activation, ask.attempt, ask.position).asks.get(ask.ordinal)
-  const same = entry !== undefined && proposedBy(entry)?.args_digest === ask.digest
+  const same = entry !== undefined && digestOf(entry) === ask.digest
   return same ? { ...ask, said: [], request: null } : { ...ask, said: [...ask.conversation()], request: ask.args() }
 }
 
@@ -71,7 +72,8 @@ function entryOf({ recorded }: Compared, one: SeenAsk): AskJournal | null {
 }
 
 function digestOf(entry: AskJournal): string | null {
-  return proposedBy(entry)?.args_digest ?? null
+  const before = proposedBy(entry)
+  return before && askedDigest(before)
 }
 
 async function mismatch(
@@ -85,7 +87,9 @@ async function mismatch(
   const before = proposedBy(entry)
   const stretch = compared.recorded.stretch(one.activation, one.attempt, one.position)
   const askedNow = asked.filter((other) => sameStretch(other, one))
-  const isLater = askedNow.some((other) => other.ordinal > one.ordinal && other.digest === before?.args_digest)
+  const isLater = askedNow.some(
+    (other) => other.ordinal > one.ordinal && other.digest === (before && askedDigest(before)),
+  )
   if (isLater) return askDifferenceOf(compared, one, null, 'ask_added', `it calls \`${name}\` before what is on record`)
   const wasLater = [...stretch.asks].some(([at, other]) => at > one.ordinal && digestOf(other) === one.digest)
   const seq = seqOf(entry)
@@ -195,7 +199,8 @@ async function toolDifference(compared: Compared, one: SeenAsk, entry: AskJourna
   if (!tool) return at(`tool \`${before.name}\` of record ${seq} is not here any more`)
   const args = await parsed(() => tool.parseInput(one.spec.kind === 'tool' ? one.spec.args : null))
   if ('refused' in args) return at(`tool \`${before.name}\` no longer takes the arguments of record ${seq}`)
-  const filled = jsonDifference(await compared.contents.read(before.args), args.value)
+  // What a control made of them is on record, and no control is asked again.
+  const filled = before.asked_digest ? null : jsonDifference(await compared.contents.read(before.args), args.value)
   if (filled)
     return at(`tool \`${before.name}\` makes another \`${fieldOf(filled)}\` of the arguments of record ${seq}`, filled)
   const { outcome } = entry

@@ -4,7 +4,7 @@ import type { Decision, PolicyRequest } from '../../contracts/policy.ts'
 import type { RunStarted } from '../../contracts/records.ts'
 import type { PolicyFlip } from '../../contracts/replay.ts'
 import type { WorkflowSpec } from '../../contracts/workflow.ts'
-import { DecisionReader, type RecordedDecision, requestOf } from '../../policy/index.ts'
+import { bundlePart, DecisionReader, type RecordedDecision, requestOf } from '../../policy/index.ts'
 import type { Contents } from '../contents.ts'
 import type { Env } from '../env.ts'
 import type { Stretch } from './journal.ts'
@@ -46,7 +46,8 @@ export class Flips {
     const hash = spec.tools.get(found.name)?.definitionHash ?? found.definitionHash
     this.decisions += 1
     const after = this.verdict({ ...request, action: { ...request.action, definition_hash: hash } })
-    const before = wordOf(found.decision)
+    // Controls are not asked again: what the bundle said is compared.
+    const before = wordOf(bundlePart(found.decision))
     if (before === after) return
     this.flipped += 1
     const { runId, seq, name } = found
@@ -63,7 +64,7 @@ export class Flips {
 }
 
 /** A verdict with what makes it another one: its reason, and who has to be asked. */
-function wordOf({ verdict, reason_code: code, asks }: Omit<Decision, 'id'>): string {
+function wordOf({ verdict, reason_code: code, asks }: Pick<Decision, 'verdict' | 'reason_code' | 'asks'>): string {
   const people = asks.map((one) => `${one.id}=${[...one.approvers].sort().join('|')}`).sort()
   if (verdict === 'allow') return people.length === 0 ? 'allow' : `allow after approval:${people.join(',')}`
   return [verdict, code, ...people].join(':')

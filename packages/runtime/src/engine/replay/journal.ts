@@ -14,7 +14,7 @@ const NOTHING: RecordedStretch = { asks: new Map(), outcomes: [] }
 
 /** The state at a checkpoint, with nothing begun: what a superstep starts from. */
 export function freshFold(fold: RunFold): RunFold {
-  return { ...fold, activations: new Map(), scopes: new Map(), opened: [] }
+  return { ...fold, activations: new Map(), scopes: new Map(), judged: new Map(), opened: [] }
 }
 
 /** A part of a run's timeline: from one checkpoint to the next, or to the head. */

@@ -1,4 +1,5 @@
 /** Decisions on record asked again of another bundle, summed up by what came out otherwise. */
+import { bundlePart } from '../chain.ts'
 import { toSignalboxError } from '../../base/errors.ts'
 import type { Decision, PolicyRequest, Verdict } from '../../contracts/policy.ts'
 import type { PolicyBundle } from '../bundle.ts'
@@ -167,7 +168,7 @@ function reproduces(made: PolicyBundle, recorded: RecordedDecision, opened: Open
 
 /** What the bundle itself said: beside it, others may have had a say in the decision. */
 function bundlesPart(decision: Decision): Out & { readonly verdict: Verdict } {
-  return decision
+  return bundlePart(decision)
 }
 
 /** Whether two decisions let the same happen: the same verdict, and where a person is asked, by the same policies and roles. */

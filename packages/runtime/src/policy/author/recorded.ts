@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ContentRef, EffectClass, Labels } from '../../contracts/common.ts'
 import type { ApprovalFact, CatalogueTool, Decision, PolicyRequest } from '../../contracts/policy.ts'
 import type { DecisionRecorded, Proposal, RunRecord, RunStarted } from '../../contracts/records.ts'
+import { bundlePart } from '../chain.ts'
 import { pointInput } from '../point-input.ts'
 
 /** One decision on record, with references to what it was asked. */
@@ -63,7 +64,7 @@ export class DecisionReader {
   next(record: RunRecord): RecordedDecision | null {
     this.note(record)
     const found = record.type === 'decision.recorded' ? this.atPoint(record) : this.ofCall(record)
-    if (!found || this.seen.has(found.decision.id)) return null
+    if (!found || this.seen.has(found.decision.id) || isNotOfPolicies(found.decision)) return null
     this.seen.add(found.decision.id)
     return found
   }
@@ -124,6 +125,11 @@ export class DecisionReader {
       isCopy: record.origin !== undefined,
     }
   }
+}
+
+/** Decided by a step's list of tools, or by controls alone. */
+function isNotOfPolicies(decision: Decision): boolean {
+  return ['TOOL_NOT_IN_STEP', 'NO_RULE'].includes(bundlePart(decision).reason_code)
 }
 
 function ofProposal({ kind, name, class: toolClass, effect, agent, labels, definition_hash, args }: Proposal) {
