@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: measures and prints; `--save <file>` writes the JSON too, `--quick` measures less, `--turns`
- * only agent turns and streaming, `--self-check`
+ * only agent turns and streaming, `--policy` only decisions of the policy, `--self-check`
  * plants faults instead. `npm run bench:peers` installs other products first. Exit code 1 when a check fails; missed
  * aims are told and do not fail.
  */
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { keepAlive } from 'signalbox'
 import { honestStore } from './box.ts'
 import type { Check } from './checks.ts'
+import { type DecisionPlan, decisionAims, decisionTable, measureDecisions } from './decision.ts'
 import { canTrace } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
 import { installedPeers } from './peers.ts'
@@ -69,11 +70,15 @@ const TURNS: Plan = {
   flushes: false,
 }
 
+const DECISIONS: DecisionPlan = { sizes: [50, 500], each: 1_000 }
+const QUICK_DECISIONS: DecisionPlan = { sizes: [50, 500], each: 200 }
+
 const { values } = parseArgs({
   options: {
     'self-check': { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     turns: { type: 'boolean', default: false },
+    policy: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
@@ -88,6 +93,20 @@ async function bench(): Promise<readonly Check[]> {
   return report.checks
 }
 
+/** Decisions of the policy by themselves: no run, no store. */
+function decisions(): readonly Check[] {
+  const before = loadNow()
+  const { times, checks } = measureDecisions(values.quick ? QUICK_DECISIONS : DECISIONS)
+  console.log(decisionTable(times))
+  for (const { ok, name, found } of decisionAims(times)) console.log(`${ok ? 'met    ' : 'missed '} ${name} (${found})`)
+  for (const { ok, name, found } of checks) console.log(`${ok ? 'ok     ' : 'FAILED '} ${name} (${found})`)
+  if (values.save) {
+    const report = { machine: before, times, aims: decisionAims(times), checks }
+    writeFileSync(values.save, `${JSON.stringify(report, null, 2)}\n`)
+  }
+  return checks
+}
+
 async function check(): Promise<readonly Check[]> {
   const checks = await selfCheck()
   for (const { ok, name, found } of checks) console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${found})`)
@@ -96,6 +115,6 @@ async function check(): Promise<readonly Check[]> {
 }
 
 const release = keepAlive()
-const checks = await (values['self-check'] ? check() : bench())
+const checks = await (values['self-check'] ? check() : values.policy ? decisions() : bench())
 process.exitCode = checks.every(({ ok }) => ok) ? 0 : 1
 release()
