@@ -14,6 +14,7 @@ import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
 import { addStoreCommands } from './commands-store.ts'
 import { addSystemCommands } from './commands-system.ts'
+import { addToolCommands } from './commands-tools.ts'
 import { addUpgradeCommands } from './commands-upgrade.ts'
 import { addWorkflowCommands } from './commands-workflow.ts'
 import { addSubjectCommands } from './commands-subject.ts'
@@ -75,6 +76,7 @@ function program(shell: Shell): Command {
   addBudgetCommands(root, shell)
   addPeopleCommands(root, shell)
   addPolicyCommands(root, shell)
+  addToolCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
   addStatusCommand(root, shell)

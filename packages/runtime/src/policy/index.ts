@@ -102,6 +102,7 @@ export {
   nextApproval,
 } from './approvals.ts'
 export { givenArguments, type OriginSource, unprovenArguments } from './origin.ts'
+export { draftCatalogue } from './tool-list.ts'
 export { sameLabels } from './labels.ts'
 export {
   addScope,
