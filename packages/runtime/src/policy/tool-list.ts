@@ -82,16 +82,16 @@ function draftOf(name: string, given: readonly string[]): Draft {
     name,
     class: 'unlabelled',
     effect: 'irreversible',
-    owner: 'TODO',
-    blast_radius: 'TODO: what can go wrong with one wrong call',
+    owner: 'to be written',
+    blast_radius: 'to be written: what can go wrong with one wrong call',
     input: {},
     facts: {},
     output: 'outside',
     reasons: {
-      class: 'TODO: what it does, and to whom',
-      effect: 'TODO: can it be undone, and has nobody outside noticed',
-      critical: `TODO: add \`critical\`, whom or what it reaches; ${choice}`.slice(0, 300),
-      output: 'TODO: can anybody else write into its outputs',
+      class: 'to be written: what it does, and to whom',
+      effect: 'to be written: can it be undone, and has nobody outside noticed',
+      critical: `to be written: add \`critical\`, whom or what it reaches; ${choice}`.slice(0, 300),
+      output: 'to be written: can anybody else write into its outputs',
     },
   }
 }
