@@ -1,6 +1,7 @@
 import { VERSION } from '@signalbox/server'
 import { Command, CommanderError } from 'commander'
 import { SignalboxError, toSignalboxError } from 'signalbox/errors'
+import { addAccessCommands } from './commands-access.ts'
 import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
@@ -80,6 +81,7 @@ function program(shell: Shell): Command {
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
   addStatusCommand(root, shell)
+  addAccessCommands(root, shell)
   addSubjectCommands(root, shell)
   addStoreCommands(root, shell)
   addDrillCommands(root, shell)

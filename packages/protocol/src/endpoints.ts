@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { ACCESS_ENDPOINTS } from './access.ts'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { outerBudgetListSchema } from './budgets.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
@@ -350,6 +351,7 @@ export const ENDPOINTS = {
   ...SWITCH_ENDPOINTS,
   ...SCHEDULE_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
+  ...ACCESS_ENDPOINTS,
   auditAll: {
     method: 'get',
     path: '/audit/verify',

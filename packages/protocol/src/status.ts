@@ -10,6 +10,7 @@ export const troubleCodeSchema = z.enum([
   'STORE_SLOW',
   'CLOCK_SET_BACK',
   'WORKER_HUNG',
+  'ROLES_NOT_SIGNED',
   'OTHER',
 ])
 /** A kind of trouble that no run can record. */

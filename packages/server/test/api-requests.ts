@@ -58,6 +58,11 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
   pauseSchedule: { path: '/schedules/nightly/pause', body: { reason: REASON } },
   resumeSchedule: { path: '/schedules/nightly/resume', body: { reason: REASON } },
   eraseSubject: { path: '/subjects/erasure', body: { subject: 'ana', reason: REASON } },
+  roleMatrix: { path: '/access/matrix' },
+  signRoles: { path: '/access/signatures', body: { matrix: 'hash', reason: REASON } },
+  exemptions: { path: '/access/exemptions' },
+  credentials: { path: '/access/credentials' },
+  principals: { path: '/access/principals' },
   auditAll: { path: '/audit/verify' },
 }
 
@@ -83,4 +88,5 @@ export const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   pauseSchedule: ['olga'],
   resumeSchedule: ['olga'],
   eraseSubject: ['olga'],
+  signRoles: [],
 }

@@ -92,6 +92,17 @@ export interface BundlesImported extends PolicyEventBase {
   readonly bundles: readonly string[]
 }
 
+/** The owner of the table of roles and tools signed it as it was. */
+export interface RolesSigned extends PolicyEventBase {
+  readonly type: 'roles.signed'
+  /** The bundle that the table was computed from, `name@sha256`. */
+  readonly bundle: string
+  /** SHA-256 (hex) of the table; its content is a definition, under `matrixDefinition`. */
+  readonly matrix: string
+  /** ISO 8601: from here on it does not count. */
+  readonly expires_at: string
+}
+
 /** One entry of the policy history: append-only, each with the hash of the one before (Invariant 9). */
 export type PolicyEvent =
   | BundleProposed
@@ -101,6 +112,7 @@ export type PolicyEvent =
   | ShadowStarted
   | ShadowStopped
   | BundlesImported
+  | RolesSigned
 
 /** An event as it is stored. */
 export interface PolicyLogRow {
@@ -185,6 +197,11 @@ export interface PolicyStore {
 /** Where the content of a bundle lies among the definitions: canonical JSON of its files by path. */
 export function bundleDefinition(hash: string): string {
   return `policy-bundle:${hash}`
+}
+
+/** Where a signed table of roles and tools lies among the definitions. */
+export function matrixDefinition(hash: string): string {
+  return `role-matrix:${hash}`
 }
 
 /** The hash of a bundle's id `name@sha256`. */

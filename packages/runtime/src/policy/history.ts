@@ -10,6 +10,7 @@ import {
   POLICY_EVENT_VERSION,
   type PolicyEvent,
   type PolicyLogRow,
+  type RolesSigned,
   type ShadowStarted,
   type ShadowStopped,
 } from '../contracts/policy-history.ts'
@@ -33,6 +34,8 @@ export interface PolicyHistory {
   readonly shadow: ShadowStarted | null
   /** Bundles (`name@sha256`) by which runs were decided: in force here once, or in force where they came from. */
   readonly known: ReadonlySet<string>
+  /** Signatures of the table of roles and tools, oldest first. */
+  readonly signed: readonly RolesSigned[]
 }
 
 /** The history before anything happened. */
@@ -45,6 +48,7 @@ export const NO_POLICY_HISTORY: PolicyHistory = {
   unreviewed: [],
   shadow: null,
   known: new Set(),
+  signed: [],
 }
 
 /** Reads the stored events. Throws STORE_CORRUPT for a body that is none; the audit says what is wrong with the others. */
@@ -70,6 +74,7 @@ export type PolicyEventBody =
   | Told<ShadowStarted>
   | Told<ShadowStopped>
   | Told<BundlesImported>
+  | Told<RolesSigned>
 
 type Told<T> = Omit<T, 'v' | 'seq' | 'at' | 'prev'>
 
@@ -118,6 +123,8 @@ function foldEvent(history: PolicyHistory, event: PolicyEvent): PolicyHistory {
       return { ...history, shadow: null }
     case 'bundles.imported':
       return { ...history, known: new Set([...known, ...event.bundles]) }
+    case 'roles.signed':
+      return { ...history, signed: [...history.signed, event] }
     default:
       return event satisfies never
   }

@@ -35,6 +35,17 @@ export {
   runFixtures,
 } from './author/fixtures.ts'
 export { type PolicyStanding, type ToolPosture, toolPostures } from './author/posture.ts'
+export {
+  ALL_ROLES,
+  type CellCondition,
+  type CellVerdict,
+  type MatrixCell,
+  type MatrixRow,
+  type RoleMatrix,
+  roleMatrix,
+  type SignOffState,
+  signOffState,
+} from './author/role-matrix.ts'
 export { type DecisionTold, type PolicyTold, tellDecision } from './author/tell.ts'
 export {
   DECISION_RECORDS,

@@ -18,6 +18,7 @@ import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import { TroubleBoard } from '../health/troubles.ts'
 import { watchedStore } from '../health/watched-store.ts'
 import type { FaultLog } from '../http/problems.ts'
+import { type AccessService, accessService, requireSignOff } from '../identity/access.ts'
 import { proveCredentials } from '../identity/credentials.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
 import { type EnvValues, loadProject, type OutsideWorld, type Project, schedulesOf } from '../project.ts'
@@ -113,6 +114,8 @@ async function start(
   const composed = await compose(project, dataDir, host, env, { openStore: watched(troubles, host) })
   ends.push(() => composed.close())
   await proveCredentials(composed.credentials, project.mode ?? 'development', log)
+  const access = accessService({ ...composed, project, host })
+  await requireSignOff(access, project.mode ?? 'development', log)
   const heads = signHeads(options, { project, composed, dataDir, host, env })
   ends.push(() => heads.stop())
   const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })
@@ -121,7 +124,7 @@ async function start(
   const unlogged = await erasures.missingLog()
   if (unlogged !== null) log(unlogged)
   requireModels(project, composed)
-  const server = await serve(options, { project, composed, people, host, troubles, erasures })
+  const server = await serve(options, { project, composed, people, host, troubles, erasures, access })
   ends.push(() => server.close())
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
   if (telemetry) ends.push(() => telemetry.stop())
@@ -270,9 +273,10 @@ interface ServeParts {
   readonly host: Host
   readonly troubles: TroubleBoard
   readonly erasures: ErasureService
+  readonly access: AccessService
 }
 
-async function serve(options: DevOptions, { project, composed, people, host, troubles, erasures }: ServeParts) {
+async function serve(options: DevOptions, { project, composed, people, host, troubles, erasures, access }: ServeParts) {
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
@@ -286,6 +290,7 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
     mode: project.mode ?? 'development',
     version: options.version,
     erasures,
+    access,
     auth: authenticatorOf({ project, bundle: composed.bundle(), host, env: process.env, people: () => people }),
     duties: () => composed.bundle().duties,
     consoleDir:

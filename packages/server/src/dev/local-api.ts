@@ -1,6 +1,7 @@
 import { type Mode, systemHost } from 'signalbox'
 import { erasureService } from '../erasure/service.ts'
 import { createApp } from '../http/app.ts'
+import { accessService } from '../identity/access.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
 import { loadProject, type Project, schedulesOf } from '../project.ts'
 import { scheduleService } from '../schedules/service.ts'
@@ -49,6 +50,7 @@ export async function openLocalApi(options: {
     host: systemHost,
     mode: modeOf(project),
     erasures,
+    access: accessService({ ...composed, project, host: systemHost }),
     version: VERSION,
     auth: authenticatorOf({
       project,

@@ -32,12 +32,22 @@ const TROUBLES: Readonly<Record<TroubleCode, { readonly title: string; readonly 
     advice:
       'look for a tool that never gives its process back; what the worker held goes on in another, nothing is repeated',
   },
+  ROLES_NOT_SIGNED: {
+    title: 'the table of roles and tools is not signed',
+    advice: 'look at `signalbox roles matrix`, and let its owner sign it with `signalbox roles sign-off`',
+  },
   OTHER: { title: 'something is wrong', advice: "see the server's output" },
 }
 
 /** How much of a code can be told as trouble; anything else is `OTHER`. */
 function troubleCode(code: string): TroubleCode {
   return Object.hasOwn(TROUBLES, code) ? (code as TroubleCode) : 'OTHER' // an own key of the table
+}
+
+/** Trouble that one look at something found, told by this server. `at` in milliseconds since 1970. */
+export function troubleNow(code: TroubleCode, detail: string, at: number): TroubleView {
+  const now = isoTime(at)
+  return { code, ...TROUBLES[code], detail, since: now, last_at: now, told_by: ['server'] }
 }
 
 /** A trouble of the store ends when this long nobody told of one, and a write went through. */

@@ -5,6 +5,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { type Duty, type Principal, SignalboxError } from 'signalbox'
 import type { z } from 'zod'
 import { type Authenticator, principalOf, requirePermission } from '../auth.ts'
+import { accessHandlers } from './access-handlers.ts'
 import { consoleFile } from './console.ts'
 import { eventStream } from './event-stream.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
@@ -45,6 +46,7 @@ export function createApp(options: AppOptions): Hono {
     ...peopleHandlers(options),
     ...scheduleHandlers(options),
     ...subjectHandlers(options),
+    ...accessHandlers(options),
     ...systemHandlers(options),
     ...switchHandlers(options),
   }

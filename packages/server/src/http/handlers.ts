@@ -2,6 +2,7 @@ import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/pr
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
 import type { TroubleBoard } from '../health/troubles.ts'
 import type { ErasureService } from '../erasure/service.ts'
+import type { AccessService } from '../identity/access.ts'
 import type { ScheduleService } from '../schedules/service.ts'
 
 /** What the endpoints work with. */
@@ -15,6 +16,8 @@ export interface ApiDeps {
   readonly troubles?: Pick<TroubleBoard, 'view'>
   /** Default: none. */
   readonly schedules?: ScheduleService
+  /** Without it who may do what is not told here. */
+  readonly access?: AccessService
   /** Without it nobody is erased here. */
   readonly erasures?: ErasureService
   readonly workflows: readonly WorkflowSpec[]

@@ -1,5 +1,7 @@
 import { isoTime } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
+import { troubleNow } from '../health/troubles.ts'
+import { signOffFault } from '../identity/access.ts'
 import { outerBudgetView } from '../views/budgets.ts'
 import { undosOf } from '../views/compensation.ts'
 import { auditEvery, auditOne, explanationOf, lineageView } from '../views/history.ts'
@@ -14,7 +16,11 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
   return {
     health: async () => ({ status: 'ok', name: 'signalbox', version, mode }),
     status: async () => {
-      const troubles = [...(deps.troubles?.view() ?? [])]
+      const unsigned = deps.access ? signOffFault(await deps.access.signOff()) : null
+      const troubles = [
+        ...(deps.troubles?.view() ?? []),
+        ...(unsigned === null ? [] : [troubleNow('ROLES_NOT_SIGNED', unsigned, host.now())]),
+      ]
       return { ok: troubles.length === 0, version, mode, now: isoTime(host.now()), troubles }
     },
     me: async (_input, who) => ({

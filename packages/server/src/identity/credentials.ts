@@ -1,5 +1,12 @@
-import { CredentialKeeper, type CredentialStatus, type Host, type Mode, SignalboxError, toolsWithin } from 'signalbox'
-import type { EnvValues, Project } from '../project.ts'
+import {
+  CredentialKeeper,
+  type CredentialStatus,
+  type KeeperParts,
+  type Mode,
+  SignalboxError,
+  toolsWithin,
+} from 'signalbox'
+import { loadProject, type Project } from '../project.ts'
 
 /** Names of all tools that a project's workflows have, sorted. */
 export function toolNames(project: Pick<Project, 'workflows'>): readonly string[] {
@@ -8,7 +15,7 @@ export function toolNames(project: Pick<Project, 'workflows'>): readonly string[
 }
 
 /** The credentials that a project declares. Throws CONFIG_INVALID for one of a tool that no workflow has. */
-export function keeperOf(project: Project, parts: { readonly host: Host; readonly env: EnvValues }): CredentialKeeper {
+export function keeperOf(project: Project, parts: KeeperParts): CredentialKeeper {
   const tools = toolNames(project)
   const unknown = Object.keys(project.credentials ?? {}).filter((name) => !tools.includes(name))
   if (unknown.length > 0)
@@ -28,6 +35,23 @@ export function credentialFaults(statuses: readonly CredentialStatus[]): readonl
       ? [`\`${tool}\` and \`${sharedWith}\` share one credential: give each its own`]
       : []),
   ])
+}
+
+/** What a check of a project's credentials found. */
+export interface CredentialCheck {
+  readonly credentials: readonly CredentialStatus[]
+  /** Tools without a credential. */
+  readonly without: readonly string[]
+  readonly faults: readonly string[]
+}
+
+/** Asks every source of a project in a file, without a data folder. Throws CONFIG_INVALID for a project that does not load. */
+export async function checkCredentials(configPath: string, parts: KeeperParts): Promise<CredentialCheck> {
+  const project = await loadProject(configPath)
+  const credentials = await keeperOf(project, parts).prove()
+  const declared = new Set(credentials.map((each) => each.tool))
+  const without = toolNames(project).filter((name) => !declared.has(name))
+  return { credentials, without, faults: credentialFaults(credentials) }
 }
 
 /**

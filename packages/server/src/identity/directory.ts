@@ -127,7 +127,8 @@ function tokenFaults({ id, roles }: PrincipalDef, token: TokenDef, all: readonly
   return faults
 }
 
-function kindOf(id: string): Principal['kind'] {
+/** What an id is of: `service:` and `agent:` say so, anything else is a person. */
+export function kindOf(id: string): Principal['kind'] {
   const kind = id.split(':')[0]
   return kind === 'service' || kind === 'agent' ? kind : 'user'
 }

@@ -19,6 +19,11 @@ export interface PolicyParts {
   readonly head: readonly string[]
 }
 
+/** An action, and where it is known the roles of the person on whose behalf it is asked. */
+export interface KnownAction extends ActionShape {
+  readonly roles?: readonly string[]
+}
+
 /**
  * How a policy stands to one action. `never`: whatever is asked, it does not match. `always`: it matches whatever is
  * asked; a policy that asks for a person, until somebody approves. `sometimes`: it depends on `conditions`.
@@ -56,7 +61,7 @@ function headLimit(what: string, limit: { readonly op: string }, type: string): 
 }
 
 /** How the policy stands to the action, by its head, its actions and what its conditions say of the action itself. */
-export function standingOf(rule: Rule, action: ActionShape): Standing {
+export function standingOf(rule: Rule, action: KnownAction): Standing {
   if (!isInScope(rule, action)) return NEVER
   const { clauses, head } = partsOf(rule)
   const conditions = [...head]
@@ -85,7 +90,7 @@ export function conjuncts(body: Expr): readonly Expr[] {
 }
 
 /** True, false, or null when it depends on more than the action. What cannot be told is null (never a guess). */
-export function holdsFor(expr: Expr, action: ActionShape): boolean | null {
+export function holdsFor(expr: Expr, action: KnownAction): boolean | null {
   if (typeof expr.Value === 'boolean') return expr.Value
   const and = sides(expr, '&&')
   if (and) return all([holdsFor(and.left, action), holdsFor(and.right, action)])
@@ -110,7 +115,7 @@ function negated(value: boolean | null): boolean | null {
   return value === null ? null : !value
 }
 
-function isSame(left: Expr, right: Expr, action: ActionShape): boolean | null {
+function isSame(left: Expr, right: Expr, action: KnownAction): boolean | null {
   const [one, other] = [left, right].map((side) => (side.Var === 'action' ? action.id : actionId(side)))
   if (one !== null && other !== null) return one === other
   // The runtime tells policy the same tenant of the run and of its target.
@@ -121,11 +126,29 @@ function isSame(left: Expr, right: Expr, action: ActionShape): boolean | null {
 const tenantOf = (name: string) => JSON.stringify({ '.': { left: { Var: name }, attr: 'tenant' } })
 const TENANTS = [tenantOf('principal'), tenantOf('resource')]
 
-function isWithin(left: Expr, right: Expr, action: ActionShape): boolean | null {
+function isWithin(left: Expr, right: Expr, action: KnownAction): boolean | null {
+  if (isUser(left)) return action.roles === undefined ? null : holdsRole(right, action.roles)
   if (left.Var !== 'action') return null
   const names = Array.isArray(right.Set) ? right.Set.map((each) => actionId(asExpr(each) ?? {})) : [actionId(right)]
   if (names.includes(null)) return null
   return names.some((name) => name === action.id || action.groups.includes(name ?? ''))
+}
+
+function isUser(expr: Expr): boolean {
+  const access = asExpr(expr['.'])
+  return access?.attr === 'user' && asExpr(access.left)?.Var === 'principal'
+}
+
+/** Whether somebody with these roles and no others is in the role, or in one of the roles; null for anything else. */
+function holdsRole(right: Expr, roles: readonly string[]): boolean | null {
+  const named = Array.isArray(right.Set) ? right.Set.map((each) => roleId(asExpr(each) ?? {})) : [roleId(right)]
+  if (named.includes(null)) return null
+  return named.some((name) => roles.includes(name ?? ''))
+}
+
+function roleId(expr: Expr): string | null {
+  const entity = asExpr(asExpr(expr.Value)?.__entity)
+  return entity?.type === `${NAMESPACE}::Role` && typeof entity.id === 'string' ? entity.id : null
 }
 
 function actionId(expr: Expr): string | null {
@@ -146,7 +169,7 @@ function needsApproval(expr: Expr): boolean {
 }
 
 /** The condition without the parts that are true for the action anyway. */
-function simplified(expr: Expr, action: ActionShape): Expr {
+function simplified(expr: Expr, action: KnownAction): Expr {
   const and = sides(expr, '&&')
   if (and) {
     if (holdsFor(and.left, action) === true) return simplified(and.right, action)
