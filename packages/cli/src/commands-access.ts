@@ -116,7 +116,10 @@ async function signOff(options: { reason: string; matrix?: string }, { client, o
 
 function exemptions(found: ExemptionListView, out: Output): void {
   out.data(found)
-  if (found.exemptions.length === 0) return out.text('no tool is exempted from approval')
+  if (found.exemptions.length === 0) {
+    out.text('no tool is exempted from approval')
+    return
+  }
   out.text(
     table(
       found.exemptions,
@@ -136,7 +139,10 @@ function exemptions(found: ExemptionListView, out: Output): void {
 
 function people(found: PrincipalListView, out: Output): void {
   out.data(found)
-  if (found.principals.length === 0) return out.text('the project declares nobody: only seeded people may sign in')
+  if (found.principals.length === 0) {
+    out.text('the project declares nobody: only seeded people may sign in')
+    return
+  }
   const rows = found.principals.flatMap((each) =>
     each.tokens.map((token) => ({ ...token, id: each.id, roles: each.roles.join(', '), owner: each.owner })),
   )
