@@ -21,8 +21,24 @@ export function addStatusCommand(program: Command, shell: Shell): void {
 
 function statusText(status: StatusView, out: Output): string {
   const head = `Signalbox ${status.version} (${status.mode}), ${time(status.now)} UTC`
-  if (status.ok) return `${out.color.green('ok')}  ${head}`
-  return [head, ...status.troubles.map((each) => troubleText(each, out))].join('\n')
+  const told = notificationText(status, out)
+  if (status.ok) return [`${out.color.green('ok')}  ${head}`, ...told].join('\n')
+  return [head, ...told, ...status.troubles.map((each) => troubleText(each, out))].join('\n')
+}
+
+/** Messages that wait are no trouble; those that were given up and channels that are gone need somebody. */
+function notificationText({ notifications }: StatusView, out: Output): readonly string[] {
+  if (!notifications) return []
+  const { dead, queued, disabled_channels: off } = notifications
+  return [
+    ...(dead > 0
+      ? [`${out.color.yellow(`${dead} messages given up`)}, ${queued} waiting: see \`signalbox outbox list\``]
+      : []),
+    ...off.map(
+      (name) =>
+        `${out.color.yellow('channel disabled')}: ${printable(name)}; \`signalbox outbox enable ${printable(name)}\``,
+    ),
+  ]
 }
 
 function troubleText(trouble: TroubleView, out: Output): string {

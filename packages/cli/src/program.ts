@@ -11,6 +11,7 @@ import { addMoveCommands } from './commands-moves.ts'
 import { addPolicyCommands } from './commands-policy.ts'
 import { addReleaseCommands } from './commands-release.ts'
 import { addRunCommands } from './commands-runs.ts'
+import { addOutboxCommands } from './commands-outbox.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
 import { addStatusCommand } from './commands-status.ts'
 import { addStoreCommands } from './commands-store.ts'
@@ -80,6 +81,7 @@ function program(shell: Shell): Command {
   addToolCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
+  addOutboxCommands(root, shell)
   addStatusCommand(root, shell)
   addAccessCommands(root, shell)
   addSubjectCommands(root, shell)

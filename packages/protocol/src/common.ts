@@ -34,6 +34,7 @@ export const permissionSchema = z.enum([
   'kill_switches.global',
   'overrides.write',
   'schedules.write',
+  'outbox.write',
   'subjects.erase',
   'roles.sign_off',
 ])

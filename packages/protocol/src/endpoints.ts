@@ -30,6 +30,7 @@ import {
   startedSchema,
   startRunSchema,
 } from './runs.ts'
+import { OUTBOX_ENDPOINTS } from './outbox.ts'
 import { SCHEDULE_ENDPOINTS } from './schedules.ts'
 import { statusSchema } from './status.ts'
 import { SUBJECT_ENDPOINTS } from './subjects.ts'
@@ -350,6 +351,7 @@ export const ENDPOINTS = {
 
   ...SWITCH_ENDPOINTS,
   ...SCHEDULE_ENDPOINTS,
+  ...OUTBOX_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   auditAll: {

@@ -40,6 +40,8 @@ export const statusSchema = z.object({
   mode: z.enum(['development', 'production']),
   now: timeSchema,
   troubles: z.array(troubleSchema),
+  /** Messages that wait or were given up (up to a thousand each are counted), and channels that are disabled. */
+  notifications: z.object({ queued: z.int(), dead: z.int(), disabled_channels: z.array(z.string()) }).optional(),
 })
 /** How the server stands. */
 export type StatusView = z.output<typeof statusSchema>

@@ -29,6 +29,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'kill_switches.write',
     'overrides.write',
     'schedules.write',
+    'outbox.write',
   ],
   platform_operator: ['read', 'kill_switches.write', 'kill_switches.global'],
 }

@@ -63,6 +63,7 @@ export {
 export { headsDirOf, publicKeyPath, readPublicKey } from './heads/files.ts'
 export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
+export { type NotificationsDef, type SecretSource, secretFromEnv, secretFromFile } from './notify/definition.ts'
 export {
   defaultConfigPath,
   defineProject,

@@ -17,6 +17,7 @@ import {
 import type { Authenticator } from './auth.ts'
 import type { PrincipalDef } from './identity/directory.ts'
 import type { WorkflowDrill } from './drill/define.ts'
+import { type Notifications, type NotificationsDef, readNotifications } from './notify/definition.ts'
 import { readSchedules, type Schedule, type ScheduleDef } from './schedules/definition.ts'
 
 /** Values of the environment, by name. */
@@ -69,6 +70,8 @@ export interface ProjectDef {
   readonly seed?: (context: SeedContext) => Promise<void>
   /** What happens at set times; checked at the start, every mistake at once. */
   readonly schedules?: readonly ScheduleDef[]
+  /** Whom to tell of what waits for people, and how; checked at the start, every mistake at once. */
+  readonly notifications?: NotificationsDef
   /** What `signalbox drill` exercises: one entry for each workflow that can be drilled. */
   readonly drills?: readonly WorkflowDrill[]
 }
@@ -89,6 +92,11 @@ export function schedulesOf(project: Project): readonly Schedule[] {
     project.schedules ?? [],
     project.workflows.map((each) => each.spec.name),
   )
+}
+
+/** The checked channels of a project. Throws CONFIG_INVALID with every mistake. */
+export function notificationsOf(project: Project): Notifications {
+  return readNotifications(project.notifications)
 }
 
 /** Where a project lies in a folder when nothing else is said. */

@@ -2,6 +2,8 @@
 import { createClient, type Client } from '@signalbox/protocol'
 import { memoryStore, type Principal, systemHost } from 'signalbox'
 import { TroubleBoard } from '../src/health/troubles.ts'
+import { readNotifications } from '../src/notify/definition.ts'
+import { outboxService } from '../src/notify/service.ts'
 import { readSchedules } from '../src/schedules/definition.ts'
 import { scheduleService } from '../src/schedules/service.ts'
 import { createServer, type RunningServer } from '../src/server.ts'
@@ -18,6 +20,10 @@ const PEOPLE = {
 } as const satisfies Record<string, Principal>
 
 const SCHEDULES = readSchedules([{ name: 'nightly', every: { days: 1 }, do: { job: 'report' } }], [])
+
+const CHANNELS = readNotifications({
+  channels: [{ kind: 'slack', name: 'chat', url: async () => 'https://x.example' }],
+})
 
 /** Name of a person of the tests. */
 export type Person = keyof typeof PEOPLE
@@ -51,6 +57,7 @@ export async function startHarness(options: { consoleDir?: string } = {}): Promi
     store: fake.store,
     troubles,
     schedules: scheduleService({ store: memoryStore(), schedules: SCHEDULES, host: systemHost }),
+    outbox: outboxService({ store: memoryStore(), notifications: CHANNELS, host: systemHost }),
     workflows: [],
     models: { resolve: () => Promise.reject() as never },
     host: systemHost,

@@ -104,7 +104,10 @@ export interface OutboxCommit {
   /** Stored, or replaced where the stored revision is one less. */
   readonly deliveries: readonly Delivery[]
   readonly channels: readonly ChannelState[]
-  /** Routed notices and deliveries that are no longer queued, when older than this (ms since 1970), are deleted. */
+  /**
+   * Deliveries that are no longer queued, and then routed notices that no delivery tells of, are deleted when they are older
+   * than this (ms since 1970).
+   */
   readonly forgetBefore: number | null
 }
 

@@ -87,10 +87,12 @@ export abstract class MemoryOutbox extends MemoryScopes implements OutboxStore {
   }
 
   #forget(before: number): void {
-    for (const [place, { notice, routed }] of this.#notices)
-      if (routed && notice.at < before) this.#notices.delete(place)
     for (const [place, { state, updatedAt }] of this.#deliveries)
       if (state !== 'queued' && updatedAt < before) this.#deliveries.delete(place)
+    const kept = [...this.#deliveries.values()]
+    const needed = new Set(kept.flatMap(({ tenant, notices }) => notices.map((id) => JSON.stringify([tenant, id]))))
+    for (const [place, { notice, routed }] of this.#notices)
+      if (routed && notice.at < before && !needed.has(place)) this.#notices.delete(place)
   }
 }
 

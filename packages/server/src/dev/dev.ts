@@ -21,7 +21,16 @@ import type { FaultLog } from '../http/problems.ts'
 import { type AccessService, accessService, requireSignOff } from '../identity/access.ts'
 import { proveCredentials } from '../identity/credentials.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
-import { type EnvValues, loadProject, type OutsideWorld, type Project, schedulesOf } from '../project.ts'
+import {
+  type EnvValues,
+  loadProject,
+  type OutsideWorld,
+  type Project,
+  notificationsOf,
+  schedulesOf,
+} from '../project.ts'
+import { startOutbox } from '../notify/outbox.ts'
+import { outboxService } from '../notify/service.ts'
 import { processJobs } from '../schedules/jobs.ts'
 import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
@@ -100,6 +109,7 @@ async function start(
   const configPath = resolve(options.configPath)
   const project = await loadProject(configPath)
   const schedules = schedulesOf(project)
+  const notifications = notificationsOf(project)
   makeDataDir(dataDir)
   const lock = lockData(dataDir)
   ends.push(() => lock.release())
@@ -135,6 +145,9 @@ async function start(
   const { runs } = composed.signalbox
   const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
   ends.push(() => scheduler.stop())
+  const baseUrl = (notifications.baseUrl ?? server.url).replace(/\/+$/, '')
+  const outbox = startOutbox({ store: composed.store, runs, host, notifications, baseUrl, log })
+  ends.push(() => outbox.stop())
   const named = Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)]))
   if (people.length > 0) await project.seed?.({ signalbox: composed.signalbox, people: named, dataDir })
   return {
@@ -285,6 +298,7 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
     models: composed.models,
     troubles,
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
+    outbox: outboxService({ store: composed.store, notifications: notificationsOf(project), host }),
     workflows: project.workflows.map((each) => each.spec),
     host,
     mode: project.mode ?? 'development',

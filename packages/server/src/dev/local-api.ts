@@ -3,7 +3,8 @@ import { erasureService } from '../erasure/service.ts'
 import { createApp } from '../http/app.ts'
 import { accessService } from '../identity/access.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
-import { loadProject, type Project, schedulesOf } from '../project.ts'
+import { loadProject, type Project, notificationsOf, schedulesOf } from '../project.ts'
+import { outboxService } from '../notify/service.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
@@ -46,6 +47,11 @@ export async function openLocalApi(options: {
     store: composed.store,
     models: composed.models,
     schedules: scheduleService({ store: composed.store, schedules, host: systemHost }),
+    outbox: outboxService({
+      store: composed.store,
+      notifications: notificationsOf(project),
+      host: systemHost,
+    }),
     workflows: project.workflows.map((each) => each.spec),
     host: systemHost,
     mode: modeOf(project),

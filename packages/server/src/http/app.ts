@@ -10,6 +10,7 @@ import { consoleFile } from './console.ts'
 import { eventStream } from './event-stream.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
+import { outboxHandlers } from './outbox-handlers.ts'
 import { peopleHandlers } from './people-handlers.ts'
 import { type FaultLog, problemFor } from './problems.ts'
 import { moveHandlers } from './move-handlers.ts'
@@ -45,6 +46,7 @@ export function createApp(options: AppOptions): Hono {
     ...moveHandlers(options),
     ...peopleHandlers(options),
     ...scheduleHandlers(options),
+    ...outboxHandlers(options),
     ...subjectHandlers(options),
     ...accessHandlers(options),
     ...systemHandlers(options),

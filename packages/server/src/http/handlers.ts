@@ -3,6 +3,7 @@ import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, Wor
 import type { TroubleBoard } from '../health/troubles.ts'
 import type { ErasureService } from '../erasure/service.ts'
 import type { AccessService } from '../identity/access.ts'
+import type { OutboxService } from '../notify/service.ts'
 import type { ScheduleService } from '../schedules/service.ts'
 
 /** What the endpoints work with. */
@@ -18,6 +19,8 @@ export interface ApiDeps {
   readonly schedules?: ScheduleService
   /** Without it who may do what is not told here. */
   readonly access?: AccessService
+  /** Default: no channels. */
+  readonly outbox?: OutboxService
   /** Without it nobody is erased here. */
   readonly erasures?: ErasureService
   readonly workflows: readonly WorkflowSpec[]

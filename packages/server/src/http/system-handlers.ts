@@ -7,6 +7,7 @@ import { undosOf } from '../views/compensation.ts'
 import { auditEvery, auditOne, explanationOf, lineageView } from '../views/history.ts'
 import { workflowView } from '../views/system.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
+import { noOutbox } from './outbox-handlers.ts'
 
 type Names = 'health' | 'status' | 'me' | 'workflows' | 'explain' | 'lineage' | 'budgets' | 'audit' | 'auditAll'
 
@@ -15,13 +16,15 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
   const { runs, host, mode, version } = deps
   return {
     health: async () => ({ status: 'ok', name: 'signalbox', version, mode }),
-    status: async () => {
+    status: async (_input, who) => {
       const unsigned = deps.access ? signOffFault(await deps.access.signOff()) : null
       const troubles = [
         ...(deps.troubles?.view() ?? []),
         ...(unsigned === null ? [] : [troubleNow('ROLES_NOT_SIGNED', unsigned, host.now())]),
       ]
-      return { ok: troubles.length === 0, version, mode, now: isoTime(host.now()), troubles }
+      const { queued, dead, disabled } = await (deps.outbox ?? noOutbox(deps)).summary(who.tenant)
+      const notifications = { queued, dead, disabled_channels: [...disabled] }
+      return { ok: troubles.length === 0, version, mode, now: isoTime(host.now()), troubles, notifications }
     },
     me: async (_input, who) => ({
       principal: { ...who, roles: [...who.roles] },

@@ -23,6 +23,10 @@ const PUT_DELIVERY = `INSERT OR REPLACE INTO deliveries (tenant, channel, id, no
 const PUT_CHANNEL =
   'INSERT OR REPLACE INTO outbox_channels (tenant, channel, disabled_at, detail, changed_by) VALUES (?,?,?,?,?)'
 
+/** A notice is kept as long as a message tells of it: it may be sent again. */
+const FORGET_NOTICES = `DELETE FROM notices WHERE routed = 1 AND told_at < ? AND (tenant, id) NOT IN (
+  SELECT deliveries.tenant, told.value FROM deliveries, json_each(deliveries.notices) AS told)`
+
 /** Stores notices inside a transaction of the caller; one whose id is there already is left out. */
 export function addNotices(connection: Connection, notices: readonly Notice[]): void {
   for (const { tenant, id, kind, severity, runId, workflow, subject, roles, facts, at } of notices)
@@ -94,8 +98,8 @@ export function writeOutbox(connection: Connection, commit: OutboxCommit): Promi
     for (const each of channels)
       connection.sql(PUT_CHANNEL).run(each.tenant, each.channel, each.disabledAt, each.detail, each.changedBy)
     if (forgetBefore !== null) {
-      connection.sql('DELETE FROM notices WHERE routed = 1 AND told_at < ?').run(forgetBefore)
       connection.sql(`DELETE FROM deliveries WHERE state <> 'queued' AND updated_at < ?`).run(forgetBefore)
+      connection.sql(FORGET_NOTICES).run(forgetBefore)
     }
     return 'committed'
   })
