@@ -49,7 +49,7 @@ export const outboxSchema = z.object({
   messages: z.array(outboxMessageSchema),
 })
 
-/** Which messages. */
+/** Which messages are listed; what is absent does not narrow. */
 export const outboxQuerySchema = z.object({
   channel: z.string().min(1).optional(),
   state: messageStateSchema.optional(),

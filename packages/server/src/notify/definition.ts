@@ -82,7 +82,7 @@ const notificationsSchema = z.strictObject({
 
 /** Channels as a project declares them. */
 export type NotificationsDef = z.input<typeof notificationsSchema>
-/** Checked channels. */
+/** Channels as they are checked, with every default filled in. */
 export type Notifications = z.output<typeof notificationsSchema>
 /** A checked channel. */
 export type Channel = Notifications['channels'][number]

@@ -59,6 +59,8 @@ const MOST_COUNTED = 1_000
 /** The leader may change the row between a read and a write: so often it is tried again. */
 const TRIES = 10
 
+const NOTHING = { lease: null, routed: [], deliveries: [], channels: [], forgetBefore: null }
+
 /** The service over a store, with or without a server that leads. */
 export function outboxService(options: {
   readonly store: Pick<OutboxStore, 'deliveries' | 'channelStates' | 'commitOutbox' | 'notify' | 'notices'>
@@ -72,20 +74,8 @@ export function outboxService(options: {
     const known = notifications.channels.map((each) => `\`${each.name}\``).join(', ') || 'none'
     throw new SignalboxError('NOT_FOUND', `there is no channel \`${name}\` in this project; there is ${known}`)
   }
-  const nothing = { lease: null, routed: [], deliveries: [], channels: [], forgetBefore: null }
-  const change = async (
-    { channel, id }: DeliveryPlace,
-    by: Principal,
-    edit: (row: Delivery) => Partial<Delivery>,
-  ): Promise<Delivery> => {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const [row] = await store.deliveries({ tenant: by.tenant, channel, id, order: 'newest', limit: 1 })
-      if (!row) throw new SignalboxError('NOT_FOUND', `there is no message \`${id}\` for channel \`${channel}\``)
-      const next = { ...row, ...edit(row), revision: row.revision + 1, changedBy: by.id, updatedAt: host.now() }
-      if ((await store.commitOutbox({ ...nothing, deliveries: [next] })) === 'committed') return next
-    }
-    throw new SignalboxError('CONFLICT', `message \`${id}\` changes all the time: try again`)
-  }
+  const change = (place: DeliveryPlace, by: Principal, edit: Edit): Promise<Delivery> =>
+    changeRow(options, place, by, edit)
   return {
     channels: async (tenant) => {
       const states = new Map((await store.channelStates(tenant)).map((each) => [each.channel, each]))
@@ -121,7 +111,7 @@ export function outboxService(options: {
       const state = (await store.channelStates(by.tenant)).find((each) => each.channel === name)
       if (!state || state.disabledAt === null)
         throw new SignalboxError('CONFLICT', `channel \`${name}\` is not disabled`)
-      await store.commitOutbox({ ...nothing, channels: [{ ...state, disabledAt: null, changedBy: by.id }] })
+      await store.commitOutbox({ ...NOTHING, channels: [{ ...state, disabledAt: null, changedBy: by.id }] })
     },
     test: async (name, by) => {
       const { name: channel } = channelOf(name)
@@ -133,8 +123,25 @@ export function outboxService(options: {
         ...{ changedBy: by.id, createdAt: at, updatedAt: at },
       }
       await store.notify([{ ...notice, runId: null, workflow: null, subject: null, roles: [], facts: {} }])
-      await store.commitOutbox({ ...nothing, deliveries: [delivery] })
+      await store.commitOutbox({ ...NOTHING, deliveries: [delivery] })
       return delivery
     },
   }
+}
+
+type Edit = (row: Delivery) => Partial<Delivery>
+
+async function changeRow(
+  { store, host }: { readonly store: Pick<OutboxStore, 'deliveries' | 'commitOutbox'>; readonly host: Host },
+  { channel, id }: DeliveryPlace,
+  by: Principal,
+  edit: Edit,
+): Promise<Delivery> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const [row] = await store.deliveries({ tenant: by.tenant, channel, id, order: 'newest', limit: 1 })
+    if (!row) throw new SignalboxError('NOT_FOUND', `there is no message \`${id}\` for channel \`${channel}\``)
+    const next = { ...row, ...edit(row), revision: row.revision + 1, changedBy: by.id, updatedAt: host.now() }
+    if ((await store.commitOutbox({ ...NOTHING, deliveries: [next] })) === 'committed') return next
+  }
+  throw new SignalboxError('CONFLICT', `message \`${id}\` changes all the time: try again`)
 }
