@@ -247,8 +247,10 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
     'requests.respond',
     'kill_switches.write',
     'schedules.write',
+    'outbox.write',
   ],
   'access-owner': ['read', 'roles.sign_off'],
+  platform_operator: ['read', 'kill_switches.write', 'kill_switches.global'],
 }
 const PERSONAL: readonly Permission[] = ['approvals.decide', 'questions.answer', 'requests.respond', 'roles.sign_off']
 
