@@ -246,6 +246,7 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
     'questions.answer',
     'requests.respond',
     'kill_switches.write',
+    'overrides.write',
     'schedules.write',
     'outbox.write',
   ],
