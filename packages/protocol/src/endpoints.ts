@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { ACCESS_ENDPOINTS } from './access.ts'
+import { APPROVAL_ENDPOINTS } from './approvals.ts'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { outerBudgetListSchema } from './budgets.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
@@ -350,6 +351,7 @@ export const ENDPOINTS = {
   },
 
   ...SWITCH_ENDPOINTS,
+  ...APPROVAL_ENDPOINTS,
   ...SCHEDULE_ENDPOINTS,
   ...OUTBOX_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { approvalEventSchema, approvalLifeSchema } from './approvals.ts'
 import { effectClassSchema, jsonSchema, labelsSchema, limitSchema, reasonSchema, timeSchema } from './common.ts'
 
 /** State of an approval, question or request. */
@@ -28,6 +29,8 @@ export const requestSummarySchema = z.object({
   /** Untrusted text: show as text. Null when the content was erased. */
   summary: z.string().nullable(),
   impact: z.object({ money: moneySchema.optional(), text: z.string().optional() }).nullable(),
+  /** Of an approval: where it stands; null for all else, and for one of an earlier version. */
+  life: approvalLifeSchema.nullable(),
 })
 /** An approval, question or port request as a list shows it. */
 export type RequestSummary = z.output<typeof requestSummarySchema>
@@ -46,6 +49,8 @@ export const approvalPacketSchema = z.object({
   requested_by: z.string(),
   why: z.array(z.string()),
   labels: labelsSchema,
+  /** Set where the arguments are what this reviewer made of those that were proposed. */
+  edited_by: z.string().optional(),
 })
 
 /** What a person sees who is asked about an effect. */
@@ -74,6 +79,11 @@ const detailFields = {
 export const approvalDetailSchema = requestSummarySchema.extend({
   packet: approvalPacketSchema.nullable(),
   ...detailFields,
+  /** What happened to it, in order. */
+  history: z.array(approvalEventSchema),
+  /** Whether the signed-in person is the requester, and a question to them is open. */
+  can_inform: z.boolean(),
+  can_withdraw: z.boolean(),
 })
 /** One approval with its packet. */
 export type ApprovalDetail = z.output<typeof approvalDetailSchema>

@@ -5,9 +5,11 @@ import {
   type ErrorCode,
   type JsonValue,
   type KillSwitch,
+  type MandateRow,
   type MovePlan,
   type PersonRequestRow,
   type Principal,
+  type ReviewApi,
   type RunsApi,
   SignalboxError,
   type Store,
@@ -113,7 +115,7 @@ export function fakeRuns(): FakeRuns {
   const rows = (tenant: string) =>
     [...histories.values()].map((each) => each.row).filter((row) => row.tenant === tenant)
   return {
-    runs: { ...reads(state), ...changes(state), ...killSwitches(state), ...compensations(state) },
+    runs: { ...reads(state), ...changes(state), ...killSwitches(state), ...compensations(state), ...reviews(state) },
     store: {
       definition: async () => null,
       records: async (tenant: string, runId: string) => state.find(tenant, runId).stored,
@@ -127,6 +129,61 @@ export function fakeRuns(): FakeRuns {
     failNext: (code) => {
       failure = code
     },
+  }
+}
+
+const MANDATE: MandateRow = {
+  tenant: 'dev',
+  id: 'sta_1',
+  kind: 'standing',
+  subject: 'records.tag',
+  body: '{"delegate":"user:eva","roles":["approver"]}',
+  reason: 'small ones',
+  createdBy: 'user:paul',
+  createdAt: 1,
+  startsAt: 1,
+  expiresAt: 2,
+  revokedAt: null,
+  revokedBy: null,
+  maxUses: 2,
+  maxAmount: null,
+}
+
+/** Notes what was asked for. */
+function reviews({ note }: State): ReviewApi {
+  const noted =
+    (what: string) =>
+    async (request: { by: Principal }): Promise<void> =>
+      note(what, request.by, request)
+  const made = (what: string) => async (request: { by: Principal }) => {
+    note(what, request.by, request)
+    return MANDATE
+  }
+  return {
+    claim: noted('claim'),
+    unclaim: noted('unclaim'),
+    askInformation: noted('askInformation'),
+    giveInformation: noted('giveInformation'),
+    edit: noted('edit'),
+    snooze: noted('snooze'),
+    withdraw: noted('withdraw'),
+    markSeen: noted('markSeen'),
+    liftDecline: noted('liftDecline'),
+    delegate: made('delegate'),
+    giveStanding: made('giveStanding'),
+    revoke: made('revoke'),
+    delegations: async () => [],
+    standing: async () => [],
+    stats: async () => ({
+      since: '2026-01-01T00:00:00.000Z',
+      quick_seconds: 30,
+      open: 0,
+      open_by_role: [],
+      decided: { approved: 0, rejected: 0, expired: 0, cancelled: 0, void: 0 },
+      median_decision_seconds: null,
+      escalated: 0,
+      reviewers: [],
+    }),
   }
 }
 

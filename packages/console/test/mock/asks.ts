@@ -26,6 +26,10 @@ function approval(id: string, runId: string, part: Part): ApprovalDetail {
     decided_at: null,
     summary: part.packet.summary,
     impact: part.packet.impact,
+    life: null,
+    history: [],
+    can_inform: false,
+    can_withdraw: false,
     packet_hash: `hmac:${hashOf(id).slice(0, 40)}`,
     reason: null,
     can_decide: false,
@@ -124,6 +128,7 @@ export function allQuestions(): QuestionDetail[] {
       decided_at: null,
       summary: 'Did `payments.pay_plain` happen?',
       impact: null,
+      life: null,
       packet: {
         tool: 'payments.pay_plain',
         class: 'payments.write',
@@ -166,6 +171,7 @@ export function allRequests(): PortRequestDetail[] {
       decided_at: null,
       summary: '`review-match` asks for an answer',
       impact: null,
+      life: null,
       payload: JSON.stringify({ invoice: 'INV-2026-0120', difference_minor: 1_250 }),
       response_schema: {
         type: 'object',

@@ -13,13 +13,14 @@ export function askedNotice(row: PersonRequestRow): Notice {
   const { tenant, runId, workflow, tool, effect, deadline } = row
   return {
     tenant,
-    id: `${runId}.${row.id}`,
+    // Each stage of an approval asks others.
+    id: `${runId}.${row.id}${(row.life?.stage ?? 1) > 1 ? `.${row.life?.stage}` : ''}`,
     kind: ASKED[row.kind],
     severity: 'warning',
     runId,
     workflow,
     subject: row.id,
-    roles: [...new Set(row.approvers.flat())].sort(),
+    roles: [...new Set(row.approvers.flat())].filter((role) => !role.startsWith('user:')).sort(),
     facts: { tool, class: row.class, effect, deadline },
     at: row.requestedAt,
   }

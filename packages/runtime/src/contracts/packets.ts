@@ -14,6 +14,8 @@ export interface ApprovalPacket {
   readonly requested_by: string
   readonly why: readonly string[]
   readonly labels: Labels
+  /** Set where the arguments are what this reviewer made of those that were proposed. */
+  readonly edited_by?: string
 }
 
 /** What a person sees who is asked about an effect. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
+import type { ActingFor, Escalation } from './acting.ts'
 import type { EffectClass, Labels, Mode, Principal } from './common.ts'
 
 /** Where policy is asked: the eight intervention points of the Agent Control Specification. */
@@ -21,6 +22,29 @@ export interface AskingPolicy {
   readonly reason_code: string
   /** Roles of which the reviewer must hold one. Never empty. */
   readonly approvers: readonly string[]
+  /** How many different people have to say yes. Default 1. */
+  readonly quorum?: number
+  /** Stages are answered one after another, the lowest first. Default 1. */
+  readonly stage?: number
+  /** Silence for this long after its stage began denies. */
+  readonly deadline_seconds?: number
+  readonly escalate?: readonly Escalation[]
+  /** A claim keeps others from answering while it lasts. */
+  readonly claim?: 'locks'
+  /** While a question to the requester is open the deadline does not come nearer, once for the time of the stage. */
+  readonly information?: 'stops_deadline'
+  /** A standing approval may answer in place of a person. */
+  readonly standing?: 'allowed'
+  /** The same question is not asked again for this long after a person said no. */
+  readonly declined_seconds?: number
+}
+
+/** One of the people who let an action happen. */
+export interface ApprovalVote {
+  readonly approver: Principal
+  readonly for?: ActingFor
+  /** Policies that were escalated to this person. */
+  readonly escalated?: readonly string[]
 }
 
 /** One decision as it is recorded. Recorded with every activity (invariant 15). */
@@ -74,7 +98,10 @@ export interface StepTools {
 /** An approval as the policy sees it when it is asked again; every field is derived by the engine (invariant 7). */
 export interface ApprovalFact {
   readonly id: string
+  /** Who gave it last. */
   readonly approver: Principal
+  /** All who gave it; absent where one person did. */
+  readonly votes?: readonly ApprovalVote[]
   /** Argument digest, target version, tool definition, labels, asking policies: all equal to what was asked. */
   readonly bound: boolean
   readonly fresh: boolean
@@ -126,6 +153,8 @@ export interface CatalogueTool {
   /** Typed projection of arguments: field name to Cedar type. Fields not listed are not shown to policy. */
   readonly input: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
   readonly facts: Readonly<Record<string, 'Long' | 'String' | 'Bool' | 'Set<String>'>>
+  /** Whether standing approvals may answer for it; by default they may, unless it is irreversible. */
+  readonly standing?: boolean
   /** How often a person is asked, as its owner means it; checked against the policies, and part of no decision. */
   readonly approval?: ApprovalDeclaration
   /** Arguments that decide whom or what a call reaches. Absent: the tool is not labelled. */
@@ -156,6 +185,20 @@ export interface CatalogueModel {
   readonly owner: string
 }
 
+/** What a bundle says of approvals as a whole. */
+export interface ApprovalRules {
+  /** Roles whose holders may answer in the place of a reviewer who named them. */
+  readonly delegates: readonly string[]
+  /** A delegation lasts at most this long. */
+  readonly delegation_days: number
+  /** Who may give standing approvals, and their widest bounds; null: nobody. */
+  readonly standing: {
+    readonly authors: readonly string[]
+    readonly max_days: number
+    readonly max_uses: number
+  } | null
+}
+
 /** What the engine needs of the policy plane. Synchronous and pure: facts are read before (ENGINE perform). */
 export interface PolicyPort {
   /** Content hash of the bundle in force, `name@sha256`. */
@@ -171,6 +214,8 @@ export interface PolicyPort {
   mayStart(workflow: string, principal: Principal): boolean
   /** True when the catalogue says that the input of the workflow is the user's own words. Absent: never. */
   isUserInput?(workflow: string): boolean
+  /** What the bundle says of delegation and standing approvals; without it nobody may do either. */
+  readonly approvals?: ApprovalRules
   /** The sentence of a reason code that people are shown, or null when nothing declares it. */
   sentence(code: string): string | null
   /**

@@ -1,3 +1,4 @@
+import type { EditedArguments } from './approval.ts'
 import type { CheckpointBody } from './checkpoint.ts'
 import type { ActivityKind, ContentRef, EffectClass, Labels } from './common.ts'
 import type { HiddenTool } from './policy.ts'
@@ -85,6 +86,8 @@ export interface Proposal {
   readonly definition_hash: string
   /** Set for a call of a compensation: the effect that it undoes. */
   readonly undoes?: UndoneEffect
+  /** Set where a reviewer put other arguments in the place of `args`: these are what is sent. */
+  readonly edited?: EditedArguments
   /** Set for a read that an agent's context provider makes for itself: its name. No model asked for it. */
   readonly context?: string
   /** Set for a call of a declared fallback model: in whose place, and why. */

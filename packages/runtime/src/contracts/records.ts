@@ -23,6 +23,7 @@ import type { AskRef, Proposal, RecordBase, ScopeOpening } from './record-base.t
 import type { ScopeAmounts } from './scopes.ts'
 import type {
   ActivityLate,
+  ApprovalChanged,
   ApprovalDecided,
   ApprovalRequested,
   QuestionAnswered,
@@ -38,6 +39,7 @@ export type { ForkParent, ForkPlanEntry, LedgerRef } from './fork.ts'
 export type { ApprovalPacket, QuestionPacket } from './packets.ts'
 export type {
   ActivityLate,
+  ApprovalChanged,
   ApprovalDecided,
   ApprovalRequested,
   QuestionAbout,
@@ -387,6 +389,7 @@ export type RunRecord =
   | ActivityOutcome
   | ActivityLate
   | ApprovalRequested
+  | ApprovalChanged
   | ApprovalDecided
   | TimerSet
   | StepFailed

@@ -14,6 +14,7 @@ import type {
   RunWaiting,
   StopReason,
 } from './records.ts'
+import type { ApprovalEvent, ReviewApi } from './review.ts'
 import type { ScopeState } from './scopes.ts'
 import type { EffectState, PersonRequestRow, RecordFilter, RequestState, RunFilter, RunRow } from './store.ts'
 import type { KillSwitch } from './switches.ts'
@@ -171,10 +172,12 @@ export interface PersonRequest {
   readonly packetHash: string
   /** The answer's sealed reason, opened; null when none or erased. */
   readonly reason: string | null
+  /** Of an approval: what happened to it, in order. */
+  readonly history?: readonly ApprovalEvent[]
 }
 
 /** What the server, the terminal and user code do with runs. All methods check the tenant of the principal or argument. */
-export interface RunsApi {
+export interface RunsApi extends ReviewApi {
   /** Stores a new run and returns; a worker takes it up. Throws WORKFLOW_UNKNOWN, INPUT_INVALID, KILL_SWITCH. */
   start(request: StartRequest): Promise<{ readonly runId: string; readonly existed: boolean }>
   get(tenant: string, runId: string): Promise<RunRow>

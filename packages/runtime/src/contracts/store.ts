@@ -1,11 +1,15 @@
 import type { Principal } from './common.ts'
+import type { MandateStore, MandateUse } from './mandates.ts'
 import type { Notice, OutboxStore } from './outbox.ts'
 import type { PolicyStore } from './policy-history.ts'
 import type { Kept } from './pruning.ts'
 import type { RecordType, RunStatus } from './records.ts'
+import type { PersonRequestRow, RequestClosing, RequestState } from './requests.ts'
 import type { ScheduleStore } from './schedule.ts'
 import type { ScopeStore, SliceChange, StartCharge } from './scopes.ts'
 import type { SwitchStore } from './switches.ts'
+
+export type { PersonRequestRow, RequestClosing, RequestState } from './requests.ts'
 
 /** A record as it is stored: exact bytes, which the chain covers, and its sealed contents beside it. */
 export interface StoredRecord {
@@ -142,41 +146,6 @@ export type EffectChange =
     }
   | { readonly kind: 'await'; readonly effectId: string }
 
-/** State of an approval or question as people list it. */
-export type RequestState = 'open' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void' | 'answered'
-
-/** A projection of something that waits for a person: an approval, a question, or a port request. */
-export interface PersonRequestRow {
-  readonly tenant: string
-  readonly id: string
-  readonly kind: 'approval' | 'question' | 'request'
-  readonly runId: string
-  readonly workflow: string
-  /** Sequence of the record that asked (its sealed packet is there). */
-  readonly seq: number
-  readonly tool: string
-  readonly class: string
-  readonly effect: string
-  /** Roles of which the reviewer must hold one for each asking policy; JSON-safe list of lists. */
-  readonly approvers: readonly (readonly string[])[]
-  /** Principal id of the requester, who cannot approve. */
-  readonly requester: string
-  readonly state: RequestState
-  readonly decidedBy: string | null
-  readonly requestedAt: number
-  /** Milliseconds since 1970; silence after it denies. */
-  readonly deadline: number
-  readonly decidedAt: number | null
-}
-
-/** A request to a person that is no longer open. */
-export interface RequestClosing {
-  readonly id: string
-  readonly state: RequestState
-  readonly decidedBy: string | null
-  readonly decidedAt: number
-}
-
 /** One atomic change of one run, checked against sequence and epoch (invariant 10, ENGINE R3, R11). */
 export interface RunCommit {
   readonly tenant: string
@@ -209,6 +178,8 @@ export interface RunCommit {
   readonly slices?: readonly SliceChange[]
   /** What people are told of it; one whose id is there already is left out. */
   readonly notices?: readonly Notice[]
+  /** Uses of standing approvals, each counted once; the commit is refused as `mandate_spent` when one has none left. */
+  readonly uses?: readonly MandateUse[]
 }
 
 /** What a commit destroys: all sealed contents up to `through`, also those of read inbox rows; for `nothing` bodies too. */
@@ -223,6 +194,7 @@ export type CommitResult =
   | { readonly status: 'fenced' }
   | { readonly status: 'inbox_not_empty' }
   | { readonly status: 'effect_claimed'; readonly effectId: string }
+  | { readonly status: 'mandate_spent'; readonly mandateId: string }
 
 /** What someone who is not the lease holder tells a run (ENGINE R3). */
 export interface InboxItem {
@@ -230,7 +202,7 @@ export interface InboxItem {
   readonly id: string
   readonly tenant: string
   readonly runId: string
-  readonly kind: 'decide' | 'answer' | 'respond' | 'cancel' | 'terminate' | 'resume' | 'restore' | 'settled'
+  readonly kind: 'decide' | 'review' | 'answer' | 'respond' | 'cancel' | 'terminate' | 'resume' | 'restore' | 'settled'
   /** Unique within the run when set: the first row wins (`approval:<id>`). */
   readonly slot: string | null
   readonly by: Principal
@@ -340,7 +312,7 @@ export interface StoreStats {
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicyStore, SwitchStore {
+export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicyStore, SwitchStore, MandateStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */
@@ -394,6 +366,10 @@ export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicySto
     state?: RequestState
     kind?: PersonRequestRow['kind']
     runId?: string
+    /** Digest of what is asked. */
+    question?: string
+    /** Newest first. */
+    newest?: boolean
     limit: number
   }): Promise<readonly PersonRequestRow[]>
 

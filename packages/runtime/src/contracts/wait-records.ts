@@ -1,4 +1,5 @@
 /** Records of what an ask waits for: a person's approval, a person's answer, a time. */
+import type { ApprovalChange, EditedApproval, StandingUse, Vote } from './approval.ts'
 import type { ContentRef, Principal } from './common.ts'
 import type { AskingPolicy, Decision } from './policy.ts'
 import type { AskRef, Proposal, RecordBase } from './record-base.ts'
@@ -15,8 +16,18 @@ export interface ApprovalRequested extends RecordBase {
   readonly packet: ContentRef
   /** Digest of the target's version as the preview told it. */
   readonly target_digest: string
-  /** ISO 8601: silence denies. */
+  /** ISO 8601: silence denies. Each later stage has a deadline of its own. */
   readonly deadline: string
+  /** Digest of what is asked, equal for equal questions of one requester to one workflow, over all runs of the tenant. */
+  readonly question?: string
+}
+
+/** Something happened to an approval that did not end it. */
+export interface ApprovalChanged extends RecordBase {
+  readonly type: 'approval.changed'
+  readonly approval_id: string
+  readonly ask: AskRef
+  readonly change: ApprovalChange
 }
 
 /** The person's answer, or silence. */
@@ -25,7 +36,7 @@ export interface ApprovalDecided extends RecordBase {
   readonly approval_id: string
   readonly ask: AskRef
   readonly answer: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'void'
-  /** Null for expired, cancelled and void. */
+  /** Who answered last, or took it back as the requester; null for expired, void, and a run that stops. */
   readonly by: Principal | null
   /** Sealed reason text, or null. */
   readonly reason: ContentRef | null
@@ -34,6 +45,12 @@ export interface ApprovalDecided extends RecordBase {
   readonly wait_ms: number
   /** Why it is void: closed code. */
   readonly code: string | null
+  /** Everybody who said yes, the last one too; absent where `by` answered alone and in the own name. */
+  readonly votes?: readonly Vote[]
+  /** Set where a standing approval answered: `by` is who gave that. */
+  readonly standing?: StandingUse
+  /** Set where what may happen is what a reviewer made of it. */
+  readonly edited?: EditedApproval
 }
 
 /** A handler sleeps (`ctx.sleep`): nothing of the ask goes on before its due time. It ends in an outcome of kind `timer`. */

@@ -14,8 +14,8 @@ export interface Committing {
   onCommitted(commit: RunCommit): void
   /** The commit was refused because the inbox was not empty: records stay buffered, without the release. */
   onInboxNotEmpty(commit: RunCommit): void
-  /** The run cannot go on in this process: fenced, an effect claimed elsewhere, or the store does not take it. */
-  onLost(why: SignalboxError | 'fenced' | 'effect_claimed'): void
+  /** The run cannot go on in this process: fenced, an effect claimed or a standing approval used up elsewhere, or the store does not take it. */
+  onLost(why: SignalboxError | 'fenced' | 'effect_claimed' | 'mandate_spent'): void
 }
 
 const MAX_BATCH_RUNS = 128
@@ -123,6 +123,7 @@ function deliver(run: Committing, commit: RunCommit, result: CommitResult): void
       return
     case 'fenced':
     case 'effect_claimed':
+    case 'mandate_spent':
       run.onLost(result.status)
       return
     default:

@@ -220,7 +220,7 @@ async function withCall(
   if (!tool || !undo || undo === 'impossible' || !outcome?.result)
     return refuse(effect, item, 'its result is not on record')
   try {
-    const args = tool.parseInput(await contents.read(intent.proposal.args))
+    const args = tool.parseInput(await contents.read((intent.proposal.edited ?? intent.proposal).args))
     const output = await contents.read(outcome.result)
     const ctx = { runId: row.runId, tenant: row.tenant, idempotencyKey: intent.idempotency_key, at: outcome.at }
     const made = undo.args(args, output, ctx)

@@ -1,9 +1,9 @@
 import { parseJson } from '../base/json.ts'
-import { timeOf } from '../base/time.ts'
 import { type ContentRef, OPERATOR_LABELS } from '../contracts/common.ts'
 import type { StoredInboxItem } from '../contracts/store.ts'
 import { findAsk } from '../reliability/fold.ts'
 import { openedByAsk, takeAnswer } from './answers.ts'
+import { applyReview } from './approval-inbox.ts'
 import type { LiveRun, Put } from './live-run.ts'
 
 /**
@@ -25,13 +25,8 @@ function applyItem(run: LiveRun, item: StoredInboxItem): void {
   const body = bodyOf(item)
   switch (item.kind) {
     case 'decide':
-      applyDecision(
-        run,
-        item,
-        text(body, 'approval_id'),
-        text(body, 'answer') === 'approved' ? 'approved' : 'rejected',
-        text(body, 'seen'),
-      )
+    case 'review':
+      applyReview(run, item, item.sealed ? run.sealer.open(item.sealed) : [])
       return
     case 'answer':
       applyAnswer(run, item, text(body, 'question_id'), text(body, 'answer'))
@@ -79,36 +74,6 @@ function applyResponse(run: LiveRun, item: StoredInboxItem, requestId: string): 
   }
   run.responses.push({ row, requestId, by, text: answer })
   for (const { request_id: id, timer } of asker.checkpoint.requests) run.waits.wake(timer ? 'timer' : 'request', id)
-}
-
-function applyDecision(
-  run: LiveRun,
-  item: StoredInboxItem,
-  id: string,
-  answer: 'approved' | 'rejected',
-  seen: string,
-): void {
-  const found = findAsk(run.fold, (entry) => entry.approval?.requested.approval_id === id)
-  const approval = found?.approval
-  if (!found || !approval || approval.decided) return
-  // Silence had its say first, even when nobody was there to record it (invariant 7).
-  if (item.createdAt >= timeOf(approval.requested.deadline)) return
-  run.append(
-    (put) => ({
-      type: 'approval.decided' as const,
-      approval_id: id,
-      ask: found.ask,
-      answer,
-      by: item.by,
-      reason: reasonRef(run, item, put),
-      seen: seen === '' ? null : seen,
-      wait_ms: Math.max(0, item.createdAt - timeOf(approval.requested.at)),
-      code: null,
-    }),
-    approval.requested.seq,
-  )
-  run.closeRequest(id, answer, item.by.id)
-  run.waits.wake('approval', id)
 }
 
 function applyAnswer(run: LiveRun, item: StoredInboxItem, id: string, answer: string): void {

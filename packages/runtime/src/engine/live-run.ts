@@ -3,6 +3,7 @@ import type { JsonValue } from '../base/json.ts'
 import { isoTime } from '../base/time.ts'
 import { type Amounts, type ContentRef, type Labels, type Principal, UNLABELLED } from '../contracts/common.ts'
 import { RECORD_VERSION, type RecordDraft, type RunRecord, type StopReason } from '../contracts/records.ts'
+import type { MandateUse } from '../contracts/mandates.ts'
 import type {
   EffectChange,
   PersonRequestRow,
@@ -119,6 +120,7 @@ export class LiveRun implements Committing {
   private requests: PersonRequestRow[] = []
   private closed: RequestClosing[] = []
   private debts: SliceChange[] = []
+  private uses: MandateUse[] = []
   private consumed: number[] = []
   private releasing = false
   private wakeAt: number | null = null
@@ -267,7 +269,9 @@ export class LiveRun implements Committing {
     consumed?: number
     code?: string | null
     definition?: RunCommit['definition']
+    use?: MandateUse
   }): void {
+    if (change.use) this.uses.push(change.use)
     if (change.definition) this.definition = change.definition
     if (change.effect) this.effects.push(change.effect)
     if (change.request) this.requests.push(change.request)
@@ -339,6 +343,7 @@ export class LiveRun implements Committing {
       requests: this.requests,
       closed: this.closed,
       ...this.sliceChanges(),
+      ...(this.uses.length > 0 ? { uses: this.uses } : {}),
     }
     this.definition = null
     this.consumed = []
@@ -346,6 +351,7 @@ export class LiveRun implements Committing {
     this.requests = []
     this.closed = []
     this.debts = []
+    this.uses = []
     return commit
   }
 
@@ -380,6 +386,7 @@ export class LiveRun implements Committing {
     this.requests = [...commit.requests, ...this.requests]
     this.closed = [...commit.closed, ...this.closed]
     this.debts = [...(commit.slices ?? []).filter((change) => change.kind === 'raise'), ...this.debts]
+    this.uses = [...(commit.uses ?? []), ...this.uses]
     this.releasing = false
     this.releaseWaiter?.resolve(false)
     this.releaseWaiter = null
@@ -387,7 +394,7 @@ export class LiveRun implements Committing {
     if (this.waiters.length > 0) this.env.committer.request(this)
   }
 
-  onLost(why: SignalboxError | 'fenced' | 'effect_claimed'): void {
+  onLost(why: SignalboxError | 'fenced' | 'effect_claimed' | 'mandate_spent'): void {
     if (typeof why !== 'string') this.trouble = why
     this.isReturned = why !== 'fenced'
     this.unload()
@@ -435,16 +442,5 @@ export class LiveRun implements Committing {
   /** What is spent, for a checkpoint: nothing is reserved at a barrier. */
   spent(): Amounts {
     return this.budget.spent
-  }
-
-  /** What is spent with open reservations charged in full, for a new branch (ENGINE R13). */
-  spentWithOpen(): Amounts {
-    const { spent, held } = this.budget
-    return {
-      turns: spent.turns + held.turns,
-      tool_calls: spent.tool_calls + held.tool_calls,
-      tokens: spent.tokens + held.tokens,
-      cost_nano_usd: (BigInt(spent.cost_nano_usd) + BigInt(held.cost_nano_usd)).toString(),
-    }
   }
 }

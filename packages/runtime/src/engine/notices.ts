@@ -10,6 +10,8 @@ interface News {
   readonly severity: NoticeSeverity
   readonly subject: string | null
   readonly facts: Readonly<Record<string, NoticeFact>>
+  /** Who can act on it now; nobody in particular where it is absent. */
+  readonly roles?: readonly string[]
 }
 
 type Teller = { readonly [T in RunRecord['type']]?: (record: RunRecord & { readonly type: T }) => News | null }
@@ -22,6 +24,11 @@ const TELLERS: Teller = {
     subject,
     facts: { answer, code },
   }),
+  'approval.changed': ({ approval_id: subject, change }) => {
+    if (change.what === 'escalated')
+      return { kind: 'approval.escalated', severity: 'urgent', subject, facts: {}, roles: change.roles }
+    return change.what === 'reminded' ? { kind: 'approval.reminder', severity: 'warning', subject, facts: {} } : null
+  },
   'question.answered': ({ question_id: subject, answer }) => ({
     kind: 'question.answered',
     severity: 'info',
@@ -59,5 +66,7 @@ function tell(stored: StoredRecord, { tenant, runId }: RunCommit, workflow: stri
   const teller = TELLERS[record.type] as ((one: RunRecord) => News | null) | undefined
   const news = teller?.(record) ?? null
   if (news === null) return []
-  return [{ ...news, tenant, id: `${runId}.${record.seq}`, runId, workflow, roles: [], at: timeOf(record.at) }]
+  return [
+    { ...news, tenant, id: `${runId}.${record.seq}`, runId, workflow, roles: news.roles ?? [], at: timeOf(record.at) },
+  ]
 }

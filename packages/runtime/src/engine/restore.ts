@@ -1,5 +1,5 @@
 import { SignalboxError } from '../base/errors.ts'
-import { OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
+import { type Amounts, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { ActivityOutcome, RunRecord } from '../contracts/records.ts'
 import type { RestorePoint } from '../contracts/runtime.ts'
 import type { EffectRow, PersonRequestRow, RunRow } from '../contracts/store.ts'
@@ -14,6 +14,7 @@ import {
   onTimeline,
   timelineRanges,
 } from '../reliability/timeline.ts'
+import { listApproval } from './approval-rows.ts'
 import type { Env } from './env.ts'
 import { refusePruned } from './pruned.ts'
 import { type LiveRun, Unloaded } from './live-run.ts'
@@ -90,7 +91,7 @@ export async function restoreRun(
     type: 'branch.started' as const,
     from: point.seq,
     checkpoint_seq: point.checkpointSeq,
-    spent: run.spentWithOpen(),
+    spent: spentWithOpen(run),
     by: request.by,
     reason: put(request.reason, OPERATOR_LABELS),
     ...(anew.length > 0 ? { asked_anew: anew } : {}),
@@ -101,6 +102,16 @@ export async function restoreRun(
   settleRequests(run, point, requests, new Set(anew))
   await handOver(env, run)
   env.scheduler.wake(row)
+}
+
+/** What is spent with open reservations charged in full, for a new branch (ENGINE R13). */
+function spentWithOpen({ budget: { spent, held } }: LiveRun): Amounts {
+  return {
+    turns: spent.turns + held.turns,
+    tool_calls: spent.tool_calls + held.tool_calls,
+    tokens: spent.tokens + held.tokens,
+    cost_nano_usd: (BigInt(spent.cost_nano_usd) + BigInt(held.cost_nano_usd)).toString(),
+  }
 }
 
 /** Stores the branch and gives the run to whoever claims it. Answers to the branch that is left answer nothing any more. */
@@ -166,14 +177,19 @@ function settleRequests(
 ): void {
   const { fold } = point.was
   const open = new Set(openRequestsIn(fold).map((request) => request.request_id))
-  for (const { requested, decided } of approvalsAt(point))
+  const approvals = new Map(approvalsAt(point).map((one) => [one.requested.approval_id, one]))
+  for (const { requested, decided } of approvals.values())
     if (decided === null && !anew.has(requested.approval_id)) open.add(requested.approval_id)
   // What became of an effect that was sent is known by now: nobody is asked about it again.
   for (const { asks } of fold.activations.values())
     for (const { questions, intents } of asks.values())
       if (intents.length === 0) for (const { asked, answered } of questions) if (!answered) open.add(asked.question_id)
   for (const request of requests) {
-    if (open.has(request.id) && request.state !== 'open')
+    const approval = approvals.get(request.id)
+    if (open.has(request.id) && approval) {
+      // As many have said yes as at the point.
+      listApproval(run, approval)
+    } else if (open.has(request.id) && request.state !== 'open')
       run.with({ request: { ...request, state: 'open', decidedBy: null, decidedAt: null } })
     if (!open.has(request.id) && request.state === 'open') run.closeRequest(request.id, 'cancelled', null)
   }

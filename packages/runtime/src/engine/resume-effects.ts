@@ -19,7 +19,7 @@ export async function resumeOpenEffects(
   for (const entry of open) {
     const intent = entry.intents.at(-1)
     if (!intent) continue
-    const args = await run.contents.read(intent.proposal.args)
+    const args = await run.contents.read((intent.proposal.edited ?? intent.proposal).args)
     run.enter()
     const spec = { kind: 'tool', tool: intent.proposal.name, args, labels: intent.proposal.labels } as const
     perform(ownerOf(run, entry), entry.ask, spec, null)

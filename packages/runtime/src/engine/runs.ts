@@ -1,11 +1,11 @@
 import { SignalboxError } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
+import { isoTime } from '../base/time.ts'
 import type { JsonValue } from '../base/json.ts'
 import { type ContentRef, OPERATOR_LABELS, type Principal } from '../contracts/common.ts'
 import type { RunRecord } from '../contracts/records.ts'
-import type { AnswerRequest, DecideRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
+import type { AnswerRequest, PersonRequest, RunResult, RunsApi } from '../contracts/runtime.ts'
 import type { InboxItem, PersonRequestRow, RunRow } from '../contracts/store.ts'
-import type { Sealer } from '../contracts/vault.ts'
 import { type PortSpec, portNamed } from '../contracts/workflow.ts'
 import { mayDecide } from '../policy/index.ts'
 import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
@@ -17,17 +17,18 @@ import type { Env } from './env.ts'
 import { reportDefinition, standingOf, whyNot } from './definitions.ts'
 import { forkRun } from './fork.ts'
 import { claimAlone, loadFold } from './load.ts'
+import { checkReason, sealedOrNothing } from './inbox-post.ts'
 import { movePlan } from './move-plan.ts'
 import { refusePruned } from './pruned.ts'
+import { reviewApi } from './review.ts'
+import { approvalHistory } from './review-history.ts'
+import { decidedAlready } from './review-state.ts'
 import { restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { specInside } from './scope.ts'
 import { allSwitches, engageSwitch, liftSwitch } from './switches/acts.ts'
 import { startRun } from './start.ts'
 import { streamRun, waitForRun } from './stream.ts'
-
-/** A reason that says nothing is refused. */
-const LEAST_REASON = 3
 
 /**
  * What people and programs do with runs. Nobody here appends to a run: answers and cancellations go to its inbox, and
@@ -47,7 +48,6 @@ export function createRuns(env: Env): RunsApi {
     wait: (tenant, runId, options) => waitFor(env, tenant, runId, options),
     requests: (filter) => env.store.requests(filter),
     request: (tenant, id) => openRequest(env, tenant, id),
-    decide: (request) => decideApproval(env, request),
     answer: (request) => answerQuestion(env, request),
     respond: (request) => respondToPort(env, request),
     cancel: async ({ runId, by, reason, terminate }) => {
@@ -96,6 +96,7 @@ export function createRuns(env: Env): RunsApi {
       checkReason(request.reason)
       return forkRun(env, await runOf(env, request.by.tenant, request.runId), request)
     },
+    ...reviewApi(env),
     feedback: (request) => recordFeedback(env, request),
     outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
     killSwitches: (tenant) => allSwitches(env, tenant),
@@ -168,6 +169,7 @@ async function openRequest(env: Env, tenant: string, id: string): Promise<Person
     port: null,
     packetHash: record.packet.h,
     reason: await reasonOf(env, row, contents),
+    ...(row.kind === 'approval' ? { history: await approvalHistory(env, row, contents) } : {}),
   }
 }
 
@@ -216,21 +218,6 @@ async function reasonOf(env: Env, row: PersonRequestRow, contents: Contents): Pr
 function idOf(record: RunRecord): string | null {
   if (record.type === 'approval.decided') return record.approval_id
   return record.type === 'question.answered' ? record.question_id : null
-}
-
-async function decideApproval(env: Env, request: DecideRequest): Promise<void> {
-  const row = await requestFor(env, request.approvalId, request.by, 'approval')
-  const reason = checkReason(request.reason)
-  if (env.host.now() >= row.deadline)
-    throw new SignalboxError('APPROVAL_EXPIRED', `approval \`${row.id}\` expired; nobody answered in time`)
-  if (request.seen !== null) {
-    const { packetHash } = await openRequest(env, row.tenant, row.id)
-    if (packetHash !== request.seen)
-      throw new SignalboxError('APPROVAL_VOID', 'what you saw is not what is asked; load the approval again')
-  }
-  const run = await activeRun(env, row.tenant, row.runId)
-  const body = { approval_id: row.id, answer: request.answer, seen: request.seen ?? '' }
-  await post(env, run, request.by, { kind: 'decide', slot: `approval:${row.id}:${run.branch}`, body, text: reason })
 }
 
 async function answerQuestion(env: Env, request: AnswerRequest): Promise<void> {
@@ -288,14 +275,12 @@ async function requestFor(
   if (!may.allowed) throw new SignalboxError(may.code, may.message)
   if (row.state === 'expired')
     throw new SignalboxError('APPROVAL_EXPIRED', `\`${id}\` expired; nobody answered in time`)
-  if (row.state !== 'open') throw alreadyDecided(id, row.state, row.decidedBy)
+  if (row.state !== 'open') throw decidedAlready(id, row.state, row.decidedBy, isoOrNull(row.decidedAt))
   return row
 }
 
-function alreadyDecided(id: string, state: string, by: string | null): SignalboxError {
-  return new SignalboxError('APPROVAL_DECIDED', `\`${id}\` is \`${state}\` already, by \`${by ?? 'nobody'}\``, {
-    details: { decided_by: by, state },
-  })
+function isoOrNull(at: number | null): string | null {
+  return at === null ? null : isoTime(at)
 }
 
 async function post(
@@ -318,27 +303,11 @@ async function post(
     slot: item.slot,
     by,
     body: JSON.stringify(item.body),
-    sealed: sealedOrNothing(sealer, item.text),
+    sealed: sealedOrNothing(sealer, [item.text]),
     createdAt: env.host.now(),
   })
-  if (result.status === 'slot_taken') throw alreadyDecided(item.slot ?? '', 'answered', result.by)
+  if (result.status === 'slot_taken')
+    throw decidedAlready(item.slot ?? '', 'answered', result.by, isoTime(result.createdAt))
   if (result.status === 'no_run') throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${run.runId}\``)
   env.scheduler.wake(run)
-}
-
-/** Where the subject was erased nothing can be sealed any more: the order counts, its words are not kept. */
-function sealedOrNothing(sealer: Sealer, text: string): Uint8Array | null {
-  try {
-    return sealer.seal([text]).bytes
-  } catch (thrown) {
-    if (thrown instanceof SignalboxError && thrown.code === 'CONTENT_ERASED') return null
-    throw thrown
-  }
-}
-
-function checkReason(reason: string): string {
-  const text = reason.trim()
-  if (text.length < LEAST_REASON)
-    throw new SignalboxError('INPUT_INVALID', `\`reason\` must say why, in at least ${LEAST_REASON} characters`)
-  return text
 }

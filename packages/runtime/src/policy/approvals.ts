@@ -8,18 +8,57 @@ import type { AskingPolicy } from '../contracts/policy.ts'
 import type { PersonRequestRow, RequestState } from '../contracts/store.ts'
 import { sameLabels } from './labels.ts'
 
-/** States of an approval. `used` is an approved one whose action has been sent; all but open and approved are ends. */
-export type ApprovalState = 'open' | 'approved' | 'used' | 'rejected' | 'expired' | 'cancelled' | 'void'
+/**
+ * States of an approval. `editing`: a reviewer proposed other arguments, and policy has to judge them. `used` is an approved
+ * one whose action has been sent. All but open, editing and approved are ends.
+ */
+export type ApprovalState = 'open' | 'editing' | 'approved' | 'used' | 'rejected' | 'expired' | 'cancelled' | 'void'
 
-/** What can happen to an approval. */
-export type ApprovalEvent = 'approve' | 'reject' | 'expire' | 'cancel' | 'target_changed' | 'policy_changed' | 'consume'
+/** What can happen to an approval. `vote` is a yes after which others are needed, `approve` the last one that is. */
+export type ApprovalEvent =
+  | 'vote'
+  | 'approve'
+  | 'reject'
+  | 'edit'
+  | 'accept_edit'
+  | 'refuse_edit'
+  | 'claim'
+  | 'unclaim'
+  | 'ask'
+  | 'tell'
+  | 'snooze'
+  | 'see'
+  | 'begin_stage'
+  | 'escalate'
+  | 'remind'
+  | 'expire'
+  | 'cancel'
+  | 'target_changed'
+  | 'policy_changed'
+  | 'consume'
 
 /** The next state; `refused` where somebody has to be told so, `ignored` where the event comes too late to matter. */
 export type ApprovalOutcome = ApprovalState | 'refused' | 'ignored'
 
-const ENDED: Record<ApprovalEvent, ApprovalOutcome> = {
+type Row = Record<ApprovalEvent, ApprovalOutcome>
+
+/** What is refused and what is ignored where an event has no place: people are told, time and the door are not. */
+const NO_PLACE: Row = {
+  vote: 'refused',
   approve: 'refused',
   reject: 'refused',
+  edit: 'refused',
+  accept_edit: 'ignored',
+  refuse_edit: 'ignored',
+  claim: 'refused',
+  unclaim: 'refused',
+  ask: 'refused',
+  tell: 'refused',
+  snooze: 'refused',
+  see: 'ignored',
+  begin_stage: 'ignored',
+  escalate: 'ignored',
+  remind: 'ignored',
   expire: 'ignored',
   cancel: 'ignored',
   target_changed: 'ignored',
@@ -28,34 +67,56 @@ const ENDED: Record<ApprovalEvent, ApprovalOutcome> = {
 }
 
 /** The life of an approval as a total table. Silence leads from open to expired only, and no end leads anywhere. */
-export const APPROVAL_MACHINE: Record<ApprovalState, Record<ApprovalEvent, ApprovalOutcome>> = {
+export const APPROVAL_MACHINE: Record<ApprovalState, Row> = {
   open: {
+    ...NO_PLACE,
+    vote: 'open',
     approve: 'approved',
     reject: 'rejected',
+    edit: 'editing',
+    claim: 'open',
+    unclaim: 'open',
+    ask: 'open',
+    tell: 'open',
+    snooze: 'open',
+    see: 'open',
+    begin_stage: 'open',
+    escalate: 'open',
+    remind: 'open',
     expire: 'expired',
     cancel: 'cancelled',
     target_changed: 'void',
     policy_changed: 'void',
-    consume: 'refused',
+  },
+  // Whoever answers now would answer for what may be no more: only the judgement, a no, silence and an end come through.
+  editing: {
+    ...NO_PLACE,
+    reject: 'rejected',
+    accept_edit: 'approved',
+    refuse_edit: 'open',
+    see: 'editing',
+    expire: 'expired',
+    cancel: 'cancelled',
+    target_changed: 'void',
+    policy_changed: 'void',
   },
   approved: {
-    approve: 'refused',
-    reject: 'refused',
-    expire: 'ignored',
+    ...NO_PLACE,
     cancel: 'cancelled',
     target_changed: 'void',
     policy_changed: 'void',
     consume: 'used',
   },
-  used: ENDED,
-  rejected: ENDED,
-  expired: ENDED,
-  cancelled: ENDED,
-  void: ENDED,
+  used: NO_PLACE,
+  rejected: NO_PLACE,
+  expired: NO_PLACE,
+  cancelled: NO_PLACE,
+  void: NO_PLACE,
 }
 
 const REFUSALS: Record<ApprovalState, ErrorCode> = {
   open: 'CONFLICT',
+  editing: 'CONFLICT',
   approved: 'APPROVAL_DECIDED',
   used: 'APPROVAL_DECIDED',
   rejected: 'APPROVAL_DECIDED',
@@ -76,8 +137,9 @@ export function nextApproval(state: ApprovalState, event: ApprovalEvent): Approv
   throw new SignalboxError(REFUSALS[state], `the approval is \`${state}\`: it cannot ${event} any more`)
 }
 
-/** The state in which an approval is listed: a used one is still an approved one. */
+/** The state in which an approval is listed: a used one is still an approved one, one that is being edited an open one. */
 export function listedState(state: ApprovalState): RequestState {
+  if (state === 'editing') return 'open'
   return state === 'used' ? 'approved' : state
 }
 
@@ -107,7 +169,9 @@ export function mayDecide(row: PersonRequestRow, who: Principal): MayDecide {
   if (row.kind === 'approval' && row.approvers.length === 0) {
     return no('APPROVAL_NOT_ALLOWED', 'no role may answer this request')
   }
-  const lacking = row.approvers.find((roles) => !roles.some((role) => who.roles.includes(role)))
+  const lacking = row.approvers.find(
+    (needed) => !needed.some((one) => one === `user:${who.id}` || who.roles.includes(one)),
+  )
   if (lacking === undefined) return { allowed: true }
   return no('APPROVAL_NOT_ALLOWED', `one of the roles ${lacking.map((role) => `\`${role}\``).join(', ')} is needed`)
 }
@@ -160,9 +224,12 @@ export function isStillBound(asked: ApprovalBinding, now: ApprovalBinding): bool
   return changedParts(asked, now).length === 0
 }
 
-/** Which policies ask and who may answer each; the order of either means nothing, nor does the wording of a reason. */
+/** Which policies ask, who may answer each, how many and in which order; the order of either means nothing, nor does the wording of a reason. */
 function asksText(asks: readonly AskingPolicy[]): string {
-  return JSON.stringify(asks.map(({ id, approvers }) => [id, [...new Set(approvers)].sort()]).sort(byId))
+  const demand = ({ id, approvers, quorum = 1, stage = 1, escalate = [] }: AskingPolicy): readonly unknown[] => {
+    return [id, [...new Set(approvers)].sort(), quorum, stage, escalate]
+  }
+  return JSON.stringify(asks.map(demand).sort(byId))
 }
 
 function byId(a: readonly unknown[], b: readonly unknown[]): number {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { CatalogueModel, CatalogueTool } from '../contracts/policy.ts'
+import type { ApprovalRules, CatalogueModel, CatalogueTool } from '../contracts/policy.ts'
 import { checkDuties, checkDutyActs, DutiesField, type Duty, dutiesOf } from './duties.ts'
 import { checkExemptions, type Exemption, ExemptionsFile, exemptionsOf } from './exemptions.ts'
 import { jsonLines, lineAtOffset } from './json-lines.ts'
@@ -25,6 +25,8 @@ export interface BundleManifest {
   readonly roles: readonly string[]
   /** Reason code to the sentence that people are shown. */
   readonly reasons: Readonly<Record<string, string>>
+  /** Who may stand in for a reviewer and give standing approvals; without it nobody may. */
+  readonly approvals?: ApprovalRules | undefined
   /** What one person may not combine. */
   readonly duties: readonly Duty[]
   /** How often the table of roles and tools has to be signed; null when the bundle does not ask for it. */
@@ -77,6 +79,19 @@ const fieldName = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'must be a snake_ca
 const fields = z.record(fieldName, z.enum(['Long', 'String', 'Bool', 'Set<String>']))
 const code = z.string().regex(/^[A-Z][A-Z0-9_]{0,62}$/, 'must be capital letters, digits and underscores')
 
+const ApprovalsPart = z.strictObject({
+  delegates: z.array(role).default([]),
+  delegation_days: z.int().min(1).max(366).default(31),
+  standing: z
+    .strictObject({
+      authors: z.array(role).min(1),
+      max_days: z.int().min(1).max(366),
+      max_uses: z.int().min(1).max(100_000),
+    })
+    .nullable()
+    .default(null),
+})
+
 const ManifestFile = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case letters, digits and hyphens'),
   version: z.string().regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 1.0.0'),
@@ -88,6 +103,7 @@ const ManifestFile = z.strictObject({
   policy_authors: z.array(role).min(1).optional(),
   policy_approvers: z.array(role).min(1).optional(),
   policy_emergency: z.array(role).min(1).optional(),
+  approvals: ApprovalsPart.optional(),
 })
 type ManifestText = z.output<typeof ManifestFile>
 
@@ -114,6 +130,7 @@ const CatalogueFile = z.strictObject({
       critical: z.exactOptional(z.array(z.string().min(1).max(128))),
       output: z.exactOptional(z.enum(['inside', 'outside'])),
       reasons: z.exactOptional(REASONS),
+      standing: z.boolean().exactOptional(),
     }),
   ),
   models: z.array(
@@ -215,6 +232,9 @@ function checkManifest(manifest: ManifestText, say: Say): void {
   const signer = manifest.sign_off?.role
   if (signer !== undefined && !manifest.roles.includes(signer))
     say(['sign_off', 'role'], `role \`${signer}\` is not declared in bundle.json`)
+  const { delegates = [], standing } = manifest.approvals ?? {}
+  for (const name of [...delegates, ...(standing?.authors ?? [])])
+    if (!manifest.roles.includes(name)) say(['approvals'], `role \`${name}\` is not declared in \`roles\``)
 }
 
 function checkCatalogue(catalogue: Catalogue, manifest: BundleManifest | null, say: Say): void {

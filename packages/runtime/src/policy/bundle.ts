@@ -94,6 +94,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     cannotPermit: (question) => cannotPermit(actions.get(`tool:${question.tool}`) ?? null, question),
     sentence: (code) => (isPolicyReason(code) ? POLICY_REASONS[code] : own(manifest.reasons, code)),
     isUserInput: (workflow) => ownInput.has(workflow),
+    ...(manifest.approvals ? { approvals: manifest.approvals } : {}),
     mayStart: (workflow, { roles }) => (startRoles.get(workflow) ?? []).some((role) => roles.includes(role)),
   }
 }

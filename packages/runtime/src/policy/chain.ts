@@ -1,6 +1,7 @@
 import type { JsonValue } from '../base/json.ts'
 import type { Labels, Principal } from '../contracts/common.ts'
 import type { ApprovalFact, AskingPolicy, Decision, DecisionElement, Verdict } from '../contracts/policy.ts'
+import { areDistinct, isComplete, isOthers } from './approval-people.ts'
 
 /** How the bundle is called among the elements of a decision. */
 export const BUNDLE_ELEMENT = 'cedar'
@@ -76,9 +77,8 @@ export function bundlePart(decision: Decision): Pick<Decision, 'verdict' | 'reas
 /** True when the approval is somebody else's, still bound, and its giver holds a role for each who asked (Invariant 7). */
 function covers(approval: ApprovalFact | null, requester: Principal, asks: readonly AskingPolicy[]): boolean {
   if (!approval?.bound || !approval.fresh) return false
-  const { approver } = approval
-  if (approver.kind !== 'user' || approver.id === requester.id || approver.tenant !== requester.tenant) return false
-  return asks.every((ask) => ask.approvers.some((role) => approver.roles.includes(role)))
+  const votes = approval.votes ?? [{ approver: approval.approver }]
+  return votes.every((vote) => isOthers(vote, requester)) && areDistinct(votes) && isComplete(asks, votes)
 }
 
 function withoutTwice(asks: readonly AskingPolicy[], known: readonly AskingPolicy[]): readonly AskingPolicy[] {

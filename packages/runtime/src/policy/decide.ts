@@ -1,6 +1,7 @@
 import type { JsonObject } from '../base/json.ts'
 import type { Principal } from '../contracts/common.ts'
-import type { ApprovalFact, AskingPolicy, Decision, PolicyRequest, Verdict } from '../contracts/policy.ts'
+import type { ApprovalFact, ApprovalVote, AskingPolicy, Decision, PolicyRequest, Verdict } from '../contracts/policy.ts'
+import { areDistinct, covers, isComplete, isOthers, rolesOf } from './approval-people.ts'
 import { type CedarQuery, type CedarSlice, evaluate } from './cedar.ts'
 import { type ActionShape, NAMESPACE } from './cedar-schema.ts'
 import { type Projected, project } from './project.ts'
@@ -27,9 +28,9 @@ export function refusal(code: PolicyReason): Ruling {
  * Decides one request by the policies of its action.
  *
  * Without the approval first: an allow needs none, a hard forbid cannot be approved away. When only policies that ask for
- * a person stand against it, the stored approval counts if it is somebody else's, bound, fresh, and its giver holds one of
- * the roles of every policy that asks (invariant 7); these are checked here and not left to policy text. Else a person is
- * asked, but only if an approval by one who holds the roles would lead to an allow.
+ * a person stand against it, the stored approval counts if it is bound and fresh, and given by as many different people as
+ * each policy demands, none of them the requester, each with one of its roles (invariant 7); these are checked here and not
+ * left to policy text. Else a person is asked, but only if an approval by one who holds the roles would lead to an allow.
  * @throws SignalboxError POLICY_MALFUNCTION
  */
 export function decideBy(action: ActionPolicies, request: PolicyRequest): Ruling {
@@ -44,7 +45,7 @@ export function decideBy(action: ActionPolicies, request: PolicyRequest): Ruling
   const asks = rules.map(askOf)
   const approved = request.approval !== null && counts(request.approval, request.principal, asks)
   if (approved && request.approval !== null) {
-    const query = withApproval(base, request.approval)
+    const query = withApproval(base, request.approval, asks)
     const answer = evaluate(action.deciding, query)
     if (answer.allowed) return withWarnings(action, query, 'APPROVED', inOrder(action, answer.determining), asks)
   }
@@ -58,7 +59,7 @@ function askOrDeny(
   rules: readonly Rule[],
   asks: readonly AskingPolicy[],
 ): Ruling {
-  const answer = evaluate(action.deciding, withApproval(base, hypothetical(principal, asks)))
+  const answer = evaluate(action.deciding, withApproval(base, hypothetical(principal, asks), asks))
   if (answer.allowed) return ruling('require_approval', asks[0]?.reason_code ?? 'NOT_APPROVABLE', rules, asks)
   return answer.determining.length === 0 ? refusal('NO_PERMIT') : ruling('deny', 'NOT_APPROVABLE', rules, [])
 }
@@ -87,14 +88,17 @@ function inOrder(action: ActionPolicies, ids: readonly string[]): readonly Rule[
 }
 
 function askOf(rule: Rule): AskingPolicy {
-  return { id: rule.id, reason_code: rule.reason ?? 'NOT_APPROVABLE', approvers: rule.approvers }
+  return { id: rule.id, reason_code: rule.reason ?? 'NOT_APPROVABLE', approvers: rule.approvers, ...rule.terms }
+}
+
+function votesOf({ approver, votes }: ApprovalFact): readonly ApprovalVote[] {
+  return votes ?? [{ approver }]
 }
 
 function counts(approval: ApprovalFact, requester: Principal, asks: readonly AskingPolicy[]): boolean {
-  const { approver } = approval
   if (!approval.bound || !approval.fresh) return false
-  if (approver.kind !== 'user' || approver.id === requester.id || approver.tenant !== requester.tenant) return false
-  return asks.every((ask) => ask.approvers.some((role) => approver.roles.includes(role)))
+  const votes = votesOf(approval)
+  return votes.every((vote) => isOthers(vote, requester)) && areDistinct(votes) && isComplete(asks, votes)
 }
 
 function hypothetical(requester: Principal, asks: readonly AskingPolicy[]): ApprovalFact {
@@ -112,11 +116,22 @@ function person(who: Principal): CedarQuery['entities'][number] {
   return { uid: uid('User', who.id), attrs, parents: who.roles.map((role) => uid('Role', role)) }
 }
 
-/** The query with the approval that was given. */
-export function withApproval(query: CedarQuery, approval: ApprovalFact): CedarQuery {
-  const { id, approver, bound, fresh } = approval
+/** The query with the approval that was given. Policy text speaks of one approver: where several answered, of one who holds what they hold together. */
+export function withApproval(query: CedarQuery, approval: ApprovalFact, asks: readonly AskingPolicy[]): CedarQuery {
+  const { id, bound, fresh } = approval
+  const approver = together(votesOf(approval), approval.approver, asks)
   const context = { ...query.context, approval: { id, approver: ref('User', approver.id), bound, fresh } }
   return { ...query, context, entities: [...query.entities, person(approver)] }
+}
+
+function together(votes: readonly ApprovalVote[], last: Principal, asks: readonly AskingPolicy[]): Principal {
+  // Who answers because a policy was escalated stands in for those whom that policy names.
+  const standIn = (vote: ApprovalVote): readonly string[] =>
+    asks.filter((ask) => vote.escalated?.includes(ask.id) && covers(ask, vote)).flatMap((ask) => ask.approvers)
+  const roles = votes.flatMap((vote) => [...rolesOf(vote.approver, vote.for), ...standIn(vote)])
+  const ids = votes.map((vote) => vote.approver.id)
+  // Longer than each id in it: it is equal to that of nobody, and so not to the requester's.
+  return { ...last, id: ids.length > 1 ? ids.join('+') : last.id, roles: [...new Set(roles)] }
 }
 
 /** The query about an action; null when a value that policy has to see is missing or of another type. */

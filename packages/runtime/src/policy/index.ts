@@ -101,7 +101,7 @@ export {
 export {
   APPROVAL_MACHINE,
   type ApprovalBinding,
-  type ApprovalEvent,
+  type ApprovalEvent as ApprovalMove,
   type ApprovalState,
   approvalBinding,
   type BindingPart,
@@ -114,6 +114,34 @@ export {
 } from './approvals.ts'
 export { givenArguments, type OriginSource, unprovenArguments } from './origin.ts'
 export { draftCatalogue } from './tool-list.ts'
+export {
+  type ActionResult as ApprovalResult,
+  act as actOnApproval,
+  type ApprovalAction,
+  type ApprovalProgress,
+  type ApprovalTerms,
+  answerableBy,
+  askedProgress,
+  asVote,
+  CLAIM_SECONDS,
+  fold as foldApproval,
+  lacking as lackingPolicies,
+  stageSeconds,
+  stopsDeadline,
+  timed as approvalTimes,
+} from './approval-life.ts'
+export {
+  areDistinct,
+  covers as voteCovers,
+  isComplete as hasAllVotes,
+  isOthers as isVoteOfOthers,
+  personsOf,
+  rolesOf,
+  stageOf,
+  stagesOf,
+} from './approval-people.ts'
+export { reviewStats } from './review-stats.ts'
+export { allowsStanding, constraintProblems, mayStand, type StandingSubject, standingFit } from './standing.ts'
 export { sameLabels } from './labels.ts'
 export {
   addScope,

@@ -1,5 +1,6 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import type { BundleManifest, BundleProblem } from './bundle-files.ts'
+import { type ApprovalTerms, readTerms, TERM_ANNOTATIONS } from './approval-terms.ts'
 import { type ActionShape, cedarSchema, NAMESPACE } from './cedar-schema.ts'
 import { lineAtOffset } from './json-lines.ts'
 
@@ -15,6 +16,8 @@ export interface Rule {
   readonly reason: string | null
   /** Roles of which the reviewer must hold one; empty unless the kind is require_approval. */
   readonly approvers: readonly string[]
+  /** What it demands of an approval beside a role; empty unless the kind is require_approval. */
+  readonly terms: ApprovalTerms
   readonly text: string
   readonly file: string
   readonly line: number
@@ -22,7 +25,7 @@ export interface Rule {
   readonly scope: readonly string[] | null
 }
 
-const ANNOTATIONS = new Set(['id', 'owner', 'reason', 'effect', 'approvers', 'description'])
+const ANNOTATIONS = new Set(['id', 'owner', 'reason', 'effect', 'approvers', 'description', ...TERM_ANNOTATIONS])
 const ID = /^[a-z][a-z0-9._-]{0,99}$/
 
 interface Draft {
@@ -93,6 +96,8 @@ function readPolicy(file: string, text: string, part: string): Draft {
     owner: notes.owner ?? '',
     reason: notes.reason ?? null,
     approvers: approversOf(notes.approvers),
+    // Roles that do not exist are told with the other problems of the rule; here nothing is judged.
+    terms: readTerms(notes, approversIn(notes)).terms,
     text: part,
     file,
     line: lineAtOffset(text, start),
@@ -110,6 +115,11 @@ function kindOf(json: cedar.PolicyJson): RuleKind {
 function approversOf(text: string | undefined): readonly string[] {
   const names = (text ?? '').split(',').map((part) => part.trim())
   return [...new Set(names.filter((name) => name !== '').map((name) => name.replace(/^role:/, '')))]
+}
+
+/** Every role that the escalations name, so that reading them judges no role. */
+function approversIn(notes: Readonly<Record<string, string>>): readonly string[] {
+  return [...(notes.escalate ?? '').matchAll(/role:(\S+)/g)].map(([, name = '']) => name)
 }
 
 function scopeOf(action: cedar.ActionConstraint): readonly string[] | null {
@@ -146,6 +156,11 @@ function approvalProblems(rule: Rule, json: cedar.PolicyJson, manifest: BundleMa
   if (!asks && json.annotations?.approvers !== undefined) {
     found.push(`${name} has \`@approvers\` and does not ask for approval: add \`@effect("require_approval")\``)
   }
+  const termNames = TERM_ANNOTATIONS.filter((term) => json.annotations?.[term] !== undefined)
+  if (asks)
+    for (const problem of readTerms(json.annotations ?? {}, manifest.roles).problems) found.push(`${name} ${problem}`)
+  else if (termNames[0] !== undefined)
+    found.push(`${name} has \`@${termNames[0]}\` and does not ask for approval: add \`@effect("require_approval")\``)
   if (asks && !looks) found.push(`${name} can never be approved: add \`unless { context has approval && … }\``)
   if (!asks && looks) {
     found.push(`${name} looks at \`context.approval\`: only a forbid with \`@effect("require_approval")\` may`)

@@ -4,11 +4,11 @@ import type {
   ActivationFailed,
   ActivityIntent,
   ActivityOutcome,
+  ApprovalChanged,
   ApprovalDecided,
   AskRef,
   DefinitionRef,
   PositionSaved,
-  Proposal,
   RequestAnswered,
   RequestOpened,
   QuestionAnswered,
@@ -29,11 +29,12 @@ import {
   upwards,
 } from './fold-scopes.ts'
 import { ROOT_SCOPE, scopeOf } from '../base/scope-id.ts'
-import type { ActivationFold, AskJournal, FirstRecord, RunFold } from './run-fold.ts'
+import type { ActivationFold, AskJournal, RunFold } from './run-fold.ts'
 import { dropJudged, foldJudged } from './judged.ts'
 import { isEnded, nextStatus } from './run-machine.ts'
 import { isCheckpoint, isScopeCheckpoint } from './timeline.ts'
 
+export { firstOf, proposedBy } from './first-record.ts'
 export type { ActivationFold, AskJournal, OpenedByAsk, RunFold } from './run-fold.ts'
 
 /** True for an outcome that is an end; `unknown` waits for its resolution (invariant 5), `retry` for another attempt. */
@@ -244,7 +245,10 @@ function foldWork(fold: RunFold, record: RunRecord): void {
       foldJudged(fold, record)
       return
     case 'approval.requested':
-      journal(fold, record.ask).approval = { requested: record, decided: null }
+      journal(fold, record.ask).approval = { requested: record, changes: [], decided: null }
+      return
+    case 'approval.changed':
+      approvalOf(fold, record).changes.push(record.change)
       return
     case 'approval.decided':
       foldDecided(fold, record)
@@ -304,16 +308,6 @@ function emptyJournal(ask: AskRef): AskJournal {
   return { ask, ...nothing, intents: [], failures: [], questions: [], children: new Map() }
 }
 
-/** The first record of an ask itself: of what it proposed. Null while there is none. */
-export function firstOf({ intents, approval, timer, request, failures, outcome }: AskJournal): FirstRecord | null {
-  return intents[0] ?? approval?.requested ?? timer ?? request?.opened ?? failures[0] ?? outcome
-}
-
-/** What was proposed by an ask, as its first record tells. */
-export function proposedBy(entry: AskJournal): Proposal | null {
-  return firstOf(entry)?.proposal ?? null
-}
-
 /** The fold of an activation, made when it is first on record. */
 export function activation(fold: RunFold, id: string): ActivationFold {
   let entry = fold.activations.get(id)
@@ -367,10 +361,13 @@ function foldOutcome(fold: RunFold, record: ActivityOutcome): void {
 }
 
 function foldDecided(fold: RunFold, record: ApprovalDecided): void {
-  const approval = journal(fold, record.ask).approval
-  if (approval?.requested.approval_id !== record.approval_id)
-    throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} decides an approval that was not requested`)
-  approval.decided = record
+  approvalOf(fold, record).decided = record
+}
+
+function approvalOf(fold: RunFold, record: ApprovalDecided | ApprovalChanged): NonNullable<AskJournal['approval']> {
+  const { approval } = journal(fold, record.ask)
+  if (approval?.requested.approval_id === record.approval_id) return approval
+  throw new SignalboxError('STORE_CORRUPT', `record ${record.seq} is about an approval that was not requested`)
 }
 
 function foldAnswered(fold: RunFold, record: QuestionAnswered): void {
@@ -428,7 +425,7 @@ function carryApprovals(from: ActivationFold, to: ActivationFold): void {
     // An intent has used its approval up, whatever became of it (invariant 7).
     if (intents.length > 0 || !approval?.decided || approval.decided.answer !== 'approved') continue
     const key = `${approval.requested.proposal.name}|${approval.requested.proposal.args_digest}`
-    to.carried.set(key, { requested: approval.requested, decided: approval.decided })
+    to.carried.set(key, { ...approval, decided: approval.decided })
   }
 }
 

@@ -35,6 +35,7 @@ export function takenOver(records: readonly RunRecord[]): readonly RunRecord[] {
         return ask?.ended === true || (ask?.sent === true && !lookUp)
       }
       case 'approval.requested':
+      case 'approval.changed':
       case 'approval.decided':
         return approvals.has(record.approval_id)
       case 'question.asked':

@@ -1,3 +1,4 @@
+import type { ApprovalChange } from '../contracts/approval.ts'
 import type { CheckpointBody, OpenRequest } from '../contracts/checkpoint.ts'
 import type {
   ActivationFailed,
@@ -33,7 +34,12 @@ export interface AskJournal {
   intents: ActivityIntent[]
   /** The latest outcome; an `unknown` one of an effect is not its end. */
   outcome: ActivityOutcome | null
-  approval: { requested: ApprovalRequested; decided: ApprovalDecided | null } | null
+  approval: {
+    requested: ApprovalRequested
+    /** What happened to it before it was decided. */
+    changes: ApprovalChange[]
+    decided: ApprovalDecided | null
+  } | null
   /** When the ask is a timer: until when it sleeps. */
   timer: TimerSet | null
   /** When the ask is a request of its handler: what was asked, and how that ended. */
@@ -72,7 +78,7 @@ export interface ActivationFold {
   /** Those of them that the ledger answered with: they lie on an abandoned branch or an earlier attempt. */
   adopted: Set<string>
   /** Approved and unused on an earlier attempt, by `<tool>|<args digest>`: kept by a retry (ENGINE R5). */
-  carried: Map<string, { requested: ApprovalRequested; decided: ApprovalDecided }>
+  carried: Map<string, { requested: ApprovalRequested; changes: ApprovalChange[]; decided: ApprovalDecided }>
 }
 
 /** What the run itself and each nested scope have: a checkpoint, and requests that were opened since. */

@@ -46,7 +46,7 @@ import {
 } from './rules.ts'
 import { MemoryLedger } from './memory-ledger.ts'
 import { pair } from './memory-kept.ts'
-import { MemoryOutbox } from './memory-outbox.ts'
+import { MemoryMandates } from './memory-mandates.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -69,7 +69,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemoryOutbox implements Store {
+class MemoryStore extends MemoryMandates implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 
@@ -272,9 +272,10 @@ class MemoryStore extends MemoryOutbox implements Store {
           row.tenant === filter.tenant &&
           (filter.state === undefined || row.state === filter.state) &&
           (filter.kind === undefined || row.kind === filter.kind) &&
-          (filter.runId === undefined || row.runId === filter.runId),
+          (filter.runId === undefined || row.runId === filter.runId) &&
+          (filter.question === undefined || row.question === filter.question),
       )
-      .sort((a, b) => a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1))
+      .sort((a, b) => (a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1)) * (filter.newest ? -1 : 1))
       .slice(0, filter.limit)
   }
 
@@ -308,9 +309,12 @@ class MemoryStore extends MemoryOutbox implements Store {
     const left = new Set(commit.left)
     const unread = open(run).filter(({ item }) => !consumed.has(item.row) && !left.has(item.row))
     if (commit.release && unread.length > 0) return { status: 'inbox_not_empty' }
+    const spent = this.spent(commit)
+    if (spent !== null) return { status: 'mandate_spent', mandateId: spent }
     const holder = this.#ledger.apply(commit)
     if (holder !== null) return { status: 'effect_claimed', effectId: holder }
     this.setSlices(commit)
+    this.countUses(commit)
     for (const entry of run.inbox) if (consumed.has(entry.item.row)) entry.consumed = true
     for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
     for (const closing of commit.closed) this.#closeRequest(commit, closing)

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../base/errors.ts'
+import type { MandateStore } from '../contracts/mandates.ts'
 import type { RunCommit, Store } from '../contracts/store.ts'
 
 /** A method of the store at which a fault can be placed. */
@@ -115,8 +116,19 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     deliveries: (filter) => at('deliveries', () => inner.deliveries(filter)),
     channelStates: (tenant) => at('channelStates', () => inner.channelStates(tenant)),
     commitOutbox: (change) => at('commitOutbox', () => inner.commitOutbox(change)),
+    ...mandatesAround(inner, at),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
+  }
+}
+
+function mandatesAround(inner: Store, at: StoreAround): MandateStore {
+  return {
+    putMandate: (row) => at('putMandate', () => inner.putMandate(row)),
+    revokeMandate: (...end) => at('revokeMandate', () => inner.revokeMandate(...end)),
+    mandate: (tenant, id) => at('mandate', () => inner.mandate(tenant, id)),
+    mandates: (filter) => at('mandates', () => inner.mandates(filter)),
+    mandateUses: (tenant, id) => at('mandateUses', () => inner.mandateUses(tenant, id)),
   }
 }
 

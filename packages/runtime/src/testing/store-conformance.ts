@@ -6,6 +6,7 @@ import { effectTests } from './conformance/effects.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { outboxTests } from './conformance/outbox.ts'
+import { mandateTests } from './conformance/mandates.ts'
 import { pruneTests } from './conformance/pruning.ts'
 import { policyTests } from './conformance/policy.ts'
 import { projectionTests } from './conformance/projections.ts'
@@ -52,6 +53,7 @@ export function storeConformance(options: ConformanceOptions): void {
     scopeTests(suite)
     policyTests(suite)
     outboxTests(suite)
+    mandateTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

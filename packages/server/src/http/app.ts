@@ -12,6 +12,7 @@ import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
 import { outboxHandlers } from './outbox-handlers.ts'
 import { peopleHandlers } from './people-handlers.ts'
+import { reviewHandlers } from './review-handlers.ts'
 import { type FaultLog, problemFor } from './problems.ts'
 import { moveHandlers } from './move-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
@@ -45,6 +46,7 @@ export function createApp(options: AppOptions): Hono {
     ...runHandlers(options),
     ...moveHandlers(options),
     ...peopleHandlers(options),
+    ...reviewHandlers(options),
     ...scheduleHandlers(options),
     ...outboxHandlers(options),
     ...subjectHandlers(options),

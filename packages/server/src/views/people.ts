@@ -21,6 +21,25 @@ export function requestSummary(row: PersonRequestRow, packet: PersonRequest['pac
     decided_by: row.decidedBy,
     decided_at: isoOrNull(row.decidedAt),
     ...summaryOf(packet),
+    life: row.life ? lifeView(row.life) : null,
+  }
+}
+
+function lifeView(life: NonNullable<PersonRequestRow['life']>): NonNullable<RequestSummary['life']> {
+  return {
+    ...life,
+    demands: life.demands.map((demand) => ({
+      ...demand,
+      approvers: [...demand.approvers],
+      given: [...demand.given],
+      escalated_to: [...demand.escalated_to],
+    })),
+    votes: life.votes.map((vote) => ({ ...vote })),
+    claim: life.claim && { ...life.claim },
+    information: life.information && { ...life.information },
+    snoozed: { ...life.snoozed },
+    seen: { ...life.seen },
+    escalations: life.escalations.map((one) => ({ ...one, to: [...one.to] })),
   }
 }
 
@@ -59,6 +78,9 @@ export function approvalDetail(request: PersonRequest, viewer: Principal, now: n
     packet_hash: request.packetHash,
     reason: request.reason,
     ...answerability(cannotApprove(request.row, viewer, now)),
+    history: (request.history ?? []).map((event) => ({ ...event })),
+    can_inform: isOpenFor(request.row, viewer) && request.row.life?.information?.given_at === null,
+    can_withdraw: isOpenFor(request.row, viewer),
   }
 }
 
@@ -88,6 +110,11 @@ export function portRequestDetail({ row, port }: PersonRequest, viewer: Principa
   }
 }
 
+/** The requester may answer questions and take it back while it is open. */
+function isOpenFor(row: PersonRequestRow, viewer: Principal): boolean {
+  return row.state === 'open' && row.requester === viewer.id
+}
+
 function answerability(code: ErrorCode | null): { can_decide: boolean; cannot_decide_code: string | null } {
   return { can_decide: code === null, cannot_decide_code: code }
 }
@@ -98,8 +125,10 @@ function cannotApprove(row: PersonRequestRow, viewer: Principal, now: number): E
   if (row.state !== 'open') return 'APPROVAL_DECIDED'
   if (!may(viewer, 'approvals.decide')) return 'FORBIDDEN'
   if (row.requester === viewer.id) return 'APPROVAL_SELF'
+  const answered = row.life?.votes.some((vote) => vote.by === viewer.id || vote.for === viewer.id)
+  if (answered) return 'APPROVAL_DECIDED'
   const holdsOneOfEach = row.approvers.every((roles) =>
-    roles.some((role) => viewer.roles.includes(role.replace(/^role:/, ''))),
+    roles.some((role) => role === `user:${viewer.id}` || viewer.roles.includes(role.replace(/^role:/, ''))),
   )
   return holdsOneOfEach ? null : 'APPROVAL_NOT_ALLOWED'
 }

@@ -1,4 +1,5 @@
 import { canonicalJson, type JsonObject, type JsonValue } from '../../base/json.ts'
+import type { EditedArguments } from '../../contracts/approval.ts'
 import {
   type ActivityKind,
   type Amounts,
@@ -10,7 +11,7 @@ import {
   type Usage,
 } from '../../contracts/common.ts'
 import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
-import type { ArgumentOrigin, Decision, HiddenTool } from '../../contracts/policy.ts'
+import type { ApprovalVote, ArgumentOrigin, Decision, HiddenTool } from '../../contracts/policy.ts'
 import type { ModelPermit, ModelTrouble } from '../../contracts/provider.ts'
 import type {
   ActivityIntent,
@@ -93,6 +94,7 @@ export interface EffectIdentity {
 export interface GivenApproval {
   readonly id: string
   readonly by: Principal
+  readonly votes?: readonly ApprovalVote[]
   readonly decidedSeq: number
   /** True when what was approved is still what is proposed. */
   readonly bound: boolean
@@ -147,6 +149,8 @@ export class Ask {
   ordered = false
   /** The plan of a fork orders an effect again: only a new approval lets it happen. */
   repeats = false
+  /** What a reviewer put in the place of the arguments; `args` holds it then. */
+  edited: EditedArguments | null = null
   /** Effects of this tool in the other runs of the family when the identity was worked out; null where it does not matter. */
   others: number | null = null
   /** Questions whose answer was already acted upon. */
@@ -177,6 +181,11 @@ export class Ask {
 
   get agent(): string | null {
     return this.owner.node.agent?.name ?? null
+  }
+
+  /** Digest of the arguments that are sent: `digest` is that of those which were proposed, by which the ask is recognised. */
+  get sentDigest(): string {
+    return this.edited?.args_digest ?? this.digest
   }
 
   /** All that is on record of this ask. */
@@ -211,6 +220,7 @@ export class Ask {
       args_digest: this.digest,
       labels: this.labels,
       definition_hash: this.definitionHash,
+      ...(this.edited ? { edited: this.edited } : {}),
       ...(this.undoes ? { undoes: this.undoes } : {}),
       ...(this.spec.kind === 'tool' && this.spec.context ? { context: this.spec.context } : {}),
       ...(this.spec.kind === 'model' && this.spec.fallbackOf ? { fallback_of: this.spec.fallbackOf } : {}),

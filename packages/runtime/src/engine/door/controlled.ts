@@ -24,6 +24,16 @@ export function askedUnder(controlled: Controlled, first: Ruling): Controlled {
   return { ...controlled, elements: [bundleElement(first), ...elements], asks: [...first.asks, ...asksOf(elements)] }
 }
 
+/**
+ * Asks the controls about what a reviewer made of the arguments. False where one would change them once more: then they are
+ * not what the reviewer approved.
+ */
+export async function controlEdit(ask: Ask, point: InterventionPoint, first: Ruling): Promise<boolean> {
+  const controlled = await runNow(ask, point, first)
+  ask.controlled = askedUnder(controlled, first)
+  return !controlled.changed
+}
+
 function runNow(ask: Ask, point: InterventionPoint, first: Ruling): Promise<Controlled> {
   const { run, labels } = ask
   const value = askedValue(ask)

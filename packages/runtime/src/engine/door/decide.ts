@@ -4,7 +4,7 @@ import { combine, type Ruling } from '../../policy/index.ts'
 import { askBundle, controlsAt, withDecisionId } from '../chain.ts'
 import type { Ask, Ended } from './ask.ts'
 import { freshRead, recordedRead } from './child.ts'
-import { askedUnder, controlAsk } from './controlled.ts'
+import { askedUnder, controlAsk, controlEdit } from './controlled.ts'
 import { readOrigin } from './origin.ts'
 
 /** Reads what the tool declares for policy; on record already after a resume. A failure denies nothing: it parks or fails. */
@@ -45,18 +45,37 @@ export async function decideFirst(ask: Ask): Promise<Ended | null> {
   return deniedBy(ask.decision)
 }
 
+/** Reads the facts of what is proposed now; a failure denies. */
+export async function readFactsAgain(ask: Ask): Promise<Ended | null> {
+  const facts = ask.tool?.facts
+  if (!facts) return null
+  const read = await freshRead(ask, 'facts', (ctx) => facts(ask.args, ctx))
+  if ('failed' in read)
+    return { status: 'denied', code: 'APPROVAL_VOID', result: 'the facts could not be read again after the approval' }
+  ask.facts = asObject(read.value)
+  return null
+}
+
+/** Decides on what a reviewer made of the arguments: facts, origin, controls and policies, all of what it is now. */
+export async function decideEdited(ask: Ask): Promise<Ended | null> {
+  const failed = (await readFactsAgain(ask)) ?? (await readOrigin(ask))
+  if (failed) return failed
+  if (controlsAt(ask.run.env, pointOf(ask)).length > 0) {
+    const first = askPolicy(ask, null)
+    if (first.verdict !== 'deny' && !(await controlEdit(ask, pointOf(ask), first)))
+      return { status: 'denied', code: 'POLICY_DENIED', result: 'a control would change what the reviewer wrote' }
+  }
+  ask.decision = decide(ask, null)
+  return deniedBy(ask.decision)
+}
+
 /** Right before the intent: everything is derived again, with the approval where one was given (invariant 7). */
 export async function decideAgain(ask: Ask): Promise<Ended | null> {
   if (!ask.approval) return null
-  const facts = ask.tool?.facts
-  if (facts) {
-    const read = await freshRead(ask, 'facts', (ctx) => facts(ask.args, ctx))
-    if ('failed' in read)
-      return { status: 'denied', code: 'APPROVAL_VOID', result: 'the facts could not be read again after the approval' }
-    ask.facts = asObject(read.value)
-  }
-  const { id, by, bound, fresh } = ask.approval
-  ask.decision = decide(ask, { id, approver: by, bound, fresh })
+  const failed = await readFactsAgain(ask)
+  if (failed) return failed
+  const { id, by, votes, bound, fresh } = ask.approval
+  ask.decision = decide(ask, { id, approver: by, ...(votes ? { votes } : {}), bound, fresh })
   if (ask.decision.verdict === 'require_approval')
     return {
       status: 'denied',

@@ -32,7 +32,7 @@ export async function identifyUnnamed(ask: Ask): Promise<Unnamed> {
   const rows = all.filter((row) => row.scope !== UNDO_SCOPE)
   const isUsed = usedIn(ask, rows)
   const free = rows.filter((row) => holdsIdentity(row.state) && !isUsed(row))
-  const equal = free.filter((row) => row.argsDigest === ask.digest)
+  const equal = free.filter((row) => row.argsDigest === ask.sentDigest)
   // What this run did itself goes first: an effect that it repeated stands for the one that it repeats.
   const match = equal.find((row) => row.runId === run.runId) ?? equal[0]
   const identity = match?.identity ?? freeIdentity(ask, scope, rows.filter(isUsed))

@@ -23,6 +23,10 @@ export async function identifySent(ask: Ask): Promise<null> {
   ask.class = sent.class
   ask.kind = sent.kind
   ask.effect = sent.effect
+  if (sent.edited) {
+    ask.edited = sent.edited
+    ask.args = await ask.run.contents.read(sent.edited.args)
+  }
   return null
 }
 

@@ -75,7 +75,7 @@ function scopeOf(ask: Ask, scope: 'run' | 'workflow' | 'tenant'): string {
 
 /** The answer of an effect that happened; the effect whose end has to be waited for; null where another one was ordered. */
 async function answerFrom(ask: Ask, holder: EffectRow): Promise<Ended | { readonly open: string } | null> {
-  if (holder.argsDigest !== ask.digest) return askedBeside(ask, 'other_arguments', holder, holder)
+  if (holder.argsDigest !== ask.sentDigest) return askedBeside(ask, 'other_arguments', holder, holder)
   if (holder.state !== 'succeeded' || holder.outcomeSeq === null) return { open: holder.effectId }
   const undo = await undoOf(ask.run, holder)
   if (undo?.state === 'succeeded') return askedBeside(ask, 'undone_effect', holder, undo)

@@ -35,7 +35,7 @@ export async function lookUpUndo(ask: Ask, undoes: UndoneEffect): Promise<Ended 
 async function heldUndo(ask: Ask): Promise<Ended | { readonly open: string } | null> {
   const { run, identity } = ask
   const held = identity && (await run.env.store.effect(run.tenant, identity.tool, identity.scope, identity.identity))
-  if (held && held.argsDigest !== ask.digest)
+  if (held && held.argsDigest !== ask.sentDigest)
     return conflict(`run \`${held.runId}\` undid it, or is about to, with other arguments`)
   if (held) return (await recordedAnswer(ask, held)) ?? { open: held.effectId }
   const own = ownIdentity(ask)
@@ -81,7 +81,7 @@ function claimRow(ask: Ask, identity: EffectIdentity, intentSeq: number): Effect
     rootRunId: run.rootRun,
     askKey: ask.ref.key,
     idempotencyKey: identity.idempotencyKey,
-    argsDigest: ask.digest,
+    argsDigest: ask.sentDigest,
     state: 'open',
     intentSeq,
     outcomeSeq: null,

@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ContentRef, EffectClass, Labels } from '../../contracts/common.ts'
 import type { ApprovalFact, CatalogueTool, Decision, PolicyRequest } from '../../contracts/policy.ts'
 import type { DecisionRecorded, Proposal, RunRecord, RunStarted } from '../../contracts/records.ts'
+import { asVote } from '../approval-life.ts'
 import { bundlePart } from '../chain.ts'
 import { pointInput } from '../point-input.ts'
 
@@ -73,7 +74,10 @@ export class DecisionReader {
     if (record.type === 'activity.outcome' && record.ask.parent?.phase === 'facts' && record.status === 'succeeded')
       this.facts.set(record.ask.parent.key, record.result)
     if (record.type === 'approval.decided' && record.answer === 'approved' && record.by)
-      this.approvals.set(record.approval_id, { id: record.approval_id, approver: record.by, bound: true, fresh: true })
+      this.approvals.set(record.approval_id, {
+        ...{ id: record.approval_id, approver: record.by, bound: true, fresh: true },
+        ...(record.votes ? { votes: record.votes.map(asVote) } : {}),
+      })
   }
 
   private ofCall(record: RunRecord): RecordedDecision | null {
@@ -132,10 +136,10 @@ function isNotOfPolicies(decision: Decision): boolean {
   return ['TOOL_NOT_IN_STEP', 'NO_RULE'].includes(bundlePart(decision).reason_code)
 }
 
-function ofProposal({ kind, name, class: toolClass, effect, agent, labels, definition_hash, args }: Proposal) {
+function ofProposal({ kind, name, class: toolClass, effect, agent, labels, definition_hash, args, edited }: Proposal) {
   const isModel = kind === 'model'
   const what = { name, kind: isModel ? ('model' as const) : ('tool' as const), class: toolClass, effect, agent, labels }
-  return { ...what, definitionHash: definition_hash, asked: isModel ? null : args }
+  return { ...what, definitionHash: definition_hash, asked: isModel ? null : (edited?.args ?? args) }
 }
 
 /** The decisions of a run, from its records in order, copies of a parent's left out. None where its start was pruned. */

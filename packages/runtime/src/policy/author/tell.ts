@@ -52,7 +52,7 @@ export function tellDecision(
 ): DecisionTold {
   const shape = shapeOf(bundle, request)
   const plain = shape && queryOf(shape, request)
-  const query = plain && request.approval ? withApproval(plain, request.approval) : plain
+  const query = plain && request.approval ? withApproval(plain, request.approval, decision.asks) : plain
   const mine = shape ? bundle.rules.filter((rule) => isInScope(rule, shape)) : []
   return {
     verdict: decision.verdict,

@@ -17,6 +17,7 @@ import type { RunStatus } from '../../contracts/records.ts'
 import { firstRow, isSettled, mayClaimAgain, movesOn, runnableAfterRelease, settledItem, wakes } from '../rules.ts'
 import type { Connection } from './connection.ts'
 import { applySlice, applyStart, type Refused } from '../scope-rules.ts'
+import { countUses, spentIn } from './mandates.ts'
 import { addNotices } from './outbox.ts'
 import { scopeRows } from './scopes.ts'
 import { effectRow, inboxPrincipal } from './rows.ts'
@@ -115,7 +116,8 @@ export class Appender {
       commit.row.wakeAt === null &&
       !commit.definition &&
       !commit.prune &&
-      !commit.slices
+      !commit.slices &&
+      !commit.uses
     if (plain && this.#advance.run(...setRow(commit), rid, commit.expectSeq, commit.epoch).changes === 1) {
       this.#appendAll(rid, commit)
       return { status: 'committed' }
@@ -158,10 +160,13 @@ export class Appender {
       return { status: 'fenced' }
     if (commit.release && this.#unreadBeside(rid, [...commit.consumed, ...(commit.left ?? [])]))
       return { status: 'inbox_not_empty' }
+    const spent = spentIn(this.#connection, commit)
+    if (spent !== null) return { status: 'mandate_spent', mandateId: spent }
     const holder = this.#applyEffects(commit)
     if (holder !== null) return { status: 'effect_claimed', effectId: holder }
     const rows = scopeRows(this.#connection, commit.tenant, commit.runId)
     for (const change of commit.slices ?? []) applySlice(rows, change)
+    countUses(this.#connection, commit)
     const wakeAt = commit.row.wakeAt
     if (commit.release) {
       const runnable = runnableAfterRelease(commit.row.status) ? 1 : 0
@@ -282,7 +287,8 @@ export class Appender {
   putRequest(row: PersonRequestRow): void {
     this.#connection
       .sql(`INSERT OR REPLACE INTO requests (tenant, id, kind, run_id, workflow, seq, tool, class, effect, approvers,
-        requester, state, decided_by, requested_at, deadline, decided_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`)
+        requester, state, decided_by, requested_at, deadline, decided_at, life, question)
+        VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`)
       .run(
         row.tenant,
         row.id,
@@ -300,6 +306,8 @@ export class Appender {
         row.requestedAt,
         row.deadline,
         row.decidedAt,
+        row.life ? JSON.stringify(row.life) : null,
+        row.question ?? null,
       )
   }
 }

@@ -99,7 +99,9 @@ export function readRequests(connection: Connection, filter: Parameters<Store['r
   if (filter.state !== undefined) where.add('state = ?', filter.state)
   if (filter.kind !== undefined) where.add('kind = ?', filter.kind)
   if (filter.runId !== undefined) where.add('run_id = ?', filter.runId)
-  const text = `SELECT * FROM requests ${where} ORDER BY requested_at, id LIMIT ?`
+  if (filter.question !== undefined) where.add('question = ?', filter.question)
+  const order = filter.newest ? 'requested_at DESC, id DESC' : 'requested_at, id'
+  const text = `SELECT * FROM requests ${where} ORDER BY ${order} LIMIT ?`
   return connection
     .sql(text)
     .all(...where.values, filter.limit)

@@ -1,6 +1,7 @@
 /** Between rows of the tables and the types of the contract. */
 import type { SQLOutputValue } from 'node:sqlite'
 import { SignalboxError } from '../../base/errors.ts'
+import type { ApprovalLife } from '../../contracts/approval.ts'
 import type { Principal } from '../../contracts/common.ts'
 import type { Kept } from '../../contracts/pruning.ts'
 import type { RecordType, RunStatus } from '../../contracts/records.ts'
@@ -170,6 +171,8 @@ export function requestRow(row: Row): PersonRequestRow {
     requestedAt: number(row, 'requested_at'),
     deadline: number(row, 'deadline'),
     decidedAt: numberOrNull(row, 'decided_at'),
+    ...(row.life === null ? {} : { life: JSON.parse(text(row, 'life')) as ApprovalLife }),
+    ...(row.question === null ? {} : { question: text(row, 'question') }),
   }
 }
 

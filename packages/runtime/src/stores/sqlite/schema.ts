@@ -329,6 +329,42 @@ CREATE TABLE switch_workers (
 );
 `
 
+/** Where an approval stands, what it asks; and what people allow beside a single approval, with its uses. */
+const VERSION_10 = `
+ALTER TABLE requests ADD COLUMN life TEXT;
+ALTER TABLE requests ADD COLUMN question TEXT;
+CREATE INDEX requests_by_question ON requests (tenant, question, decided_at) WHERE question IS NOT NULL;
+
+CREATE TABLE mandates (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  body TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  starts_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  revoked_at INTEGER,
+  revoked_by TEXT,
+  max_uses INTEGER,
+  max_amount INTEGER,
+  PRIMARY KEY (tenant, id)
+);
+CREATE INDEX mandates_by_subject ON mandates (tenant, kind, subject, created_at, id);
+
+CREATE TABLE mandate_uses (
+  tenant TEXT NOT NULL,
+  mandate_id TEXT NOT NULL,
+  use_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  amount INTEGER,
+  used_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, mandate_id, use_id)
+);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -340,4 +376,5 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_7,
   VERSION_8,
   VERSION_9,
+  VERSION_10,
 ]

@@ -60,6 +60,7 @@ import { claimRuns, extendLeases } from './claims.ts'
 import { Appender, HOLDER } from './commits.ts'
 import type { Connection } from './connection.ts'
 import { isConstraint } from './errors.ts'
+import { SqliteMandates } from './mandates.ts'
 import {
   addPolicyRow,
   readHolders,
@@ -96,13 +97,14 @@ import {
 import { effectRow, inboxItem, requestRow, runRow, subjectKey } from './rows.ts'
 
 /** The `Store` over one SQLite file, shared by any number of processes on this machine. */
-export class SqliteStore implements Store {
+export class SqliteStore extends SqliteMandates implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: true, sharedBetweenProcesses: true }
   readonly #connection: Connection
   readonly #appender: Appender
 
   constructor(connection: Connection) {
+    super(connection)
     this.#connection = connection
     this.#appender = new Appender(connection)
   }

@@ -4,6 +4,7 @@ import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleNotice, sampleOutbox } from './outbox.ts'
+import { mandateMethods } from './mandates.ts'
 import { sampleEvent, sampleHolder } from './policy.ts'
 import { sampleSwitch, sampleSwitchWorker, sampleThrow } from './switches.ts'
 import { sampleChange } from './schedules.ts'
@@ -190,6 +191,7 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     deliveries: () => store.deliveries({ order: 'newest', limit: 1 }),
     channelStates: () => store.channelStates(tenant),
     commitOutbox: () => store.commitOutbox(sampleOutbox()),
+    ...mandateMethods(store, tenant),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
 }

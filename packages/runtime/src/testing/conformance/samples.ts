@@ -54,6 +54,7 @@ export interface SampleCommit
       | 'expectSeq'
       | 'slices'
       | 'notices'
+      | 'uses'
     >
   > {
   /** How many records. Default 1. */
