@@ -58,6 +58,8 @@ export const decisionSchema = z.object({
   reason_code: z.string(),
   policies: z.array(z.string()),
   bundle: z.string(),
+  /** What the bundle (`cedar`) and each control answered, in order; not there where no control was in force. */
+  elements: z.array(z.object({ element: z.string(), verdict: z.string(), reason_code: z.string() })).optional(),
 })
 
 /** The approval of one activity, as the timeline shows it. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import {
+  type Control,
   type CredentialDef,
   type Mode,
   type ModelPort,
@@ -52,6 +53,8 @@ export interface ProjectDef {
    * environment is handed to it.
    */
   readonly credentials?: Readonly<Record<string, CredentialDef>>
+  /** Checks of your own that follow the policy bundle at the intervention points that they name, in this order. */
+  readonly controls?: readonly Control[]
   /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. Default: none. */
   readonly budgets?: readonly OuterBudget[]
   /** For how long a worker acts on what it knows of kill switches, and which lifts take two persons. */

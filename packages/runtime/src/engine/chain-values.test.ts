@@ -2,14 +2,14 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { JsonValue } from '../base/json.ts'
 import type { Control, ControlDef } from '../contracts/control.ts'
-import type { ContentRef } from '../contracts/common.ts'
 import { lineageGaps } from '../observability/index.ts'
 import { flow, workflow } from '../orchestration/index.ts'
 import { control } from '../policy/index.ts'
 import { createReplayer } from '../replay.ts'
 import { keyVault } from '../stores/index.ts'
 import { clerkFlow, clerkModel, toolResults } from '../testing/agent-kit.ts'
-import { benchSet, type BenchBox, WIDE_BUDGET } from '../testing/bench-box.ts'
+import { benchSet, WIDE_BUDGET } from '../testing/bench-box.ts'
+import { everything } from '../testing/everything.ts'
 import { KIT_TOOLS, lookUp, oneNode, payTool, readTool } from '../testing/engine-kit.ts'
 import { scriptedPolicy } from '../testing/scripted-policy.ts'
 import { storePrefix } from '../testing/store-prefix.ts'
@@ -32,21 +32,6 @@ function words(points: ControlDef['points'], from: string, to: string, name = 'w
       return { verdict: 'transform', reason: 'NOT_SAID', value: JSON.parse(text.replaceAll(from, to)) as JsonValue }
     },
   })
-}
-
-/** Every sealed value of a run, opened, with its records. */
-async function everything(one: BenchBox, runId: string): Promise<string> {
-  const contents = await one.sb.runs.contents('acme', runId)
-  const records = await one.records(runId)
-  const values = await Promise.all(records.flatMap((record) => refsIn(record)).map((ref) => contents.read(ref)))
-  return JSON.stringify([records, values])
-}
-
-function refsIn(value: unknown): ContentRef[] {
-  if (typeof value !== 'object' || value === null) return []
-  // A reference is the only object of a record with these three fields.
-  if ('s' in value && 'i' in value && 'h' in value) return [value as ContentRef]
-  return Object.values(value).flatMap(refsIn)
 }
 
 describe('a changed value', () => {

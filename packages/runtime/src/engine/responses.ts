@@ -38,7 +38,8 @@ export async function takeResponses(scope: Scope): Promise<boolean> {
     else expire(scope, request, await openHeld(scope))
     taken = true
   }
-  return taken
+  // A verdict or a malfunction that ends or parks the run is looked at before anything is waited for.
+  return taken || run.halt !== null
 }
 
 /** The time has come: the message that reached the timer travels on, the same content under the same labels. */

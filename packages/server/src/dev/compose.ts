@@ -86,7 +86,8 @@ export async function compose(
     const budgets = project.budgets ?? []
     const local = stops ?? localStops({ path: join(dataDir, STOP_FILE) })
     const switches = { ...project.switches, local }
-    const parts = { host, store, vault, policy, models, workflows, mode, budgets, credentials, switches }
+    const controls = project.controls ?? []
+    const parts = { host, store, vault, policy, controls, models, workflows, mode, budgets, credentials, switches }
     const signalbox = createSignalbox({ ...parts, ...more })
     // Closing the runtime closes its store.
     return { signalbox, store, models, vault, bundle: () => policy, credentials, close: () => signalbox.close() }

@@ -299,8 +299,13 @@ function amountsOf(draft: ActivityDraft): Pick<Activity, 'cost_nano_usd' | 'toke
 }
 
 function decisionView(decision: Decision): NonNullable<Activity['decision']> {
-  const { id, verdict, reason_code, policies, bundle } = decision
-  return { id, verdict, reason_code, policies: [...policies], bundle }
+  const { id, verdict, reason_code, policies, bundle, elements } = decision
+  const shown = elements?.map(({ element, verdict: said, reason_code: code }) => ({
+    element,
+    verdict: said,
+    reason_code: code,
+  }))
+  return { id, verdict, reason_code, policies: [...policies], bundle, ...(shown ? { elements: shown } : {}) }
 }
 
 async function approvalView({ requested, decided }: ActivityDraft, open: Opener): Promise<Activity['approval']> {
