@@ -146,6 +146,8 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'time',
     'graph',
     'scopes',
+    'points',
+    'kill-switch',
   ]) {
     let heading = ''
     for (const line of linesOf(join(root, 'docs/spec', `${page}.md`))) {
