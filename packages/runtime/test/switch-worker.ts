@@ -13,14 +13,14 @@ const pay = tool({
   name: 'pay.send',
   class: 'payments.write',
   effect: 'irreversible',
-  input: z.object({ worker: z.string(), n: z.int() }),
+  input: z.object({ n: z.int() }),
   output: z.object({}),
   // The same definition in every process: the port differs.
   hosts: () => [`127.0.0.1:${port}`],
   repeat: 'same_key_is_harmless',
   settleAfterSeconds: 0,
   execute: async (args, ctx) => {
-    await ctx.fetch(`http://127.0.0.1:${port}/pay`, { method: 'POST', body: JSON.stringify(args) })
+    await ctx.fetch(`http://127.0.0.1:${port}/pay`, { method: 'POST', body: JSON.stringify({ ...args, worker: name }) })
     return {}
   },
 })
@@ -39,7 +39,7 @@ export const desk = workflow({
     input: z.int(),
     output: z.int(),
     run: async (times, ctx) => {
-      for (let n = 0; n < times; n++) await ctx.call(pay, { worker: name, n })
+      for (let n = 0; n < times; n++) await ctx.call(pay, { n })
       return times
     },
   })

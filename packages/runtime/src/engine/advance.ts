@@ -239,6 +239,9 @@ function mustPark(run: LiveRun): boolean {
 
 /** A paused run begins no superstep; it leaves memory until the pause is lifted or over. True when it came back. */
 async function standsStill(run: LiveRun, worker: string): Promise<boolean> {
+  if (!pausedUntil(run)) return false
+  // A lift wakes a run before its worker has read of it: who is about to wait reads again first.
+  await run.env.switches.readAgain().catch(() => undefined)
   const paused = pausedUntil(run)
   if (!paused) return false
   const wake = wakeBefore(run, paused.ms)

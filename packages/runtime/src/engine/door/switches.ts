@@ -57,6 +57,8 @@ async function untilUnpaused(ask: Ask): Promise<Ended | null> {
 export async function heldUntil(ask: Ask): Promise<number | null> {
   const { switches, host } = ask.run.env
   if (!switches.isFresh) await switches.refresh().catch(() => undefined)
+  // A lift wakes a run before its worker has read of it: who is about to wait reads again first.
+  else if (switchAgainst(ask, host.now())?.mode === 'pause') await switches.readAgain().catch(() => undefined)
   const now = host.now()
   if (!switches.isFresh) return now + STALE_MS
   const hit = switchAgainst(ask, now)

@@ -90,6 +90,22 @@ describe('a pause', () => {
     ])
   })
 
+  it('KSW-008: that another process lifts lets a run go on at once, also one whose worker has not read of it yet', async () => {
+    const { outside, flow } = await desk()
+    const one = box({ workflows: [flow], switches: { refreshMs: 600_000, leaseSeconds: 600 } })
+    const runId = await one.start('one', null)
+    const { id } = await one.sb.runs.engageKillSwitch(throwing('tool', 'pay.send', 'pause'))
+    one.work(LONG)
+    await one.settle(async () => ((await one.of(runId, 'run.waiting')).length > 0 ? true : null), 'the wait')
+    expect(outside.requests).toEqual([])
+    const before = one.host.now()
+    await one.another().sb.runs.liftKillSwitch({ id, by: PAUL, reason: 'nothing wrong' })
+    await one.ended(runId)
+    expect(outside.booked).toHaveLength(1)
+    // Without a look of its own, and long before the minute after which a paused call looks by itself.
+    expect(one.host.now() - before).toBeLessThan(30_000)
+  })
+
   it('KSW-005: ends by itself at its expiry', async () => {
     const { outside, flow } = await desk()
     const one = box({ workflows: [flow] })
