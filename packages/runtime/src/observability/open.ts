@@ -168,13 +168,14 @@ function timerItem(id: string, seq: number, timer: { readonly node: string; read
   }
 }
 
-/** Model calls in trouble whose next attempt was not made yet. */
+/** Calls whose next attempt was not made yet: models in trouble, and what a pause held up. */
 function openAttempts(path: readonly RunRecord[]): readonly OpenItem[] {
   const last = new Map<string, RunRecord>()
   for (const record of path)
     if (record.type === 'activity.intent' || record.type === 'activity.outcome') last.set(record.ask.key, record)
   return [...last.values()].flatMap((record): OpenItem[] => {
     if (record.type !== 'activity.outcome' || !record.retry) return []
+    if (!record.trouble && (record.code === 'KILL_SWITCH' || record.code === 'SWITCHES_STALE')) return [heldUp(record)]
     const model = name(record.name)
     return [
       {
@@ -187,6 +188,19 @@ function openAttempts(path: readonly RunRecord[]): readonly OpenItem[] {
       },
     ]
   })
+}
+
+/** A call that a pause held up after its intent, or one of which nobody knew whether it was paused. */
+function heldUp(record: Extract<RunRecord, { type: 'activity.outcome' }>): OpenItem {
+  const call = name(record.name)
+  return {
+    kind: 'retry',
+    id: record.ask.key,
+    seq: record.seq,
+    short: `${call} waits for the kill switches (${record.code})`,
+    text: `${call} was not sent (${record.code}); it goes out when the kill switches allow it.`,
+    action: 'Lift the pause when its reason is gone; the call goes on by itself.',
+  }
 }
 
 function openRetries(path: readonly RunRecord[]): readonly OpenItem[] {

@@ -335,6 +335,9 @@ function outcomeText(record: ActivityOutcome, { records, contents }: Teller): st
   // What an activity reads for itself has its name, and is not the activity.
   if (record.ask.parent)
     return `A read for ${PHASES[record.ask.parent.phase]} of ${name(record.name)} ${ended}${detail}; nothing was changed by it.`
+  // Only a switch holds such a call up; it comes back by itself.
+  if (record.retry)
+    return `${name(record.name)} (${record.class}) was held up${code}${detail}; it is tried again when the kill switches allow it.`
   const verdict = record.decision ? `; ${verdictText(record.decision)}` : ''
   const resolved = record.resolved_by ? `, as ${RESOLVED[record.resolved_by]} settled` : ''
   const hash = record.effect_hash ? `; effect hash ${name(record.effect_hash)}` : ''
