@@ -9,6 +9,7 @@ import { addBudgetCommands } from './commands-budget.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
 import { addMoveCommands } from './commands-moves.ts'
 import { addPolicyCommands } from './commands-policy.ts'
+import { addPolicyAuthorCommands } from './commands-policy-author.ts'
 import { addReleaseCommands } from './commands-release.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addOutboxCommands } from './commands-outbox.ts'
@@ -77,7 +78,7 @@ function program(shell: Shell): Command {
   addCompensateCommand(root, shell)
   addBudgetCommands(root, shell)
   addPeopleCommands(root, shell)
-  addPolicyCommands(root, shell)
+  addPolicyAuthorCommands(addPolicyCommands(root, shell), shell)
   addToolCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)

@@ -3,6 +3,7 @@ import { ACCESS_ENDPOINTS } from './access.ts'
 import { APPROVAL_ENDPOINTS } from './approvals.ts'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { outerBudgetListSchema } from './budgets.ts'
+import { DECISION_ENDPOINTS } from './decisions.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
 import { forkSchema, movePlanQuerySchema, movePlanSchema, restoreSchema } from './moves.ts'
 import {
@@ -356,6 +357,7 @@ export const ENDPOINTS = {
   ...OUTBOX_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
+  ...DECISION_ENDPOINTS,
   auditAll: {
     method: 'get',
     path: '/audit/verify',

@@ -64,6 +64,7 @@ export { headsDirOf, publicKeyPath, readPublicKey } from './heads/files.ts'
 export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export { type NotificationsDef, type SecretSource, secretFromEnv, secretFromFile } from './notify/definition.ts'
+export { readCases } from './policy/cases.ts'
 export {
   defaultConfigPath,
   defineProject,

@@ -69,6 +69,11 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
   credentials: { path: '/access/credentials' },
   principals: { path: '/access/principals' },
   auditAll: { path: '/audit/verify' },
+  decisions: { path: '/policy/decisions' },
+  decision: { path: '/policy/decisions/dec_1?run_id=run_w' },
+  simulatePolicy: { path: '/policy/simulate', body: { who: { roles: ['requester'] }, tool: 'payments.pay' } },
+  replayPolicy: { path: '/policy/replay', body: { days: 1 } },
+  policyFindings: { path: '/policy/findings' },
 }
 
 /** Who may call what is a change; everyone with a role may read. */

@@ -45,6 +45,7 @@ export const ERROR_TABLE = {
   POLICY_SELF_REVIEW: { status: 403, exit: 4, title: 'The author of a bundle cannot activate it' },
   POLICY_DRAFT_STALE: { status: 409, exit: 4, title: 'Another bundle came into force since the draft was proposed' },
   TOOL_LIST_INVALID: { status: 422, exit: 2, title: 'The list of tools cannot be read' },
+  POLICY_UNGUARDED: { status: 500, exit: 2, title: 'Effects could happen without a person, and nobody accepts that' },
   POLICY_MALFUNCTION: { status: 500, exit: 4, title: 'The policy could not be evaluated' },
   CATALOGUE_LAXER: { status: 500, exit: 2, title: 'The code declares a tool laxer than the catalogue' },
   PREVIEW_FAILED: { status: 422, exit: 4, title: 'The preview for the reviewer failed' },

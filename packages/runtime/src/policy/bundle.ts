@@ -28,6 +28,8 @@ export interface PolicyBundle extends PolicyPort {
   readonly owner: string
   /** SHA-256 (hex) over the canonical JSON of its files; `bundle` is `name@hash`. */
   readonly hash: string
+  /** The texts of its files by relative path. */
+  readonly files: Readonly<Record<string, string>>
   readonly roles: readonly string[]
   readonly rules: readonly Rule[]
   readonly catalogue: Catalogue
@@ -76,6 +78,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     version: manifest.version,
     owner: manifest.owner,
     hash,
+    files,
     bundle,
     roles: manifest.roles,
     rules,

@@ -11,7 +11,7 @@ export type {
 export { type DeclaredTool, type ToolDifference, toolDifferences } from './diff.ts'
 export { type ActDuty, brokenByRoles, type Duty, type DutyAct, type RoleDuty } from './duties.ts'
 export { EXEMPTION_MAX_DAYS, type Exemption, type ExemptionState, exemptionFor, exemptionState } from './exemptions.ts'
-export { type BundleDifference, bundleDifferences, type BundleSide } from './author/bundle-diff.ts'
+export { type BundleDifference, bundleDifferences } from './author/bundle-diff.ts'
 export {
   type ComesOut,
   DraftComparison,
@@ -21,6 +21,7 @@ export {
   type NotAgain,
 } from './author/compare.ts'
 export {
+  assertGuarded,
   type CheckInput,
   type PolicyFinding,
   type PolicyFindingCode,
@@ -46,7 +47,7 @@ export {
   type SignOffState,
   signOffState,
 } from './author/role-matrix.ts'
-export { type DecisionTold, type PolicyTold, tellDecision } from './author/tell.ts'
+export { type DecisionTold, type PolicyTold, projectedValues, tellDecision } from './author/tell.ts'
 export {
   DECISION_RECORDS,
   DecisionReader,

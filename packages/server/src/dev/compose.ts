@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import {
+  assertGuarded,
   type CredentialKeeper,
   createSignalbox,
   type FaultHook,
@@ -75,6 +76,7 @@ export async function compose(
   const { models: modelsFor = project.models, openStore = openSqliteStore, stops, ...more } = seams
   const mode = project.mode ?? 'development'
   const policy = loadBundle(readBundleDir(project.bundleDir))
+  if (mode === 'production') assertGuarded(policy, host.now())
   const credentials = keeperOf(project, { host, env: { ...env } })
   const models = modelsFor(env)
   makeDataDir(dataDir)

@@ -31,6 +31,7 @@ import {
 } from '../project.ts'
 import { startOutbox } from '../notify/outbox.ts'
 import { outboxService } from '../notify/service.ts'
+import { bundleBook } from '../policy/bundles.ts'
 import { processJobs } from '../schedules/jobs.ts'
 import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
@@ -307,6 +308,7 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
     access,
     auth: authenticatorOf({ project, bundle: composed.bundle(), host, env: process.env, people: () => people }),
     duties: () => composed.bundle().duties,
+    bundles: bundleBook(composed.store, composed.bundle),
     consoleDir:
       options.consoleDir !== null && existsSync(join(options.consoleDir, 'index.html')) ? options.consoleDir : null,
     log,

@@ -5,6 +5,7 @@ import { accessService } from '../identity/access.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
 import { loadProject, type Project, notificationsOf, schedulesOf } from '../project.ts'
 import { outboxService } from '../notify/service.ts'
+import { bundleBook } from '../policy/bundles.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
@@ -66,6 +67,7 @@ export async function openLocalApi(options: {
       people: () => readDevPeople(options.dataDir) ?? [],
     }),
     duties: () => composed.bundle().duties,
+    bundles: bundleBook(composed.store, composed.bundle),
     consoleDir: null,
     log: () => undefined,
     stopping: stop.signal,

@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import { type Authenticator, principalOf, requirePermission } from '../auth.ts'
 import { accessHandlers } from './access-handlers.ts'
 import { consoleFile } from './console.ts'
+import { decisionHandlers } from './decision-handlers.ts'
 import { eventStream } from './event-stream.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
@@ -53,6 +54,7 @@ export function createApp(options: AppOptions): Hono {
     ...accessHandlers(options),
     ...systemHandlers(options),
     ...switchHandlers(options),
+    ...decisionHandlers(options),
   }
   // The table's entries and the handlers have the same names by type; here each meets its own.
   for (const name of Object.keys(ENDPOINTS) as EndpointName[]) route(app, options, ENDPOINTS[name], handlers[name])

@@ -1,5 +1,6 @@
 import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
+import type { BundleBook } from '../policy/bundles.ts'
 import type { TroubleBoard } from '../health/troubles.ts'
 import type { ErasureService } from '../erasure/service.ts'
 import type { AccessService } from '../identity/access.ts'
@@ -23,6 +24,8 @@ export interface ApiDeps {
   readonly outbox?: OutboxService
   /** Without it nobody is erased here. */
   readonly erasures?: ErasureService
+  /** Without it nothing is told of decisions. */
+  readonly bundles?: BundleBook
   readonly workflows: readonly WorkflowSpec[]
   readonly models: ModelPort
   readonly host: Host

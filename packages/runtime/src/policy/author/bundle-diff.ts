@@ -26,28 +26,22 @@ export interface BundleDifference {
   readonly loosens: boolean
 }
 
-/** A loaded bundle with the texts of its files. */
-export interface BundleSide {
-  readonly bundle: PolicyBundle
-  readonly files: Readonly<Record<string, string>>
-}
-
 /** Every difference from `before` to `after`: policies first, then the catalogue, then what follows for approvals. */
-export function bundleDifferences(before: BundleSide, after: BundleSide): readonly BundleDifference[] {
+export function bundleDifferences(before: PolicyBundle, after: PolicyBundle): readonly BundleDifference[] {
   const rows = (list: 'tools' | 'models' | 'workflows', what: 'tool' | 'model' | 'workflow') =>
-    compared(what, byName(before.bundle.catalogue[list]), byName(after.bundle.catalogue[list]))
+    compared(what, byName(before.catalogue[list]), byName(after.catalogue[list]))
   return [
-    ...policyDifferences(before.bundle.rules, after.bundle.rules),
+    ...policyDifferences(before.rules, after.rules),
     ...rows('tools', 'tool'),
     ...rows('models', 'model'),
     ...rows('workflows', 'workflow'),
-    ...compared('point', entries(before.bundle.catalogue.points), entries(after.bundle.catalogue.points)),
-    ...compared('role', names(before.bundle.roles), names(after.bundle.roles)),
+    ...compared('point', entries(before.catalogue.points), entries(after.catalogue.points)),
+    ...compared('role', names(before.roles), names(after.roles)),
     ...compared('reason', entries(reasonsOf(before)), entries(reasonsOf(after))),
     ...compared('exemption', exemptionsOf(before), exemptionsOf(after)),
     ...compared('duty', dutiesOf(before), dutiesOf(after)),
     ...compared('sign_off', signOffOf(before), signOffOf(after)),
-    ...approvalDifferences(toolPostures(before.bundle), toolPostures(after.bundle)),
+    ...approvalDifferences(toolPostures(before), toolPostures(after)),
   ]
 }
 
@@ -154,21 +148,21 @@ function facesOfRow(row: Readonly<Record<string, unknown>>): Readonly<Record<str
   )
 }
 
-function reasonsOf({ files }: BundleSide): Readonly<Record<string, unknown>> {
+function reasonsOf({ files }: PolicyBundle): Readonly<Record<string, unknown>> {
   // Both bundles were loaded, so that their files have been read as this shape.
   const manifest = JSON.parse(files['bundle.json'] ?? '{}') as { readonly reasons?: Readonly<Record<string, unknown>> }
   return manifest.reasons ?? {}
 }
 
-function exemptionsOf({ bundle }: BundleSide): Faces {
+function exemptionsOf(bundle: PolicyBundle): Faces {
   return new Map(bundle.exemptions.map((row, at) => [`${row.tool} (${at + 1})`, facesOfRow({ ...row })]))
 }
 
-function dutiesOf({ bundle }: BundleSide): Faces {
+function dutiesOf(bundle: PolicyBundle): Faces {
   return new Map(bundle.duties.map(({ id, ...duty }) => [id, facesOfRow(duty)]))
 }
 
-function signOffOf({ bundle }: BundleSide): Faces {
+function signOffOf(bundle: PolicyBundle): Faces {
   return bundle.signOff === null ? new Map() : new Map([['sign_off', facesOfRow({ ...bundle.signOff })]])
 }
 

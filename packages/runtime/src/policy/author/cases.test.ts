@@ -144,7 +144,8 @@ describe('a decision, told', () => {
     })
     expect(small.of.huge).toMatchObject({ stood: 'not_matched', because: 'not (context.input.amount < 1000)' })
     const large = told(500)
-    expect(large.of.ask).toMatchObject({ stood: 'decided' })
+    expect(large.of.ask).toMatchObject({ stood: 'decided', because: 'not (context has approval)' })
+    expect(told(5_000).of.huge).toMatchObject({ stood: 'decided', values: { 'context.input.amount': '5000' } })
     expect(large.of.pays).toMatchObject({ stood: 'matched' })
     expect(large.approvers).toEqual([{ policy: 'ask', roles: ['chief'] }])
     const stranger = told(5, ['nobody'])
@@ -227,7 +228,7 @@ describe('a draft beside decisions on record', () => {
     comparison.add(recorded(5, 500), { asked: { amount: 5 }, facts: null }, { made: BUNDLE })
     expect(comparison.result()).toMatchObject({
       ...{ decisions: 5, same: 0, flipped: 0, flips: [] },
-      notAgain: { erased: 2, fork_plan: 1, not_recorded: 1, not_reproduced: 1, approval_void: 0 },
+      notAgain: { erased: 2, fork_plan: 1, not_recorded: 1, not_reproduced: 1 },
       notReproduced: [{ decisionId: 'dec_5' }],
     })
   })

@@ -55,7 +55,7 @@ export interface DraftReplay {
 }
 
 /** Why a decision could not be asked again. */
-export type NotAgain = 'erased' | 'not_recorded' | 'fork_plan' | 'approval_void' | 'not_reproduced'
+export type NotAgain = 'erased' | 'not_recorded' | 'fork_plan' | 'not_reproduced'
 
 const MOST_EXAMPLES = 5
 
@@ -75,7 +75,6 @@ export class DraftComparison {
     erased: 0,
     not_recorded: 0,
     fork_plan: 0,
-    approval_void: 0,
     not_reproduced: 0,
   }
   private readonly notReproduced: FlipExample[] = []

@@ -1,5 +1,6 @@
 /** What a check of a bundle finds beyond errors: what is allowed and perhaps not meant, and what stands there for nothing. */
 import type { InterventionPoint } from '../../contracts/policy.ts'
+import { SignalboxError } from '../../base/errors.ts'
 import { isoTime } from '../../base/time.ts'
 import type { PolicyBundle } from '../bundle.ts'
 import { actionShapes } from '../cedar-schema.ts'
@@ -49,8 +50,6 @@ export interface PolicyFinding {
 /** What a check looks at beside the bundle itself. What is not told is not judged. */
 export interface CheckInput {
   readonly bundle: PolicyBundle
-  /** The texts of the bundle's files, for places. */
-  readonly files: Readonly<Record<string, string>>
   /** Milliseconds since 1970: exemptions count that are in force then. */
   readonly at: number
   /** Roles that somebody holds. */
@@ -61,7 +60,7 @@ export interface CheckInput {
 
 /** Every finding: errors first, then in the order of the files. */
 export function policyFindings(input: CheckInput): readonly PolicyFinding[] {
-  const place = placesOf(input.files)
+  const place = placesOf(input.bundle.files)
   const postures = toolPostures(input.bundle)
   const found = [
     ...postures.flatMap((posture) => aboutApproval(posture, place, input)),
@@ -74,6 +73,19 @@ export function policyFindings(input: CheckInput): readonly PolicyFinding[] {
   return found.sort(
     (a, b) => weight[a.severity] - weight[b.severity] || a.file.localeCompare(b.file) || a.line - b.line,
   )
+}
+
+/**
+ * Refuses a bundle that production does not start with.
+ * @throws SignalboxError POLICY_UNGUARDED naming every finding of severity `error` at `at` (milliseconds since 1970)
+ */
+export function assertGuarded(bundle: PolicyBundle, at: number): void {
+  const errors = policyFindings({ bundle, at }).filter((each) => each.severity === 'error')
+  if (errors.length === 0) return
+  const lines = errors.map(({ file, line, message }) => `${file}:${line}: ${message}`)
+  throw new SignalboxError('POLICY_UNGUARDED', `production refuses the policy bundle:\n${lines.join('\n')}`, {
+    details: { findings: lines },
+  })
 }
 
 type Place = (file: 'bundle.json' | 'catalogue.json', path: readonly PropertyKey[]) => number
@@ -215,7 +227,7 @@ function aboutPoints({ rules }: PolicyBundle): PolicyFinding[] {
 
 const UNNAMED = /^(tbd|todo|unknown|none|nobody|n\/?a|owner|me|x+|-+|\?+)$/i
 
-function aboutNames({ bundle, files, heldRoles }: CheckInput, place: Place): PolicyFinding[] {
+function aboutNames({ bundle, heldRoles }: CheckInput, place: Place): PolicyFinding[] {
   const found: PolicyFinding[] = []
   const { catalogue, rules, roles } = bundle
   const used = new Set([
@@ -230,7 +242,7 @@ function aboutNames({ bundle, files, heldRoles }: CheckInput, place: Place): Pol
     else if (heldRoles && !heldRoles.includes(role)) say('ROLE_HELD_BY_NOBODY', `role \`${role}\` is held by nobody`)
   }
   const given = new Set([...rules.map((rule) => rule.reason), ...bundle.duties.map((duty) => duty.reason)])
-  for (const reason of reasonsOf(files).filter((each) => !given.has(each))) {
+  for (const reason of reasonsOf(bundle.files).filter((each) => !given.has(each))) {
     const at = { file: 'bundle.json', line: place('bundle.json', ['reasons', reason]), subject: reason }
     found.push({
       code: 'REASON_UNUSED',

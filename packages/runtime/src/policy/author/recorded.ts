@@ -32,10 +32,9 @@ export interface RecordedDecision {
   /** The approval that this decision asked for, or used. */
   readonly approvalId: string | null
   /**
-   * Why another bundle cannot be asked the same, or null: a fork's plan asked and no policy; what was approved had changed
-   * meanwhile; or the record does not hold what was judged (a denied output, a history of an earlier version).
+   * Why another bundle cannot be asked the same, or null: a fork's plan asked and no policy; or the record does not hold what was judged (a denied output, a history of an earlier version).
    */
-  readonly notAgain: 'fork_plan' | 'approval_void' | 'not_recorded' | null
+  readonly notAgain: 'fork_plan' | 'not_recorded' | null
   /** True for a record that a fork took over: its parent holds the decision. */
   readonly isCopy: boolean
 }
@@ -56,6 +55,8 @@ export class DecisionReader {
   private readonly facts = new Map<string, ContentRef | null>()
   private readonly approvals = new Map<string, ApprovalFact>()
   private readonly seen = new Set<string>()
+  /** Asks about which a person was asked. */
+  private readonly asked = new Set<string>()
 
   constructor(started: RunStarted) {
     this.started = started
@@ -87,7 +88,10 @@ export class DecisionReader {
     // Reads of a call for itself are not decided.
     if (!proposal || !decision || ask.parent !== null) return null
     const used = record.type === 'approval.requested' ? null : record.approval_id
-    const isVoid = record.type === 'activity.outcome' && record.code === 'APPROVAL_VOID'
+    // Taken up again after the wait, the same question was decided again before its answer was acted upon.
+    if (record.type === 'activity.outcome' && decision.verdict === 'require_approval' && this.asked.has(ask.key))
+      return null
+    if (record.type === 'approval.requested') this.asked.add(ask.key)
     return {
       ...this.common(record, decision),
       ...ofProposal(proposal),
@@ -95,7 +99,7 @@ export class DecisionReader {
       facts: this.facts.get(ask.key) ?? null,
       approval: used === null ? null : (this.approvals.get(used) ?? null),
       approvalId: record.approval_id,
-      notAgain: decision.reason_code === 'FORK_REPEAT' ? 'fork_plan' : isVoid ? 'approval_void' : null,
+      notAgain: decision.reason_code === 'FORK_REPEAT' ? 'fork_plan' : null,
     }
   }
 

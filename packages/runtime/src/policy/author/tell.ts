@@ -1,10 +1,11 @@
 /** One decision in plain words: what was asked, and how each policy of the bundle stood to it. */
-import { canonicalJson, type JsonValue } from '../../base/json.ts'
+import { canonicalJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import type { Decision, PolicyRequest } from '../../contracts/policy.ts'
 import type { PolicyBundle } from '../bundle.ts'
 import { holdsAlone, type CedarQuery } from '../cedar.ts'
 import { type ActionShape, actionShapes, cedarSchema } from '../cedar-schema.ts'
 import { queryOf, withApproval } from '../decide.ts'
+import { project } from '../project.ts'
 import type { Rule, RuleKind } from '../rules.ts'
 import { asExpr, conjuncts, type Expr, isInScope, partsOf, policyWith, textOf } from './structure.ts'
 
@@ -20,7 +21,10 @@ export interface PolicyTold {
    * `error`: it could not be evaluated. Policies about other actions are only counted.
    */
   readonly stood: 'decided' | 'matched' | 'not_matched' | 'error'
-  /** Of one that did not match: the condition, as Cedar text without the namespace; null otherwise. */
+  /**
+   * Of one that did not match: the condition that did not hold. Of one that matched although an `unless` could set it
+   * aside: the part of that which did not hold. As Cedar text without the namespace; null otherwise.
+   */
   readonly because: string | null
   /** Values that the condition looks at, such as `context.input.amount_minor` to `4200`. They are content. */
   readonly values: Readonly<Record<string, string>>
@@ -65,6 +69,17 @@ export function tellDecision(
   }
 }
 
+/** The fields of a question that the catalogue lets policy see; what is missing or of another type is left out. */
+export function projectedValues(
+  bundle: PolicyBundle,
+  request: PolicyRequest,
+): { readonly input: JsonObject; readonly facts: JsonObject } {
+  const shape = shapeOf(bundle, request)
+  const only = (declared: ActionShape['input'], values: JsonObject): JsonObject =>
+    Object.assign({}, ...Object.entries(declared).map(([name, type]) => project({ [name]: type }, values) ?? {}))
+  return { input: only(shape?.input ?? {}, request.input), facts: only(shape?.facts ?? {}, request.facts) }
+}
+
 function shapeOf({ catalogue }: PolicyBundle, { point, action }: PolicyRequest): ActionShape | null {
   const shapes = actionShapes(catalogue)
   if (point === 'pre_tool_call') return shapes.find((shape) => shape.id === `tool:${action.name}`) ?? null
@@ -81,10 +96,34 @@ function toldOf(rule: Rule, shape: ActionShape, query: CedarQuery, decision: Omi
   const { id, kind, owner, file, line } = rule
   const told = { id, kind, owner, file, line, because: null, values: {} }
   const failed = firstFailed(rule, shape, query)
-  if (failed === null) return { ...told, stood: decision.policies.includes(id) ? 'decided' : 'matched' }
+  if (failed === null) {
+    const stood = decision.policies.includes(id) ? 'decided' : 'matched'
+    const lifts = notLifted(rule, shape, query)
+    return lifts
+      ? { ...told, stood, because: `not (${textOf(lifts)})`, values: valuesOf(lifts, query) }
+      : { ...told, stood }
+  }
   const because = failed.not ? `not (${textOf(failed.expr)})` : textOf(failed.expr)
   // A warning that is set aside by what decides is told as it stood.
   return { ...told, stood: failed.error ? 'error' : 'not_matched', because, values: valuesOf(failed.expr, query) }
+}
+
+/** Of a policy that an `unless` could set aside: the first part of it that does not hold. */
+function notLifted(rule: Rule, shape: ActionShape, query: CedarQuery): Expr | null {
+  const lifting = partsOf(rule).clauses.find((clause) => clause.kind === 'unless')
+  return lifting ? firstFalse(lifting.body, shape, query) : null
+}
+
+/** The first part of a conjunction that does not hold; parts are tried in order, since one may guard the next. */
+function firstFalse(body: Expr, shape: ActionShape, query: CedarQuery): Expr | null {
+  const schema = cedarSchema([shape])
+  let before: Expr | null = null
+  for (const part of conjuncts(body)) {
+    const together: Expr = before === null ? part : { '&&': { left: before, right: part } }
+    if (holdsAlone(schema, policyWith(together, 'part'), query) !== true) return part
+    before = together
+  }
+  return null
 }
 
 interface Failed {
@@ -94,7 +133,7 @@ interface Failed {
   readonly error: boolean
 }
 
-/** The first condition that keeps the policy from matching; parts are tried in order, since one may guard the next. */
+/** The first condition that keeps the policy from matching. */
 function firstFailed(rule: Rule, shape: ActionShape, query: CedarQuery): Failed | null {
   const schema = cedarSchema([shape])
   const holds = (expr: Expr) => holdsAlone(schema, policyWith(expr, 'part'), query)
@@ -104,13 +143,8 @@ function firstFailed(rule: Rule, shape: ActionShape, query: CedarQuery): Failed 
       if (value !== false) return { expr: body, not: true, error: value === null }
       continue
     }
-    let before: Expr | null = null
-    for (const part of conjuncts(body)) {
-      const together: Expr = before === null ? part : { '&&': { left: before, right: part } }
-      const value = holds(together)
-      if (value !== true) return { expr: part, not: false, error: value === null }
-      before = together
-    }
+    const part = firstFalse(body, shape, query)
+    if (part) return { expr: part, not: false, error: holds(body) === null }
   }
   return null
 }
