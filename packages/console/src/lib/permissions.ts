@@ -1,4 +1,4 @@
-import { ENDED, type Me, type RunSummary } from '@signalbox/protocol'
+import { ENDED, type KillSwitchView, type Me, type OverrideView, type RunSummary } from '@signalbox/protocol'
 
 /** Why an action is not possible now, as a sentence for the person; null when it is possible. */
 export type Blocked = string | null
@@ -38,6 +38,25 @@ export function forkBlocked(me: Me): Blocked {
 /** Whether this person may engage or lift kill switches. */
 export function killSwitchBlocked(me: Me): Blocked {
   return me.permissions.includes('kill_switches.write') ? null : 'Kill switches need the operator role.'
+}
+
+/** Whether this person may lift this switch, or confirm its lift. */
+export function liftBlocked(me: Me, row: KillSwitchView): Blocked {
+  if (row.scope === 'global' && !me.permissions.includes('kill_switches.global'))
+    return 'A switch of every tenant is lifted by those who may stop every tenant.'
+  if (row.lift_asked_by === me.principal.id) return 'You asked to lift it: another person has to confirm.'
+  return killSwitchBlocked(me)
+}
+
+/** Whether this person may be the second one to let a call pass. */
+export function confirmOverrideBlocked(me: Me, row: OverrideView): Blocked {
+  if (row.asked_by === me.principal.id) return 'You asked for it: another person has to confirm.'
+  return reviewOverrideBlocked(me)
+}
+
+/** Whether this person may say that an override was looked at. */
+export function reviewOverrideBlocked(me: Me): Blocked {
+  return me.permissions.includes('overrides.write') ? null : 'Overrides need the operator role.'
 }
 
 /** Whether this person may fire, pause or resume schedules. */

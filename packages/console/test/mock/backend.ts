@@ -5,6 +5,7 @@ import {
   ENDED,
   type EndpointName,
   type KillSwitchView,
+  type OverrideView,
   type Me,
   type MovePlanView,
   type PortRequestDetail,
@@ -15,6 +16,7 @@ import {
   type TroubleView,
 } from '@signalbox/protocol'
 import { allApprovals, allKillSwitches, allQuestions, allRequests } from './asks.ts'
+import { allOverrides, SWITCH_CHANGES, SWITCH_READS } from './switches.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
 import { allSchedules, findSchedule, fire, pause, statusOf } from './schedules.ts'
 import { allRuns } from './runs.ts'
@@ -34,6 +36,7 @@ export interface Backend {
   readonly questions: QuestionDetail[]
   readonly requests: PortRequestDetail[]
   killSwitches: KillSwitchView[]
+  overrides: OverrideView[]
   schedules: ScheduleView[]
   troubles: TroubleView[]
   /** What the console sent, in order. */
@@ -57,6 +60,7 @@ export function createBackend(): Backend {
     questions: allQuestions(),
     requests: allRequests(),
     killSwitches: allKillSwitches(),
+    overrides: allOverrides(),
     schedules: allSchedules(),
     troubles: [],
     changes: [],
@@ -124,7 +128,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   question: (backend, { id, me }) => answerable(findAsk(backend.questions, id, 'QUESTION_NOT_FOUND'), me),
   requests: (backend, { me }) => ({ requests: backend.requests.map((each) => answerable(each, me)) }),
   request: (backend, { id, me }) => answerable(findAsk(backend.requests, id, 'REQUEST_NOT_FOUND'), me),
-  killSwitches: (backend) => ({ kill_switches: backend.killSwitches }),
+  ...SWITCH_READS,
   schedules: (backend) => ({ schedules: backend.schedules }),
   schedule: (backend, { id }) => findSchedule(backend, id),
   status: (backend) => statusOf(backend),
@@ -171,40 +175,10 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
     backend.runs.unshift({ ...made, why: `Queued: forked at record ${(body as { seq: number }).seq}.` })
     return { run_id: made.run.run_id, existed: false }
   },
-  engageKillSwitch: (backend, { body, me }) => {
-    const row = {
-      ...(body as Pick<KillSwitchView, 'scope' | 'target' | 'mode' | 'reason'>),
-      id: `ks_${backend.killSwitches.length + 10}`,
-    } // parsed before
-    const at = new Date().toISOString()
-    const made: KillSwitchView = {
-      id: row.id,
-      scope: row.scope,
-      target: row.target,
-      mode: row.mode,
-      reason: row.reason,
-      by: me?.principal.id ?? '',
-      created_at: at,
-      expires_at: null,
-      lifted_at: null,
-      lifted_by: null,
-      lift_asked_by: null,
-      channel: 'api' as const,
-      engaged: true,
-    }
-    backend.killSwitches = [made, ...backend.killSwitches]
-    return made
-  },
   runSchedule: (backend, { id, me }) => fire(findSchedule(backend, id), me?.principal.id ?? ''),
   pauseSchedule: (backend, { id }) => pause(findSchedule(backend, id), true),
   resumeSchedule: (backend, { id }) => pause(findSchedule(backend, id), false),
-  liftKillSwitch: (backend, { id, me }) => {
-    const at = new Date().toISOString()
-    backend.killSwitches = backend.killSwitches.map((each) =>
-      each.id === id ? { ...each, engaged: false, lifted_at: at, lifted_by: me?.principal.id ?? null } : each,
-    )
-    return { kill_switches: backend.killSwitches, lifted: true }
-  },
+  ...SWITCH_CHANGES,
 }
 
 function find(runs: readonly RunDetail[], id: string): RunDetail {

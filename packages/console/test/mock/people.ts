@@ -12,6 +12,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'questions.answer',
     'requests.respond',
     'kill_switches.write',
+    'overrides.write',
     'schedules.write',
   ],
 }

@@ -1,7 +1,8 @@
 import type { KillSwitchView } from '@signalbox/protocol'
 import { useId, useState } from 'react'
-import { useChange, useWorkflows } from '../../api/queries.ts'
+import { useChange, useSignedIn, useWorkflows } from '../../api/queries.ts'
 import { ConfirmDialog } from '../../ui/dialog.tsx'
+import { BlastRadius } from './radius.tsx'
 
 type Scope = KillSwitchView['scope']
 type Mode = KillSwitchView['mode']
@@ -13,9 +14,10 @@ const SCOPES: readonly (readonly [Scope, string])[] = [
   ['server', 'One MCP server'],
   ['run', 'One run'],
   ['tenant', 'Everything of this tenant'],
+  ['global', 'Everything of every tenant'],
 ]
 const MODES: readonly (readonly [Mode, string, string])[] = [
-  ['stop_now', 'Stop now', 'Refuses every send, also of runs under way.'],
+  ['stop_now', 'Stop now', 'Refuses every send; ends the runs of a tenant, a workflow or a run.'],
   ['pause', 'Pause', 'Holds up sends and runs until it is lifted; nothing is lost.'],
   ['stop_new', 'Stop new', 'Refuses new runs; runs under way go on.'],
 ]
@@ -26,18 +28,21 @@ const ENDS: readonly (readonly [number, string])[] = [
   [86_400, 'After 24 hours'],
 ]
 
-/** Engages a kill switch: scope, target, mode, end, reason, and a typed word. */
+/** Engages a kill switch: scope, target, mode, end, what it would touch, reason, and a typed word. */
 export function EngageDialog({ onClose }: { onClose: () => void }) {
+  const mayStopAll = useSignedIn().permissions.includes('kill_switches.global')
   const [scope, setScope] = useState<Scope>('tool')
   const [target, setTarget] = useState('')
   const [mode, setMode] = useState<Mode>('stop_now')
   const [ends, setEnds] = useState(0)
   const [missing, setMissing] = useState(false)
+  const isWhole = scope === 'tenant' || scope === 'global'
+  const named = isWhole ? '*' : target.trim()
   const engage = useChange<string>((client, reason) =>
     client.engageKillSwitch({
       body: {
         scope,
-        target: scope === 'tenant' ? '*' : target.trim(),
+        target: named,
         mode,
         reason,
         ...(ends > 0 ? { expires_in_seconds: ends } : {}),
@@ -45,9 +50,8 @@ export function EngageDialog({ onClose }: { onClose: () => void }) {
     }),
   )
   const confirm = (reason: string) => {
-    const lacks = scope !== 'tenant' && target.trim() === ''
-    setMissing(lacks)
-    if (!lacks) engage.mutate(reason, { onSuccess: onClose })
+    setMissing(named === '')
+    if (named !== '') engage.mutate(reason, { onSuccess: onClose })
   }
   return (
     <ConfirmDialog
@@ -63,12 +67,10 @@ export function EngageDialog({ onClose }: { onClose: () => void }) {
       <Choice
         label="Scope"
         value={scope}
-        options={SCOPES}
+        options={SCOPES.filter(([name]) => name !== 'global' || mayStopAll)}
         onChange={(text) => setScope(SCOPES.find(([name]) => name === text)?.[0] ?? 'tool')}
       />
-      {scope === 'tenant' || scope === 'global' ? null : (
-        <TargetField scope={scope} value={target} onChange={setTarget} />
-      )}
+      {isWhole ? null : <TargetField scope={scope} value={target} onChange={setTarget} />}
       <ModeField value={mode} onChange={setMode} />
       <Choice
         label="Ends"
@@ -76,6 +78,7 @@ export function EngageDialog({ onClose }: { onClose: () => void }) {
         options={ENDS.map(([seconds, label]) => [String(seconds), label] as const)}
         onChange={(text) => setEnds(Number(text))}
       />
+      <BlastRadius scope={scope} target={named} />
     </ConfirmDialog>
   )
 }
