@@ -1,6 +1,7 @@
 import type { JsonObject } from '../base/json.ts'
 import type { ActingFor, Escalation } from './acting.ts'
 import type { EffectClass, Labels, Mode, Principal } from './common.ts'
+import type { ActDuty } from './duty.ts'
 
 /** Where policy is asked: the eight intervention points of the Agent Control Specification. */
 export type InterventionPoint =
@@ -216,6 +217,8 @@ export interface PolicyPort {
   isUserInput?(workflow: string): boolean
   /** What the bundle says of delegation and standing approvals; without it nobody may do either. */
   readonly approvals?: ApprovalRules
+  /** Which acts bar a person from others on the same subject. Absent: none. */
+  actDuties?(): readonly ActDuty[]
   /** The sentence of a reason code that people are shown, or null when nothing declares it. */
   sentence(code: string): string | null
   /**

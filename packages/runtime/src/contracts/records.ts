@@ -154,6 +154,8 @@ export interface ActivityOutcome extends RecordBase {
   readonly proposal: Proposal | null
   readonly decision: Decision | null
   readonly approval_id: string | null
+  /** Keyed digests of whom or what the effect was about, where it bars its caller from another one. */
+  readonly duty_subjects?: readonly string[]
   /** Tools whose credential was in the answer: it was taken out before anything was stored. */
   readonly credential_leak?: readonly string[]
   /** Of a refused call: the limits that did not cover it. */

@@ -1,3 +1,4 @@
+import type { ActRow, ActStore } from './duty.ts'
 import type { Principal } from './common.ts'
 import type { MandateStore, MandateUse } from './mandates.ts'
 import type { Notice, OutboxStore } from './outbox.ts'
@@ -180,6 +181,8 @@ export interface RunCommit {
   readonly notices?: readonly Notice[]
   /** Uses of standing approvals, each counted once; the commit is refused as `mandate_spent` when one has none left. */
   readonly uses?: readonly MandateUse[]
+  /** Who did what about whom; one that is known already is left out. */
+  readonly acts?: readonly ActRow[]
 }
 
 /** What a commit destroys: all sealed contents up to `through`, also those of read inbox rows; for `nothing` bodies too. */
@@ -312,7 +315,14 @@ export interface StoreStats {
  * Throws STORE_FULL, STORE_READ_ONLY, STORE_UNAVAILABLE, STORE_CORRUPT; after an error that leaves it unknown whether a
  * commit happened, the caller reads the row again (ENGINE R11).
  */
-export interface Store extends ScheduleStore, ScopeStore, OutboxStore, PolicyStore, SwitchStore, MandateStore {
+export interface Store
+  extends ScheduleStore,
+    ScopeStore,
+    OutboxStore,
+    PolicyStore,
+    SwitchStore,
+    MandateStore,
+    ActStore {
   /** Version of the stored format. */
   readonly version: number
   /** Capability flags, so that a conformance suite knows what to expect. */

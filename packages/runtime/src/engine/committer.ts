@@ -2,11 +2,12 @@ import { type SignalboxError, toSignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { sleep } from '../base/host.ts'
 import type { CommitResult, RunCommit, RunRow, Store } from '../contracts/store.ts'
+import { withActs } from './acts.ts'
 import { withNotices } from './notices.ts'
 
 /** A run that has records to commit. The committer calls these and nothing else. */
 export interface Committing {
-  readonly row: Pick<RunRow, 'workflow'>
+  readonly row: Pick<RunRow, 'workflow' | 'principal'>
   /** True when the run has left this process: nothing more is written for it (ENGINE R4). */
   readonly dead: boolean
   /** Takes the buffered records as one commit; null when there is nothing to commit. */
@@ -70,7 +71,7 @@ export class Committer {
       this.dirty.delete(run)
       const taken = run.takeCommit()
       if (!taken) continue
-      const commit = withNotices(taken, run.row.workflow)
+      const commit = withActs(withNotices(taken, run.row.workflow), run.row.principal)
       for (const record of commit.records) bytes += record.body.length + (record.sealed?.byteLength ?? 0)
       batch.push({ run, commit })
     }

@@ -46,6 +46,7 @@ export function livePolicy(first: PolicyPort): LivePolicy {
       return decision
     },
     mayStart: (workflow, principal) => current.mayStart(workflow, principal),
+    actDuties: () => current.actDuties?.() ?? [],
     sentence: (code) => current.sentence(code),
     tool: (name) => current.tool(name),
     isUserInput: (workflow) => current.isUserInput?.(workflow) ?? false,

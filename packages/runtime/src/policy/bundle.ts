@@ -65,6 +65,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
   const rules = manifest === null || catalogue === null ? [] : readRules(files, manifest, shapes, problems)
   if (manifest === null || catalogue === null || problems.length > 0) throw invalid(problems)
 
+  const actDuties = manifest.duties.flatMap((duty) => (duty.kind === 'acts' ? [duty] : []))
   const hash = sha256Hex(canonicalJson(files))
   const bundle = `${manifest.name}@${hash}`
   const actions = new Map(shapes.map((shape) => [shape.id, prepare(shape, rules)]))
@@ -85,6 +86,7 @@ export function loadBundle(files: Readonly<Record<string, string>>): PolicyBundl
     catalogue,
     exemptions,
     duties: manifest.duties,
+    actDuties: () => actDuties,
     signOff: manifest.signOff,
     change: manifest.change,
     warnings: warningsOf(rules),

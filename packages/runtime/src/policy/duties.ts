@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Principal } from '../contracts/common.ts'
+import type { ActDuty } from '../contracts/duty.ts'
 
 /**
  * Two things that one person may not combine (separation of duties).
@@ -16,21 +17,6 @@ export interface RoleDuty {
   /** Reason code that bundle.json declares. */
   readonly reason: string
   readonly roles: readonly [string, string]
-}
-
-/** A tool call that bars its caller from another one on the same subject. */
-export interface ActDuty {
-  readonly kind: 'acts'
-  readonly id: string
-  readonly reason: string
-  readonly done: DutyAct
-  readonly barred: DutyAct
-}
-
-/** A tool, and the field of its projected arguments that says whom or what the call is about. */
-export interface DutyAct {
-  readonly tool: string
-  readonly field: string
 }
 
 const id = z.string().regex(/^[a-z][a-z0-9._-]{0,99}$/, 'must be lower case letters, digits, dots and hyphens')

@@ -9,7 +9,7 @@ export type {
   SignOffRule,
 } from './bundle-files.ts'
 export { type DeclaredTool, type ToolDifference, toolDifferences } from './diff.ts'
-export { type ActDuty, brokenByRoles, type Duty, type DutyAct, type RoleDuty } from './duties.ts'
+export { brokenByRoles, type Duty, type RoleDuty } from './duties.ts'
 export { EXEMPTION_MAX_DAYS, type Exemption, type ExemptionState, exemptionFor, exemptionState } from './exemptions.ts'
 export { type BundleDifference, bundleDifferences } from './author/bundle-diff.ts'
 export {

@@ -1,3 +1,4 @@
+import { MemoryActs } from './memory-acts.ts'
 import type { Notice } from '../contracts/outbox.ts'
 import type {
   KillSwitch,
@@ -11,14 +12,14 @@ import type {
 import { checkSwitchChange } from './rules.ts'
 
 /** Kill switches of the store in memory. */
-export abstract class MemorySwitches implements SwitchStore {
+export abstract class MemorySwitches extends MemoryActs implements SwitchStore {
   readonly #switches = new Map<string, KillSwitch>()
   readonly #overrides = new Map<string, SwitchOverride>()
   readonly #events: StoredSwitchEvent[] = []
   readonly #workers = new Map<string, SwitchWorker>()
 
   /** Throws when the store is closed. */
-  protected abstract check(): void
+  protected abstract override check(): void
 
   /** Stores what people are told, once for each id. */
   protected abstract addNotices(notices: readonly Notice[] | undefined): void

@@ -319,6 +319,7 @@ class MemoryStore extends MemoryMandates implements Store {
     for (const request of commit.requests) this.#requests.set(pair(request.tenant, request.id), { ...request })
     for (const closing of commit.closed) this.#closeRequest(commit, closing)
     this.addNotices(commit.notices)
+    this.addActs(commit.acts)
     const lease = commit.release ? { leaseOwner: null, leaseUntil: null } : {}
     const attempts = movesOn(commit) ? 0 : run.row.attempts
     const { seq, head, definition } = commit

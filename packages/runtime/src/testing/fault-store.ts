@@ -117,6 +117,7 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     channelStates: (tenant) => at('channelStates', () => inner.channelStates(tenant)),
     commitOutbox: (change) => at('commitOutbox', () => inner.commitOutbox(change)),
     ...mandatesAround(inner, at),
+    acted: (tenant, tool, subject) => at('acted', () => inner.acted(tenant, tool, subject)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
   }

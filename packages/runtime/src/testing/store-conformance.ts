@@ -3,6 +3,7 @@ import { STORE_VERSION } from '../stores/index.ts'
 import { claimTests, leaseTests } from './conformance/claims.ts'
 import { commitTests, fenceTests } from './conformance/commits.ts'
 import { effectTests } from './conformance/effects.ts'
+import { actTests } from './conformance/acts.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { outboxTests } from './conformance/outbox.ts'
@@ -51,6 +52,7 @@ export function storeConformance(options: ConformanceOptions): void {
     pruneTests(suite)
     scheduleTests(suite)
     scopeTests(suite)
+    actTests(suite)
     policyTests(suite)
     outboxTests(suite)
     mandateTests(suite)

@@ -4,6 +4,7 @@ import type { ActivityOutcome } from '../../contracts/records.ts'
 import type { EffectState } from '../../contracts/store.ts'
 import { isTerminalOutcome, openIntent } from '../../reliability/fold.ts'
 import type { Ask, Ended } from './ask.ts'
+import { dutySubjects } from './duties.ts'
 import { fault } from './fault.ts'
 import { settlesOf } from './undo.ts'
 
@@ -13,6 +14,8 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
   await fault(ask, 'answered')
   const intent = openIntent(ask.journal())
   const happened = end.status === 'succeeded' && ask.effect !== 'none'
+  const mayHaveHappened = end.status === 'succeeded' || end.status === 'unknown' || end.status === 'cancelled'
+  const subjects = mayHaveHappened && !end.ledger ? dutySubjects(ask) : []
   const effectId = ask.identity?.effectId ?? intent?.effect_id ?? null
   const outcome = run.append((put) => {
     const result = put(end.result, end.labels ?? ask.labels)
@@ -37,6 +40,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       latency_ms: Math.round(end.latencyMs ?? 0),
       ledger: end.ledger ?? null,
       ...(end.trouble ? { trouble: end.trouble } : {}),
+      ...(subjects.length > 0 ? { duty_subjects: subjects } : {}),
       ...(end.leaked && end.leaked.length > 0 ? { credential_leak: end.leaked } : {}),
       ...(end.retry ? { retry: end.retry } : {}),
       resolved_by: end.resolvedBy ?? null,

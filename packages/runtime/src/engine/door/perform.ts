@@ -6,6 +6,7 @@ import type { FaultPoint } from '../env.ts'
 import { askForApproval } from './approval.ts'
 import { argsOf, Ask, askName, type AskOwner, type Ended } from './ask.ts'
 import { decideAgain, decideFirst, readFacts } from './decide.ts'
+import { keepDuties } from './duties.ts'
 import { enterScope, execute } from './execute.ts'
 import { fault } from './fault.ts'
 import type { GatePlace } from './gate.ts'
@@ -42,11 +43,13 @@ export const STAGES: readonly Stage[] = [
   { name: 'facts', run: readFacts },
   { name: 'origin', run: readOrigin },
   { name: 'decide', run: decideFirst, fault: 'decided' },
+  { name: 'duties', run: keepDuties },
   { name: 'ledger', run: lookUpLedger },
   { name: 'approval', run: askForApproval },
   { name: 'turn', run: waitForTurn },
   { name: 'switches again', run: passSwitches },
   { name: 'decide again', run: decideAgain },
+  { name: 'duties again', run: keepDuties },
   { name: 'admit', run: admit },
   { name: 'reserve and intent', run: recordIntent },
   { name: 'execute', run: execute },

@@ -1,3 +1,4 @@
+import { addActs } from './acts.ts'
 import type { StatementSync } from 'node:sqlite'
 import {
   type CommitResult,
@@ -271,6 +272,7 @@ export class Appender {
     }
     for (const request of commit.requests) this.putRequest(request)
     if (commit.notices) addNotices(this.#connection, commit.notices)
+    if (commit.acts) addActs(this.#connection, commit.acts)
     for (const { id, state, decidedBy, decidedAt } of commit.closed) {
       this.#connection
         .sql('UPDATE requests SET state = ?, decided_by = ?, decided_at = ? WHERE tenant = ? AND id = ? AND run_id = ?')

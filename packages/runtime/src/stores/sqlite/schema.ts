@@ -365,6 +365,18 @@ CREATE TABLE mandate_uses (
 );
 `
 
+/** Who did what about whom, for separation of duties. */
+const VERSION_11 = `
+CREATE TABLE duty_acts (
+  tenant TEXT NOT NULL,
+  tool TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (tenant, tool, subject, principal)
+);
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -377,4 +389,5 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_8,
   VERSION_9,
   VERSION_10,
+  VERSION_11,
 ]

@@ -55,6 +55,7 @@ import type {
   SwitchWorker,
 } from '../../contracts/switches.ts'
 import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
+import { readActed } from './acts.ts'
 import { adoptRun, readInboxKept } from './adopt.ts'
 import { claimRuns, extendLeases } from './claims.ts'
 import { Appender, HOLDER } from './commits.ts'
@@ -357,6 +358,10 @@ export class SqliteStore extends SqliteMandates implements Store {
 
   grant(request: GrantRequest): Promise<GrantResult> {
     return grantSlices(this.#connection, request)
+  }
+
+  acted(tenant: string, tool: string, subject: string): Promise<readonly string[]> {
+    return this.#connection.read(() => readActed(this.#connection, tenant, tool, subject))
   }
 
   slices(tenant: string, runId: string): Promise<readonly SliceRow[]> {

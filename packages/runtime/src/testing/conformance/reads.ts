@@ -192,6 +192,7 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     channelStates: () => store.channelStates(tenant),
     commitOutbox: () => store.commitOutbox(sampleOutbox()),
     ...mandateMethods(store, tenant),
+    acted: () => store.acted(tenant, 'vendors.edit', 's1'),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
 }

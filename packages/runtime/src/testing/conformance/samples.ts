@@ -55,6 +55,7 @@ export interface SampleCommit
       | 'slices'
       | 'notices'
       | 'uses'
+      | 'acts'
     >
   > {
   /** How many records. Default 1. */
