@@ -185,16 +185,22 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     addShadow: () => store.addShadow({ shadow: 1, counts: [], findings: [] }),
     shadowCounts: () => store.shadowCounts(tenant, 1),
     shadowFindings: () => store.shadowFindings(tenant, 1, 10),
+    ...outboxMethods(store, tenant),
+    ...mandateMethods(store, tenant),
+    acted: () => store.acted(tenant, 'vendors.edit', 's1'),
+    stats: () => store.stats(),
+  } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
+}
+
+function outboxMethods(store: Store, tenant: string) {
+  return {
     notify: () => store.notify([sampleNotice('n1', { tenant })]),
     unrouted: () => store.unrouted(1),
     notices: () => store.notices(tenant, ['n1']),
     deliveries: () => store.deliveries({ order: 'newest', limit: 1 }),
     channelStates: () => store.channelStates(tenant),
     commitOutbox: () => store.commitOutbox(sampleOutbox()),
-    ...mandateMethods(store, tenant),
-    acted: () => store.acted(tenant, 'vendors.edit', 's1'),
-    stats: () => store.stats(),
-  } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
+  }
 }
 
 const sampleCommitRow = {
