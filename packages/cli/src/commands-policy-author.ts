@@ -25,7 +25,7 @@ import {
   findingsText,
   replayText,
   toldText,
-} from './policy-views.ts'
+} from './policy-author-views.ts'
 
 interface FolderOptions {
   readonly config?: string
