@@ -1,12 +1,7 @@
 import { isPruningType, PRUNING_TYPES } from '../contracts/pruning.ts'
-import type {
-  ActivityIntent,
-  ActivityOutcome,
-  ApprovalDecided,
-  ApprovalRequested,
-  RunRecord,
-} from '../contracts/records.ts'
+import type { ActivityIntent, ActivityOutcome, ApprovalRequested, RunRecord } from '../contracts/records.ts'
 import { addAmounts, heldIn, isLower, limitsPassed, NO_SPEND, spendAfter } from './cost.ts'
+import { approvalFaults } from './gaps-approval.ts'
 import { insideGaps } from './gaps-inside.ts'
 import {
   type Approvals,
@@ -192,35 +187,10 @@ function approvalGaps(activity: ActivityView, context: Context): readonly Gap[] 
     return [
       gap('approval', intent.seq, `the ${asked ? 'answer to' : 'request of'} \`${intent.approval_id}\` is missing`),
     ]
-  return approvalFaults(intent, asked, answer, context).map((detail) => gap('approval', intent.seq, detail))
-}
-
-function approvalFaults(
-  intent: ActivityIntent,
-  asked: ApprovalRequested,
-  answer: ApprovalDecided,
-  context: Context,
-): readonly string[] {
-  const faults: string[] = []
-  const check = (right: boolean, detail: string): void => {
-    if (!right) faults.push(detail)
-  }
-  check(answer.answer === 'approved', `the intent follows an approval that was ${answer.answer}`)
-  check(asked.seq < answer.seq && answer.seq < intent.seq, 'request, answer and intent are not in this order')
-  check(asked.ask.key === intent.ask.key, 'the approval was given for another call')
-  check(asked.proposal.args_digest === intent.proposal.args_digest, 'the arguments changed after the approval')
-  check(asked.proposal.definition_hash === intent.proposal.definition_hash, 'the tool changed after the approval')
-  check(
-    asked.asks.every((ask) => ask.approvers.length > 0),
-    'a policy asked for nobody',
-  )
-  check(answer.by !== null, 'nobody is named as the approver')
-  check(answer.by === null || answer.by.id !== context.requester, 'the requester approved')
-  check(answer.reason !== null, 'the approver gave no reason')
-  check(answer.seen !== null, 'what the approver saw is not on record')
-  check(answer.seen === null || answer.seen === asked.packet.h, 'what the approver saw is not what was asked')
-  check(context.branches.leadsTo(answer.seq, intent.seq), 'the approval lies on an abandoned branch')
-  return faults
+  const { records, requester, branches } = context
+  const leads = branches.leadsTo(answer.seq, intent.seq)
+  const faults = approvalFaults(intent, { asked, answer, records, requester, leads })
+  return faults.map((detail) => gap('approval', intent.seq, detail))
 }
 
 function outcomeGaps(activity: ActivityView, context: Context): readonly Gap[] {

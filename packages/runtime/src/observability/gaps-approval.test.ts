@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import type { Vote } from '../contracts/approval.ts'
+import type { Principal } from '../contracts/common.ts'
+import type { AskingPolicy } from '../contracts/policy.ts'
+import type { RunRecord } from '../contracts/records.ts'
+import { ANA, BEN, completeHistory } from '../testing/history.ts'
+import { lineageGaps } from './gaps.ts'
+
+const VERA: Principal = { ...BEN, id: 'user:vera' }
+const TINA: Principal = { ...BEN, id: 'user:tina', roles: ['treasury'] }
+const complete = completeHistory()
+const ASK: AskingPolicy = { id: 'pay', reason_code: 'R', approvers: ['approver'], quorum: 2 }
+
+/** The history with these answers to what the policy demands. */
+function told(voters: readonly Partial<Vote>[], ask: Partial<AskingPolicy> = {}, escalated = false): readonly string[] {
+  const records = complete.records().flatMap((record): RunRecord[] => {
+    if (record.type === 'approval.requested') return [{ ...record, asks: [{ ...ASK, ...ask }] }]
+    if (record.type !== 'approval.decided') return [record]
+    const votes = voters.map(
+      (vote): Vote => ({ by: BEN, given_at: record.at, reason: record.reason, seen: record.seen, ...vote }),
+    )
+    const { type: _, answer: _answer, ...base } = record
+    const change = { what: 'escalated' as const, policy: 'pay', roles: ['treasury'], users: [], given_at: record.at }
+    const told: RunRecord = { ...base, type: 'approval.changed', change }
+    return [...(escalated ? [told] : []), { ...record, by: votes.at(-1)?.by ?? null, votes }]
+  })
+  return lineageGaps(records).map((gap) => gap.detail)
+}
+
+describe('the answers that an intent rests on', () => {
+  it('APV-090: as many different people as demanded, each with a role, leave no gap', () => {
+    expect(told([{ by: BEN }, { by: VERA }])).toEqual([])
+    expect(told([{ by: TINA }], { quorum: 1 }, true)).toEqual([])
+    const acting = { for: { id: 'user:otto', roles: ['approver'], delegation: 'dlg_1' } }
+    expect(told([{ by: BEN }, { by: TINA, ...acting }])).toEqual([])
+  })
+
+  it.each<[string, readonly Partial<Vote>[], RegExp]>([
+    ['one too few', [{ by: BEN }], /demands 2 of approver, and has 1/],
+    ['one person twice', [{ by: BEN }, { by: BEN }], /one person counts twice/],
+    [
+      'a reviewer and the delegate',
+      [{ by: BEN }, { by: TINA, for: { id: BEN.id, roles: ['approver'], delegation: 'd' } }],
+      /counts twice/,
+    ],
+    ['one without the role', [{ by: BEN }, { by: TINA }], /demands 2 of approver, and has 1/],
+    ['the requester among them', [{ by: BEN }, { by: { ...ANA, roles: ['approver'] } }], /the requester approved/],
+    [
+      'a delegate of the requester',
+      [{ by: BEN }, { by: VERA, for: { id: ANA.id, roles: ['approver'], delegation: 'd' } }],
+      /the requester approved/,
+    ],
+    ['one who saw something else', [{ by: BEN }, { by: VERA, seen: 'x' }], /is not what was asked/],
+    ['one without a reason', [{ by: BEN }, { by: VERA, reason: null }], /gave no reason/],
+  ])('APV-090: %s is a gap', (_what, votes, detail) => {
+    expect(told(votes).join('; ')).toMatch(detail)
+  })
+
+  it('APV-090: somebody of a role to which nobody escalated it is a gap', () => {
+    expect(told([{ by: TINA }], { quorum: 1 }).join('; ')).toMatch(/demands 1 of approver, and has 0/)
+  })
+})
