@@ -204,7 +204,6 @@ export type ReviewStatsView = z.output<typeof reviewStatsSchema>
 const storedSchema = z.object({ accepted: z.literal(true), id: z.string() })
 const one = { params: idParamsSchema, method: 'post', status: 202, response: storedSchema } as const
 const reviewer = { ...one, permission: 'approvals.decide' } as const
-const anybody = { ...one, permission: 'read' } as const
 
 /** Endpoints about the life of approvals. Who acts is always the credential's principal. */
 export const APPROVAL_ENDPOINTS = {
@@ -233,7 +232,8 @@ export const APPROVAL_ENDPOINTS = {
     body: informationSchema,
   },
   giveInformation: {
-    ...anybody,
+    ...one,
+    permission: 'runs.start',
     path: '/approvals/{id}/information',
     summary: 'Answer the question of a reviewer, as the requester',
     body: informationSchema,
@@ -251,7 +251,8 @@ export const APPROVAL_ENDPOINTS = {
     body: snoozeSchema,
   },
   withdrawApproval: {
-    ...anybody,
+    ...one,
+    permission: 'runs.cancel_own',
     path: '/approvals/{id}/withdraw',
     summary: 'Take a request back, as the requester',
     body: reasonOnlySchema,

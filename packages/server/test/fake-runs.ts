@@ -137,7 +137,7 @@ const MANDATE: MandateRow = {
   id: 'sta_1',
   kind: 'standing',
   subject: 'records.tag',
-  body: '{"delegate":"user:eva","roles":["approver"]}',
+  body: '{"delegate":"user:eva","roles":["approver"],"tool":"records.tag","workflow":"payables","principal":"user:rita","constraints":[],"amount_field":null}',
   reason: 'small ones',
   createdBy: 'user:paul',
   createdAt: 1,

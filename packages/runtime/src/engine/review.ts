@@ -95,7 +95,7 @@ async function review(
       kind: wanted.answer ? 'decide' : 'review',
       slot: wanted.do === 'see' ? seeing : state.slot,
       by,
-      body: JSON.stringify({ approval_id: row.id, ...wanted, ...action }),
+      body: JSON.stringify({ approval_id: row.id, ...said(wanted), ...action }),
       sealed: texts.length > 0 ? sealedOrNothing(sealer, texts) : null,
       createdAt: env.host.now(),
     })
@@ -105,6 +105,11 @@ async function review(
     return
   }
   throw new SignalboxError('CONFLICT', `others act on approval \`${approvalId}\` at this moment: try again`)
+}
+
+/** A yes or a no is told by its answer, as ever. */
+function said({ do: does, ...beside }: Wanted): Omit<Wanted, 'do'> & { readonly do?: Wanted['do'] } {
+  return beside.answer ? beside : { do: does, ...beside }
 }
 
 async function openRow(env: Env, id: string, by: Principal): Promise<PersonRequestRow> {
