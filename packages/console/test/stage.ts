@@ -1,5 +1,7 @@
 /** What the browser tests share: a browser, a backend, pages for people, and the checks that every page must pass. */
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -32,6 +34,42 @@ export async function buildConsole(name: string): Promise<Built> {
   return { dir, seconds: (performance.now() - start) / 1000 }
 }
 
+const SOURCES = [
+  'src',
+  'public',
+  'index.html',
+  'vite.config.ts',
+  'package.json',
+  '../protocol/src',
+  '../../package-lock.json',
+]
+
+/** The console as it is in the source, built once for all test files that ask; an unchanged one is not built again. */
+export async function builtConsole(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const source of SOURCES) for (const file of filesOf(join(PACKAGE, source))) hash.update(readFileSync(file))
+  const dir = fileURLToPath(
+    new URL(`../../../test-results/console-${hash.digest('hex').slice(0, 16)}`, import.meta.url),
+  )
+  if (existsSync(dir)) return dir
+  const draft = `${dir}-${process.pid}`
+  await build(['--outDir', draft, '--emptyOutDir'])
+  try {
+    renameSync(draft, dir)
+  } catch {
+    // Another test file was quicker.
+    rmSync(draft, { recursive: true, force: true })
+  }
+  return dir
+}
+
+function filesOf(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesOf(join(path, name)))
+}
+
 /** Builds the console to where the server looks for it. */
 export async function buildDefault(): Promise<void> {
   await build([])
@@ -40,6 +78,12 @@ export async function buildDefault(): Promise<void> {
 async function build(flags: readonly string[]): Promise<void> {
   const vite = fileURLToPath(new URL('../../../node_modules/vite/bin/vite.js', import.meta.url))
   await promisify(execFile)(process.execPath, [vite, 'build', ...flags], { cwd: PACKAGE })
+}
+
+/** Presses keys one after the other; longer words are typed. */
+export async function press(page: Page, ...keys: string[]): Promise<void> {
+  for (const key of keys)
+    await (key.length > 1 && !/^[A-Z]/.test(key) ? page.keyboard.type(key) : page.keyboard.press(key))
 }
 
 /** A browser and a mock backend; each page has a context of its own. */

@@ -1,4 +1,4 @@
-import type { OverrideView } from '@signalbox/protocol'
+import type { Me, OverrideView } from '@signalbox/protocol'
 import { useState } from 'react'
 import { useChange, useSignedIn } from '../../api/queries.ts'
 import { useOverrides } from '../../api/switches.ts'
@@ -7,7 +7,7 @@ import type { Phrase } from '../../lib/words.ts'
 import { Card, GuardedButton, State } from '../../ui/basics.tsx'
 import { ConfirmDialog } from '../../ui/dialog.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
-import { Table } from '../../ui/table.tsx'
+import { type Column, Table } from '../../ui/table.tsx'
 import { Age, Countdown } from '../../ui/time.tsx'
 
 type Act = 'confirm' | 'review'
@@ -16,7 +16,7 @@ type Act = 'confirm' | 'review'
 export function Overrides() {
   const query = useOverrides()
   const me = useSignedIn()
-  const [acting, setActing] = useState<{ readonly act: Act; readonly row: OverrideView } | null>(null)
+  const [acting, setActing] = useState<Acting | null>(null)
   return (
     <Card title="Overrides" flush>
       <Loaded query={query} what="overrides">
@@ -29,62 +29,63 @@ export function Overrides() {
               </p>
             </Empty>
           ) : (
-            <Table
-              label="Overrides"
-              rows={rows}
-              rowKey={(row) => row.id}
-              columns={[
-                { name: 'State', cell: (row) => <State phrase={phraseOf(row)} /> },
-                {
-                  name: 'Call',
-                  cell: (row) => <span className="font-mono text-xs breakable">{`${row.run_id} ${row.ask}`}</span>,
-                },
-                { name: 'Reason', cell: (row) => <span className="untrusted">{row.reason}</span> },
-                {
-                  name: 'Persons',
-                  cell: (row) => (
-                    <span>
-                      asked by {row.asked_by}, <Age at={row.created_at} />
-                      {row.confirmed_by ? `; confirmed by ${row.confirmed_by}` : ''}
-                      {row.reviewed_by ? `; looked at by ${row.reviewed_by}` : ''}
-                    </span>
-                  ),
-                },
-                {
-                  name: 'Ends',
-                  cell: (row) => (row.used_at ? <Age at={row.used_at} /> : <Countdown deadline={row.expires_at} />),
-                },
-                {
-                  name: 'Act',
-                  cell: (row) =>
-                    row.confirmed_by === null ? (
-                      <GuardedButton
-                        blocked={confirmOverrideBlocked(me, row)}
-                        showWhy={false}
-                        onClick={() => setActing({ act: 'confirm', row })}
-                      >
-                        Confirm<span className="sr-only"> the override of {row.asked_by}</span>
-                      </GuardedButton>
-                    ) : row.reviewed_by === null ? (
-                      <GuardedButton
-                        blocked={reviewOverrideBlocked(me)}
-                        showWhy={false}
-                        onClick={() => setActing({ act: 'review', row })}
-                      >
-                        Review<span className="sr-only"> the override of {row.asked_by}</span>
-                      </GuardedButton>
-                    ) : (
-                      <span className="text-muted">done</span>
-                    ),
-                },
-              ]}
-            />
+            <Table label="Overrides" rows={rows} rowKey={(row) => row.id} columns={columnsFor(me, setActing)} />
           )
         }
       </Loaded>
       {acting ? <ActDialog act={acting.act} row={acting.row} onClose={() => setActing(null)} /> : null}
     </Card>
   )
+}
+
+type Acting = { readonly act: Act; readonly row: OverrideView }
+
+function columnsFor(me: Me, setActing: (acting: Acting) => void): readonly Column<OverrideView>[] {
+  return [
+    { name: 'State', cell: (row) => <State phrase={phraseOf(row)} /> },
+    {
+      name: 'Call',
+      cell: (row) => <span className="font-mono text-xs breakable">{`${row.run_id} ${row.ask}`}</span>,
+    },
+    { name: 'Reason', cell: (row) => <span className="untrusted">{row.reason}</span> },
+    {
+      name: 'Persons',
+      cell: (row) => (
+        <span>
+          asked by {row.asked_by}, <Age at={row.created_at} />
+          {row.confirmed_by ? `; confirmed by ${row.confirmed_by}` : ''}
+          {row.reviewed_by ? `; looked at by ${row.reviewed_by}` : ''}
+        </span>
+      ),
+    },
+    {
+      name: 'Ends',
+      cell: (row) => (row.used_at ? <Age at={row.used_at} /> : <Countdown deadline={row.expires_at} />),
+    },
+    {
+      name: 'Act',
+      cell: (row) =>
+        row.confirmed_by === null ? (
+          <GuardedButton
+            blocked={confirmOverrideBlocked(me, row)}
+            showWhy={false}
+            onClick={() => setActing({ act: 'confirm', row })}
+          >
+            Confirm<span className="sr-only"> the override of {row.asked_by}</span>
+          </GuardedButton>
+        ) : row.reviewed_by === null ? (
+          <GuardedButton
+            blocked={reviewOverrideBlocked(me)}
+            showWhy={false}
+            onClick={() => setActing({ act: 'review', row })}
+          >
+            Review<span className="sr-only"> the override of {row.asked_by}</span>
+          </GuardedButton>
+        ) : (
+          <span className="text-muted">done</span>
+        ),
+    },
+  ]
 }
 
 function phraseOf(row: OverrideView): Phrase {
