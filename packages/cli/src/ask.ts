@@ -39,3 +39,16 @@ export function numberOption(option: string, least: number, most: number): (text
     throw new SignalboxError('USAGE', `\`${option}\` must be a number from ${least} to ${most}, not \`${text}\``)
   }
 }
+
+const UNITS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
+
+/** A length of time such as `15m`, `2h` or `5d`, as seconds. Throws USAGE naming the option. */
+export function secondsOption(option: string, most: number): (text: string) => number {
+  return (text) => {
+    const [, digits = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+    // The expression lets only these four letters pass.
+    const seconds = digits === '' ? 0 : Number(digits) * UNITS[unit as keyof typeof UNITS]
+    if (seconds > 0 && seconds <= most) return seconds
+    throw new SignalboxError('USAGE', `\`${option}\` must be a time such as 15m, 2h or 5d, not \`${text}\``)
+  }
+}

@@ -1,7 +1,9 @@
+import type { ApprovalDetail } from '@signalbox/protocol'
 import { confirm, isCancel } from '@clack/prompts'
 import { Argument, type Command } from 'commander'
 import { SignalboxError } from 'signalbox/errors'
 import { jsonOption } from './ask.ts'
+import type { Output } from './output.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { approvalText, portRequestText, questionText, requestsText } from './people-views.ts'
 
@@ -23,6 +25,7 @@ function addApprovals(program: Command, shell: Shell): void {
           const approval = await client.approval({ params: { id } })
           out.data(approval)
           out.text(approvalText(approval, out))
+          await markSeen(client, approval, out)
           return
         }
         const list = await client.approvals({ query: options.all ? {} : { state: 'open' } })
@@ -48,6 +51,11 @@ function addDecision(
     })
 }
 
+/** The details were on the terminal of somebody who may answer: that is how long they were open before the answer. */
+async function markSeen(client: CommandContext['client'], approval: ApprovalDetail, out: Output): Promise<void> {
+  if (approval.can_decide && !out.json) await client.seeApproval({ params: { id: approval.id }, body: {} })
+}
+
 interface DecisionOptions {
   readonly reason: string
   readonly packet?: string
@@ -63,7 +71,10 @@ async function decide(
   const { client, out, terminal } = context
   const approval = await client.approval({ params: { id } })
   // Who may not decide is told so by the server, without a page in front of it.
-  if (approval.can_decide) out.text(approvalText(approval, out))
+  if (approval.can_decide) {
+    out.text(approvalText(approval, out))
+    await markSeen(client, approval, out)
+  }
   if (approval.can_decide && !options.yes && !out.json && terminal.stdout.isTTY) {
     const sure = await confirm({
       message: answer === 'approved' ? 'Let this happen, once?' : 'Reject this?',

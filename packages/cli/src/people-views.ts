@@ -1,4 +1,5 @@
 import type { ApprovalDetail, PortRequestDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
+import { lifeText } from './approval-views.ts'
 import { money, time, who } from './format.ts'
 import { folded, indented, type Output, printable } from './output.ts'
 
@@ -52,7 +53,11 @@ export function approvalText(approval: ApprovalDetail, out: Output): string {
     '  arguments',
     indented(pretty(packet.arguments), '    '),
     ...(approval.reason === null ? [] : [line('reason', approval.reason)]),
-  ].join('\n')
+    ...(packet.edited_by === undefined ? [] : [line('edited by', who(packet.edited_by))]),
+    lifeText(approval, out),
+  ]
+    .filter((text) => text !== '')
+    .join('\n')
 }
 
 /** What a port node asks, and how to answer. */

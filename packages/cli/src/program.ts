@@ -5,6 +5,7 @@ import { addAccessCommands } from './commands-access.ts'
 import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
+import { addApprovalCommands, APPROVAL_VERBS } from './commands-approvals.ts'
 import { addBudgetCommands } from './commands-budget.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
 import { addMoveCommands } from './commands-moves.ts'
@@ -61,8 +62,18 @@ function lineOf(args: readonly string[]): readonly string[] {
   const [first, second = '', third = '-'] = args
   // `release <run>` is about a run; nothing else takes these two words.
   if (first === 'release' && RELEASE_VERBS.has(second)) return ['releases', ...args.slice(1)]
+  if (first === 'approvals') return approvalsLine(args)
   const isVerb = first === 'run' && VERBS.has(second) && !third.startsWith('-')
   return isVerb ? args.slice(1) : args
+}
+
+/** `approvals` takes an id, or the words of its own group. */
+function approvalsLine([first = '', second = '', ...rest]: readonly string[]): readonly string[] {
+  if (second === 'list' || second === 'show') return [first, ...rest]
+  if (second === 'approve' || second === 'reject') return [second, ...rest]
+  return APPROVAL_VERBS.has(second)
+    ? ['approval', second, ...rest]
+    : [first, ...(second === '' ? [] : [second]), ...rest]
 }
 
 function program(shell: Shell): Command {
@@ -78,6 +89,7 @@ function program(shell: Shell): Command {
   addCompensateCommand(root, shell)
   addBudgetCommands(root, shell)
   addPeopleCommands(root, shell)
+  addApprovalCommands(root, shell)
   addPolicyAuthorCommands(addPolicyCommands(root, shell), shell)
   addToolCommands(root, shell)
   addSystemCommands(root, shell)

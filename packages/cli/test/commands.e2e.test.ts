@@ -87,6 +87,40 @@ describe('runs and people', () => {
     expect([again.code, again.stderr]).toEqual([4, expect.stringMatching(/^error (APPROVAL_DECIDED|RUN_ENDED): /)])
   })
 
+  it('APV-070: claims, asks, tells, edits, postpones, takes back and counts; who acts is the credential’s person', async () => {
+    const { run_id: id, approval } = await waitingTransfer('carol')
+    const act = async (person: string, ...args: string[]) => {
+      const ended = await cli('approvals', ...args, ...as(person))
+      return ended.code === 0 ? 0 : /^error ([A-Z_]+)/.exec(ended.stderr)?.[1]
+    }
+    expect(await act('paul', 'claim', approval, '--for', '10m')).toBe(0)
+    expect(await act('rita', 'claim', approval)).toBe('FORBIDDEN')
+    expect(await act('paul', 'claim', approval, '--for', 'soon')).toBe('USAGE')
+    expect(await act('paul', 'ask', approval, '--text', 'which order is it?')).toBe(0)
+    await vi.waitFor(async () => expect((await json('approvals', approval)).life.information).not.toBeNull(), 30_000)
+    expect(await act('rita', 'tell', approval, '--text', 'order 7 of May')).toBe(0)
+    expect(await act('paul', 'snooze', approval, '--for', '2h')).toBe(0)
+    expect(await act('paul', 'delegate', 'user:eva', '--for', '2d', ...REASON)).toBe('DELEGATION_REFUSED')
+    expect(await act('paul', 'edit', approval, '--arguments', '{"to":5}', ...REASON)).toBe('TOOL_INPUT_INVALID')
+    await vi.waitFor(async () => {
+      const shown = (await cli('approvals', 'show', approval, ...as('paul'))).stdout
+      for (const part of ['claimed by paul', 'which order is it?', 'order 7 of May', 'snoozed by paul'])
+        expect(shown).toContain(part)
+    }, 30_000)
+    expect(await act('paul', 'withdraw', approval, ...REASON)).toBe('FORBIDDEN')
+    expect(await act('rita', 'withdraw', approval, ...REASON)).toBe(0)
+    await untilStatus(id, 'completed')
+    const book = join(data.path, 'book.txt')
+    expect(existsSync(book) ? readFileSync(book, 'utf8') : '').not.toContain('carol')
+    const stats = (await cli('approvals', 'stats')).stdout
+    expect(stats).toMatch(/decided +1 approved, .* taken back[\s\S]*REVIEWER/)
+    for (const [verb, text] of [
+      ['delegations', 'nobody stands in'],
+      ['standing', 'no standing approval'],
+    ] as const)
+      expect((await cli('approvals', verb, ...(verb === 'standing' ? ['list'] : []))).stdout).toContain(text)
+  })
+
   it('CLI-011: an unknown workflow, input of another shape, text that is no JSON, an unknown run', async () => {
     const cases: readonly (readonly [string[], number, string])[] = [
       [['run', 'nothing', '--input', '{}', ...as('rita')], 3, 'WORKFLOW_UNKNOWN'],
