@@ -14,7 +14,7 @@ import {
   systemHost,
 } from 'signalbox'
 import { ERROR_TABLE } from 'signalbox/errors'
-import { bundleFolder } from './commands-policy.ts'
+import { bundleFolder } from './bundle-folder.ts'
 import { type Shell, withClient, withShared } from './context.ts'
 import { outputOf } from './output.ts'
 import {

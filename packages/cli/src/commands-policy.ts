@@ -1,7 +1,8 @@
-import { resolve } from 'node:path'
-import { defaultConfigPath, loadProject, readBundleDir } from '@signalbox/server'
+import { readBundleDir } from '@signalbox/server'
 import type { Command } from 'commander'
-import { loadBundle, type PolicyBundle, SignalboxError } from 'signalbox'
+import { loadBundle, type PolicyBundle } from 'signalbox'
+import { bundleFolder } from './bundle-folder.ts'
+import { addPolicyLifeCommands } from './commands-policy-life.ts'
 import type { Shell } from './context.ts'
 import { folded, type Output, outputOf, printable } from './output.ts'
 
@@ -20,27 +21,13 @@ export function addPolicyCommands(program: Command, shell: Shell): Command {
       out.data({ folder: path, ...bundleData(bundle) })
       out.text(bundleText(bundle, out))
     })
+  addPolicyLifeCommands(group, shell)
   return group
 }
 
 interface FolderOptions {
   readonly config?: string
   readonly json?: boolean
-}
-
-/**
- * The folder that is named, else the one of the project.
- * @throws SignalboxError CONFIG_INVALID when neither is there
- */
-export async function bundleFolder(folder: string | undefined, config: string | undefined): Promise<string> {
-  if (folder !== undefined) return resolve(folder)
-  const path = config ?? defaultConfigPath(process.cwd())
-  if (path === null)
-    throw new SignalboxError(
-      'CONFIG_INVALID',
-      'there is no signalbox.config.ts in this folder: name the folder of the bundle, or the project with --config',
-    )
-  return (await loadProject(path)).bundleDir
 }
 
 function bundleData(bundle: PolicyBundle) {

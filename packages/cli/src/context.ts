@@ -27,7 +27,10 @@ interface SharedOptions extends ConnectOptions {
 export function withShared(command: Command): Command {
   return command
     .option('--json', 'write one JSON value to stdout and nothing else')
-    .option('--as <person>', 'act as a seeded person of a development server (rita, paul, vera, olga); default vera')
+    .option(
+      '--as <person>',
+      'act as a seeded person of a development server (rita, paul, vera, olga, sam, pia); default vera',
+    )
     .option('--token <token>', 'act with this token; also SIGNALBOX_TOKEN')
     .option('--url <url>', 'server to talk to; also SIGNALBOX_URL; default: the one of the data folder')
     .option('--data <folder>', 'data folder', './.signalbox')

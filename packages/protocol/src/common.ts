@@ -35,6 +35,8 @@ export const permissionSchema = z.enum([
   'overrides.write',
   'schedules.write',
   'outbox.write',
+  'policy.propose',
+  'policy.activate',
   'subjects.erase',
   'roles.sign_off',
 ])

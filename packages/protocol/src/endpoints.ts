@@ -19,6 +19,7 @@ import {
   requestsQuerySchema,
   respondRequestSchema,
 } from './people.ts'
+import { POLICY_LIFE_ENDPOINTS } from './policy-life.ts'
 import {
   cancelSchema,
   checkpointListSchema,
@@ -353,6 +354,7 @@ export const ENDPOINTS = {
 
   ...SWITCH_ENDPOINTS,
   ...APPROVAL_ENDPOINTS,
+  ...POLICY_LIFE_ENDPOINTS,
   ...SCHEDULE_ENDPOINTS,
   ...OUTBOX_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,

@@ -11,6 +11,8 @@ export const troubleCodeSchema = z.enum([
   'CLOCK_SET_BACK',
   'WORKER_HUNG',
   'ROLES_NOT_SIGNED',
+  'POLICY_REFUSED',
+  'POLICY_REVIEW_DUE',
   'OTHER',
 ])
 /** A kind of trouble that no run can record. */

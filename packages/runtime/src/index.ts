@@ -183,7 +183,7 @@ export {
 } from './tools/index.ts'
 export { localStops, type ProcessStops } from './local-stops.ts'
 export { backupSqlite, checkBackup } from './upkeep.ts'
-export { createSignalbox, RUNTIME_VERSION, type Signalbox, type SignalboxOptions } from './runtime.ts'
+export { checkAgainstCode, createSignalbox, RUNTIME_VERSION, type Signalbox, type SignalboxOptions } from './runtime.ts'
 export { DEFAULT_LIMITS, FAULT_POINTS, type EngineLimits, type FaultHook, type FaultPoint } from './engine/env.ts'
 export { createReplayer, type Replayer, type ReplayOptions } from './replay.ts'
 export type { SwitchSettings } from './engine/switches/board.ts'

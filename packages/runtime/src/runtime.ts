@@ -98,9 +98,7 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
   if (options.mode === 'production') refuseOpenQuestions(workflows)
   const compensation = compensationWorkflow(workflows)
   const all = compensation ? [...workflows, compensation] : workflows
-  const tools = new Map(all.flatMap((spec) => toolsWithin(spec).map((tool) => [tool.name, tool] as const)))
-  options.policy.checkTools([...tools.values()])
-  options.policy.checkSteps(stepsOf(all))
+  checkAgainstCode(options.policy, workflows)
   const hub = new Hub()
   const env: Env = {
     host,
@@ -144,6 +142,21 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
       await options.store.close()
     },
   }
+}
+
+/**
+ * Checks a policy against the tools and steps of workflows, nested ones and those that undo included. Throws
+ * CATALOGUE_LAXER or POLICY_BUNDLE_INVALID naming every difference at once.
+ */
+export function checkAgainstCode(
+  policy: Pick<PolicyPort, 'checkTools' | 'checkSteps'>,
+  workflows: readonly WorkflowSpec[],
+): void {
+  const compensation = compensationWorkflow(workflows)
+  const all = compensation ? [...workflows, compensation] : workflows
+  const tools = new Map(all.flatMap((spec) => toolsWithin(spec).map((tool) => [tool.name, tool] as const)))
+  policy.checkTools([...tools.values()])
+  policy.checkSteps(stepsOf(all))
 }
 
 /** Two controls of one name could not be told apart on record. */

@@ -19,6 +19,9 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
   privacy: ['read', 'subjects.erase'],
   'access-owner': ['read', 'roles.sign_off'],
+  // Who of these may is what the bundle in force says.
+  'policy-author': ['read', 'policy.propose'],
+  'policy-approver': ['read', 'policy.propose', 'policy.activate'],
   operator: [
     'read',
     'runs.cancel_own',
@@ -43,6 +46,8 @@ export const PEOPLE_ONLY: readonly Permission[] = [
   'questions.answer',
   'requests.respond',
   'roles.sign_off',
+  'policy.propose',
+  'policy.activate',
 ]
 
 /** Everything that the roles of a principal permit and their credential is not kept from, each once, sorted. */

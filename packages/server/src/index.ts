@@ -1,5 +1,5 @@
 export { type Authenticator, may, permissionsOf } from './auth.ts'
-export { compose, type Composed, DATABASE, makeDataDir, readBundleDir, STOP_FILE } from './dev/compose.ts'
+export { compose, type Composed, DATABASE, makeDataDir, STOP_FILE } from './dev/compose.ts'
 export { type DevOptions, type DevServer, startDev } from './dev/dev.ts'
 export { lockData, readAddress, type ServerAddress } from './dev/lock.ts'
 export {
@@ -65,6 +65,8 @@ export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
 export { type NotificationsDef, type SecretSource, secretFromEnv, secretFromFile } from './notify/definition.ts'
 export { readCases } from './policy/cases.ts'
+export { readBundleDir } from './policy/folder.ts'
+export type { PolicySettings } from './policy/settings.ts'
 export {
   defaultConfigPath,
   defineProject,

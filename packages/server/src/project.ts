@@ -19,6 +19,7 @@ import type { Authenticator } from './auth.ts'
 import type { PrincipalDef } from './identity/directory.ts'
 import type { WorkflowDrill } from './drill/define.ts'
 import { type Notifications, type NotificationsDef, readNotifications } from './notify/definition.ts'
+import type { PolicySettings } from './policy/settings.ts'
 import { readSchedules, type Schedule, type ScheduleDef } from './schedules/definition.ts'
 
 /** Values of the environment, by name. */
@@ -46,6 +47,8 @@ export interface ProjectDef {
   readonly workflows: readonly { readonly spec: WorkflowSpec }[]
   /** Folder of the policy bundle: `bundle.json`, `catalogue.json`, `*.cedar`. */
   readonly bundleDir: string
+  /** How a policy bundle comes into force. Default: a changed folder in development, two people in production. */
+  readonly policy?: PolicySettings
   /** Makes the models of one process from its environment. */
   readonly models: (env: EnvValues) => ModelPort
   /**

@@ -12,6 +12,7 @@ import {
 import { compose, STOP_FILE } from './dev/compose.ts'
 import { ALIVE_EVERY_MS, type FromWorker, type WorkerStart } from './dev/ipc.ts'
 import { type StoreFaultNote, watchedStore } from './health/watched-store.ts'
+import { keepWorkerPolicy } from './policy/follow.ts'
 import { loadProject } from './project.ts'
 
 const tell = (message: FromWorker): void => {
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
   const openStore = async (options: SqliteStoreOptions): Promise<Store> =>
     watchedStore(await openSqliteStore(options), systemHost, trouble)
   const stops = localStops({ path: join(start.dataDir, STOP_FILE) })
-  const composed = await compose(project, start.dataDir, systemHost, process.env, { openStore, stops })
+  const composed = await compose(project, start.dataDir, systemHost, process.env, { openStore, stops, part: 'member' })
   process.on('SIGUSR2', () => stops.stopAll('stopped by SIGUSR2', systemHost.now()))
   // Tools of this process shall not find in the environment what was declared for one of them.
   for (const name of composed.credentials.variables()) delete process.env[name]
@@ -73,11 +74,13 @@ async function main(): Promise<void> {
     concurrency: start.concurrency,
     onTrouble: (thrown) => trouble(noteOf(thrown)),
   })
+  const keeper = await keepWorkerPolicy(composed, start.name, trouble)
   let stopping = false
   const stop = async (): Promise<void> => {
     if (stopping) return
     stopping = true
     await handle.stop(start.drainMs)
+    await keeper.close()
     await composed.close()
     process.exit(0)
   }

@@ -234,6 +234,8 @@ describe('credentials at the start', () => {
 
 /** What each role gives, written out a second time: the table that the server has must agree with it. */
 const GIVES: Readonly<Record<string, readonly Permission[]>> = {
+  'policy-author': ['read', 'policy.propose'],
+  'policy-approver': ['read', 'policy.propose', 'policy.activate'],
   viewer: ['read'],
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
@@ -253,7 +255,14 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
   'access-owner': ['read', 'roles.sign_off'],
   platform_operator: ['read', 'kill_switches.write', 'kill_switches.global'],
 }
-const PERSONAL: readonly Permission[] = ['approvals.decide', 'questions.answer', 'requests.respond', 'roles.sign_off']
+const PERSONAL: readonly Permission[] = [
+  'approvals.decide',
+  'questions.answer',
+  'requests.respond',
+  'roles.sign_off',
+  'policy.propose',
+  'policy.activate',
+]
 
 describe('every endpoint, role and scope', () => {
   it('ROL-025: an endpoint answers whose role gives its permission, whose credential has it in scope, persons only where it takes one', async () => {

@@ -131,7 +131,7 @@ export interface PolicyHolder {
   readonly pid: number
   /** `name@sha256`, or null while it holds none. */
   readonly bundle: string | null
-  /** Sequence of the activation that it follows; 0 for none. */
+  /** Sequence of the activation by which it took the bundle up while it ran; 0 for the one that it started with. */
   readonly activation: number
   /** Milliseconds since 1970: when it took the bundle up. */
   readonly heldAt: number

@@ -216,7 +216,7 @@ export interface PolicyPort {
   /** True when the catalogue says that the input of the workflow is the user's own words. Absent: never. */
   isUserInput?(workflow: string): boolean
   /** What the bundle says of delegation and standing approvals; without it nobody may do either. */
-  readonly approvals?: ApprovalRules
+  readonly approvals?: ApprovalRules | undefined
   /** Which acts bar a person from others on the same subject. Absent: none. */
   actDuties?(): readonly ActDuty[]
   /** The sentence of a reason code that people are shown, or null when nothing declares it. */

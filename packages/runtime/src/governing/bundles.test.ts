@@ -45,9 +45,9 @@ function files(limit: number, over: Record<string, string> = {}, manifest: objec
 
 const hashOf = (some: BundleFiles): string => loadBundle(some).hash
 
-function life(checkTools: (bundle: PolicyBundle) => void = () => undefined) {
+function life(checkCode: (bundle: PolicyBundle) => void = () => undefined) {
   const store = memoryStore(systemHost)
-  const make = () => policyBundles({ store, host: systemHost, tenant: 'acme', checkTools })
+  const make = () => policyBundles({ store, host: systemHost, tenant: 'acme', checkCode })
   const bundles = make()
   const inForce = async () => bundleHash((await bundles.history()).inForce?.bundle ?? '')
   const put = async (some: BundleFiles) => {

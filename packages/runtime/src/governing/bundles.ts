@@ -34,8 +34,8 @@ export interface PolicyBundlesOptions {
   readonly host: Host
   /** People of this tenant change the policy, for all tenants of the project. */
   readonly tenant: string
-  /** Throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID when a bundle does not fit the tools of this process. */
-  readonly checkTools: (bundle: PolicyBundle) => void
+  /** Throws CATALOGUE_LAXER or POLICY_BUNDLE_INVALID when a bundle does not fit the tools and steps of this process. */
+  readonly checkCode: (bundle: PolicyBundle) => void
 }
 
 /**
@@ -45,6 +45,8 @@ export interface PolicyBundlesOptions {
 export interface PolicyBundles {
   /** All that happened up to now. */
   history(): Promise<PolicyHistory>
+  /** The whole hash of a bundle that is named by its hash, the beginning of it (8 at least), or its id. Throws CONFLICT. */
+  whole(name: string): Promise<string>
   /** The files of a stored bundle. Throws NOT_FOUND. */
   files(hash: string): Promise<BundleFiles>
   /** A stored bundle, prepared. Throws NOT_FOUND, and POLICY_BUNDLE_INVALID where this version does not take it. */
@@ -129,7 +131,7 @@ class Bundles implements PolicyBundles {
       requirePolicyRole(order.by, authors, tenant, 'propose a bundle')
       const base = history.inForce?.bundle ?? null
       if (base === bundle.bundle) throw new SignalboxError('CONFLICT', `\`${bundle.bundle}\` is in force already`)
-      this.#options.checkTools(bundle)
+      this.#options.checkCode(bundle)
       await this.#keep(bundle, files)
       const rollback = history.activations.some((each) => each.bundle === bundle.bundle)
       return { type: 'bundle.proposed', bundle: bundle.bundle, version: bundle.version, base, rollback, ...order }
@@ -150,7 +152,7 @@ class Bundles implements PolicyBundles {
       const draft = this.#draft(history, hash)
       const bundle = await this.load(bundleHash(draft.bundle))
       const event = activationBy(history, draft, order, await this.#roles(history, bundle))
-      this.#options.checkTools(bundle)
+      this.#options.checkCode(bundle)
       return event
     })
   }
@@ -163,7 +165,7 @@ class Bundles implements PolicyBundles {
       requirePolicyRole(order.by, emergency, tenant, 'take a bundle back alone')
       if (!before) throw new SignalboxError('NOT_FOUND', `no bundle \`${hash}\` was ever in force: see the history`)
       if (before.bundle === from) throw new SignalboxError('CONFLICT', `\`${from}\` is in force already`)
-      this.#options.checkTools(await this.load(bundleHash(before.bundle)))
+      this.#options.checkCode(await this.load(bundleHash(before.bundle)))
       const { bundle, version } = before
       const what = { bundle, version, from, way: 'emergency', proposal: null, author: null, rollback: true } as const
       return { type: 'bundle.activated', ...what, ...order }
@@ -208,7 +210,7 @@ class Bundles implements PolicyBundles {
       if (from === bundle.bundle) return null
       if (how.way === 'bootstrap' && from !== null)
         throw new SignalboxError('CONFLICT', `\`${from}\` is in force: propose \`${bundle.bundle}\` instead`)
-      this.#options.checkTools(bundle)
+      this.#options.checkCode(bundle)
       await this.#keep(bundle, files)
       const what = { bundle: bundle.bundle, version: bundle.version, from, proposal: null }
       const rollback = history.activations.some((each) => each.bundle === bundle.bundle)
@@ -255,17 +257,16 @@ class Bundles implements PolicyBundles {
     what: { readonly files: BundleFiles } | { readonly hash: string },
   ): Promise<{ readonly bundle: PolicyBundle; readonly files: BundleFiles }> {
     if ('files' in what) return { bundle: loadBundle(what.files), files: what.files }
-    const hash = await this.#whole(what.hash)
+    const hash = await this.whole(what.hash)
     return { bundle: await this.load(hash), files: await this.files(hash) }
   }
 
-  /** The whole hash of one that is named by its beginning, where the history tells of it. */
-  async #whole(hash: string): Promise<string> {
+  async whole(hash: string): Promise<string> {
     const { activations, drafts, shadow } = await this.history()
     const named = [...drafts, ...activations, ...(shadow ? [shadow] : [])].map((each) => each.bundle)
     const found = new Set(named.filter((bundle) => isNamed(bundle, hash)).map(bundleHash))
     if (found.size > 1) throw new SignalboxError('CONFLICT', `\`${hash}\` names several bundles: give more of it`)
-    return [...found][0] ?? hash
+    return [...found][0] ?? bundleHash(hash)
   }
 
   #draft(history: PolicyHistory, hash: string) {

@@ -2,7 +2,7 @@ import { toSignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { bundleHash, type PolicyHolder } from '../contracts/policy-history.ts'
 import type { Store } from '../contracts/store.ts'
-import type { PolicyHistory } from '../policy/index.ts'
+import type { PolicyBundle, PolicyHistory } from '../policy/index.ts'
 import type { PolicyBundles } from './bundles.ts'
 import type { LivePolicy } from './live-policy.ts'
 import { ShadowRunner } from './shadow.ts'
@@ -17,7 +17,7 @@ export const POLICY_HOLDER_GONE_MS = 3 * BEAT_MS
 /** What a process keeps its policy up to date with. */
 export interface PolicyKeeperOptions {
   readonly bundles: PolicyBundles
-  readonly live: LivePolicy
+  readonly live: LivePolicy<PolicyBundle>
   readonly store: Pick<Store, 'policyHead' | 'putPolicyHolder' | 'dropPolicyHolder' | 'addShadow'>
   readonly host: Host
   readonly kind: PolicyHolder['kind']
@@ -113,7 +113,6 @@ class Keeper implements PolicyKeeper {
     const { live, bundles, host, onChange } = this.#options
     if (!inForce) return
     if (inForce.bundle === live.bundle) {
-      this.#activation = inForce.seq
       this.#refused = null
       return
     }

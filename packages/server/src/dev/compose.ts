@@ -1,13 +1,14 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   assertGuarded,
   type CredentialKeeper,
+  checkAgainstCode,
   createSignalbox,
   type FaultHook,
-  FIXTURE_FOLDER,
   type Host,
   keyVault,
+  livePolicy,
   loadBundle,
   localStops,
   loadMasterKey,
@@ -16,12 +17,13 @@ import {
   type PolicyBundle,
   type ProcessStops,
   type Signalbox,
-  SignalboxError,
   type SqliteStoreOptions,
   type Store,
   type Vault,
 } from 'signalbox'
 import { keeperOf } from '../identity/credentials.ts'
+import { readBundleDir } from '../policy/folder.ts'
+import { activationOf, type GovernedPolicy, openPolicy, type PolicyPart } from '../policy/open.ts'
 import type { EnvValues, Project } from '../project.ts'
 import { ioError } from './io.ts'
 
@@ -34,6 +36,8 @@ export interface Composed {
   /** The policy bundle in force. */
   readonly bundle: () => PolicyBundle
   readonly credentials: CredentialKeeper
+  /** Its life; null where the folder is used as it is. */
+  readonly policy: GovernedPolicy | null
   close(): Promise<void>
 }
 
@@ -57,6 +61,8 @@ export interface ComposeSeams {
   readonly models?: (env: EnvValues) => ModelPort
   readonly openStore?: (options: SqliteStoreOptions) => Promise<Store>
   readonly fault?: FaultHook
+  /** What this process does with the history of the policy. Default: the folder is used as it is, as drills do. */
+  readonly part?: PolicyPart
   readonly fetch?: typeof fetch
   /** Stops of this process; default: the stop file of the data folder alone. */
   readonly stops?: ProcessStops
@@ -73,10 +79,9 @@ export async function compose(
   env: EnvValues,
   seams: ComposeSeams = {},
 ): Promise<Composed> {
-  const { models: modelsFor = project.models, openStore = openSqliteStore, stops, ...more } = seams
+  const { models: modelsFor = project.models, openStore = openSqliteStore, stops, part, ...more } = seams
   const mode = project.mode ?? 'development'
-  const policy = loadBundle(readBundleDir(project.bundleDir))
-  if (mode === 'production') assertGuarded(policy, host.now())
+  const folder = usesFolder(project, part) ? loadBundle(readBundleDir(project.bundleDir)) : null
   const credentials = keeperOf(project, { host, env: { ...env } })
   const models = modelsFor(env)
   makeDataDir(dataDir)
@@ -85,39 +90,42 @@ export async function compose(
   try {
     const vault = keyVault({ store, host, masterKey })
     const workflows = project.workflows.map((each) => each.spec)
+    const checkCode = (bundle: PolicyBundle): void => {
+      checkAgainstCode(bundle, workflows)
+      if (mode === 'production') assertGuarded(bundle, host.now())
+    }
+    const governed = part && (await openPolicy({ project, part, store, host, checkCode }))
+    const live = governed?.live ?? livePolicy(folder ?? loadBundle(readBundleDir(project.bundleDir)))
+    if (mode === 'production' && part !== 'offline') assertGuarded(live.current(), host.now())
     const budgets = project.budgets ?? []
     const local = stops ?? localStops({ path: join(dataDir, STOP_FILE) })
     const switches = { ...project.switches, local }
     const controls = project.controls ?? []
-    const parts = { host, store, vault, policy, controls, models, workflows, mode, budgets, credentials, switches }
+    const parts = {
+      host,
+      store,
+      vault,
+      policy: live,
+      controls,
+      models,
+      workflows,
+      mode,
+      budgets,
+      credentials,
+      switches,
+    }
     const signalbox = createSignalbox({ ...parts, ...more })
+    const bundle = (): PolicyBundle => live.current()
     // Closing the runtime closes its store.
-    return { signalbox, store, models, vault, bundle: () => policy, credentials, close: () => signalbox.close() }
+    const close = (): Promise<void> => signalbox.close()
+    return { signalbox, store, models, vault, bundle, policy: governed ?? null, credentials, close }
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
-/** The texts of a bundle's files by relative path. Throws POLICY_BUNDLE_MISSING when the folder is not there. */
-export function readBundleDir(dir: string): Readonly<Record<string, string>> {
-  try {
-    const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(
-      (entry) => entry.isFile() && /\.(json|cedar|cedarschema)$/.test(entry.name),
-    )
-    const paths = files.map((entry) => join(entry.parentPath, entry.name))
-    const names = paths.map((path) => [relative(dir, path).split(sep).join('/'), path] as const)
-    return Object.fromEntries(
-      // Its cases are no part of a bundle: what is in force does not change with them.
-      names
-        .filter(([name]) => !name.startsWith(`${FIXTURE_FOLDER}/`))
-        .map(([name, path]) => [name, readFileSync(path, 'utf8')]),
-    )
-  } catch (cause) {
-    throw new SignalboxError(
-      'POLICY_BUNDLE_MISSING',
-      `the policy folder \`${dir}\` cannot be read: name the project's bundleDir`,
-      { cause },
-    )
-  }
+/** Mistakes of a folder that is to be used are told before the store is touched. */
+function usesFolder(project: Project, part: PolicyPart | undefined): boolean {
+  return part === undefined || (part === 'server' && activationOf(project) === 'folder')
 }

@@ -32,6 +32,7 @@ import {
 import { startOutbox } from '../notify/outbox.ts'
 import { outboxService } from '../notify/service.ts'
 import { bundleBook } from '../policy/bundles.ts'
+import { followPolicy, type PolicyFollower, policyPart } from '../policy/follow.ts'
 import { processJobs } from '../schedules/jobs.ts'
 import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
@@ -122,11 +123,16 @@ async function start(
   Object.assign(process.env, world?.env)
   const troubles = new TroubleBoard({ host, log, probe: () => composed.store.setCursor('health', host.now()) })
   ends.push(watchClock(troubles, host))
-  const composed = await compose(project, dataDir, host, env, { openStore: watched(troubles, host) })
+  const composed = await compose(project, dataDir, host, env, {
+    openStore: watched(troubles, host),
+    part: 'server',
+  })
   ends.push(() => composed.close())
   await proveCredentials(composed.credentials, project.mode ?? 'development', log)
   const access = accessService({ ...composed, project, host })
   await requireSignOff(access, project.mode ?? 'development', log)
+  const keeper = await followPolicy({ project, composed, host, troubles, log })
+  ends.push(() => keeper.close())
   const heads = signHeads(options, { project, composed, dataDir, host, env })
   ends.push(() => heads.stop())
   const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })
@@ -135,7 +141,7 @@ async function start(
   const unlogged = await erasures.missingLog()
   if (unlogged !== null) log(unlogged)
   requireModels(project, composed)
-  const server = await serve(options, { project, composed, people, host, troubles, erasures, access })
+  const server = await serve(options, { project, composed, people, host, troubles, erasures, access, keeper })
   ends.push(() => server.close())
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
   if (telemetry) ends.push(() => telemetry.stop())
@@ -288,9 +294,11 @@ interface ServeParts {
   readonly troubles: TroubleBoard
   readonly erasures: ErasureService
   readonly access: AccessService
+  readonly keeper: PolicyFollower
 }
 
-async function serve(options: DevOptions, { project, composed, people, host, troubles, erasures, access }: ServeParts) {
+async function serve(options: DevOptions, parts: ServeParts) {
+  const { project, composed, people, host, troubles, erasures, access, keeper } = parts
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
@@ -300,6 +308,7 @@ async function serve(options: DevOptions, { project, composed, people, host, tro
     troubles,
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
     outbox: outboxService({ store: composed.store, notifications: notificationsOf(project), host }),
+    ...policyPart(project, composed, host, () => keeper.look()),
     workflows: project.workflows.map((each) => each.spec),
     host,
     mode: project.mode ?? 'development',

@@ -6,6 +6,7 @@ import { authenticatorOf } from '../identity/sign-in.ts'
 import { loadProject, type Project, notificationsOf, schedulesOf } from '../project.ts'
 import { outboxService } from '../notify/service.ts'
 import { bundleBook } from '../policy/bundles.ts'
+import { policyPart } from '../policy/follow.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { VERSION } from '../version.ts'
 import { compose } from './compose.ts'
@@ -31,7 +32,7 @@ export async function openLocalApi(options: {
 }): Promise<LocalApi> {
   const project = await loadProject(options.configPath)
   const schedules = schedulesOf(project)
-  const composed = await compose(project, options.dataDir, systemHost, process.env)
+  const composed = await compose(project, options.dataDir, systemHost, process.env, { part: 'offline' })
   const erasures = erasureService({
     ...composed,
     ...options,
@@ -53,6 +54,7 @@ export async function openLocalApi(options: {
       notifications: notificationsOf(project),
       host: systemHost,
     }),
+    ...policyPart(project, composed, systemHost),
     workflows: project.workflows.map((each) => each.spec),
     host: systemHost,
     mode: modeOf(project),

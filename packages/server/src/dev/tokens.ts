@@ -29,6 +29,8 @@ const SEEDED: readonly { readonly person: string; readonly roles: readonly strin
   { person: 'paul', roles: ['approver'] },
   { person: 'vera', roles: ['viewer'] },
   { person: 'olga', roles: ['operator', 'privacy'] },
+  { person: 'sam', roles: ['policy-author'] },
+  { person: 'pia', roles: ['policy-approver'] },
 ]
 
 /** Where a data folder keeps its development tokens. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { loadBundle, RUNTIME_VERSION, STORE_VERSION } from 'signalbox'
-import { readBundleDir } from '../dev/compose.ts'
+import { readBundleDir } from '../policy/folder.ts'
 import { ioError } from '../dev/io.ts'
 import type { Project } from '../project.ts'
 

@@ -36,6 +36,15 @@ const TROUBLES: Readonly<Record<TroubleCode, { readonly title: string; readonly 
     title: 'the table of roles and tools is not signed',
     advice: 'look at `signalbox roles matrix`, and let its owner sign it with `signalbox roles sign-off`',
   },
+  POLICY_REFUSED: {
+    title: 'a policy bundle was not taken up',
+    advice:
+      'the bundle before it stays in force there; mend the bundle and propose it again, or bring the code up to it: see `signalbox policy status`',
+  },
+  POLICY_REVIEW_DUE: {
+    title: 'a bundle was taken back by one person alone',
+    advice: 'somebody else looks at it and says so: `signalbox policy review <number>`',
+  },
   OTHER: { title: 'something is wrong', advice: "see the server's output" },
 }
 

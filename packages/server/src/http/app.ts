@@ -14,6 +14,7 @@ import { openApiDocument } from './openapi.ts'
 import { outboxHandlers } from './outbox-handlers.ts'
 import { peopleHandlers } from './people-handlers.ts'
 import { reviewHandlers } from './review-handlers.ts'
+import { policyLifeHandlers } from './policy-life-handlers.ts'
 import { type FaultLog, problemFor } from './problems.ts'
 import { moveHandlers } from './move-handlers.ts'
 import { runHandlers } from './run-handlers.ts'
@@ -48,6 +49,7 @@ export function createApp(options: AppOptions): Hono {
     ...moveHandlers(options),
     ...peopleHandlers(options),
     ...reviewHandlers(options),
+    ...policyLifeHandlers(options),
     ...scheduleHandlers(options),
     ...outboxHandlers(options),
     ...subjectHandlers(options),

@@ -2,6 +2,7 @@ import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/pr
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
 import type { BundleBook } from '../policy/bundles.ts'
 import type { TroubleBoard } from '../health/troubles.ts'
+import type { PolicyService } from '../policy/service.ts'
 import type { ErasureService } from '../erasure/service.ts'
 import type { AccessService } from '../identity/access.ts'
 import type { OutboxService } from '../notify/service.ts'
@@ -26,6 +27,8 @@ export interface ApiDeps {
   readonly erasures?: ErasureService
   /** Without it nothing is told of decisions. */
   readonly bundles?: BundleBook
+  /** Without it the policy cannot be changed or looked at here. */
+  readonly policy?: PolicyService
   readonly workflows: readonly WorkflowSpec[]
   readonly models: ModelPort
   readonly host: Host

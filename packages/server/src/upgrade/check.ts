@@ -21,7 +21,8 @@ import {
   toSignalboxError,
 } from 'signalbox'
 import { z } from 'zod'
-import { DATABASE, readBundleDir } from '../dev/compose.ts'
+import { DATABASE } from '../dev/compose.ts'
+import { readBundleDir } from '../policy/folder.ts'
 import { type EnvValues, loadProject, type Project } from '../project.ts'
 import { shutOutlets } from './outlets.ts'
 import { type ReplaySum, replayStore, type Selection, type UpgradeFinding } from './replays.ts'

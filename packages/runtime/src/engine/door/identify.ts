@@ -39,14 +39,11 @@ function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended
     ask.class = row?.class ?? 'unknown'
     return { status: 'denied', code: 'TOOL_UNKNOWN', result: `there is no tool \`${spec.tool}\` here` }
   }
-  if (!isInStep(ask.owner, policy, spec.tool)) {
-    ask.class = row.class
-    ask.decision = withDecisionId(ask.run.env, notInStep(policy))
-    return { status: 'denied', code: NOT_IN_STEP, result: `this step may not call tool \`${spec.tool}\`` }
-  }
+  ask.class = row.class
+  const refused = refusedInStep(ask)
+  if (refused) return refused
   ask.tool = tool
   // The catalogue rules over what the tool says of itself.
-  ask.class = row.class
   ask.effect = row.effect
   ask.definitionHash = tool.definitionHash
   try {
@@ -61,6 +58,14 @@ function identifyTool(ask: Ask, spec: Extract<AskSpec, { kind: 'tool' }>): Ended
 }
 
 const NOT_IN_STEP = 'TOOL_NOT_IN_STEP'
+
+/** A tool that is not on the lists of this step, which those of the bundle in force are a part of. */
+export function refusedInStep(ask: Ask): Ended | null {
+  const { policy } = ask.run.env
+  if (ask.spec.kind !== 'tool' || isInStep(ask.owner, policy, ask.spec.tool)) return null
+  ask.decision = withDecisionId(ask.run.env, notInStep(policy))
+  return { status: 'denied', code: NOT_IN_STEP, result: `this step may not call tool \`${ask.spec.tool}\`` }
+}
 
 /** True when code and catalogue both let the step call the tool; the catalogue rules over the code. */
 function isInStep({ node, scope }: Ask['owner'], policy: PolicyPort, tool: string): boolean {

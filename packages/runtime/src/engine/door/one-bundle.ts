@@ -1,6 +1,7 @@
 import { askForApproval } from './approval.ts'
 import type { Ask, Ended } from './ask.ts'
 import { decideAgain, decideFirst } from './decide.ts'
+import { refusedInStep } from './identify.ts'
 
 /**
  * True while the ask was decided, and its approval derived again, under the bundle that is in force. Found right before the
@@ -17,5 +18,5 @@ export function isUnderOneBundle({ run, decision, approval }: Ask): boolean {
  */
 export async function askUnderNewBundle(ask: Ask): Promise<Ended | null> {
   ask.approval = null
-  return (await decideFirst(ask)) ?? (await askForApproval(ask)) ?? (await decideAgain(ask))
+  return refusedInStep(ask) ?? (await decideFirst(ask)) ?? (await askForApproval(ask)) ?? (await decideAgain(ask))
 }
