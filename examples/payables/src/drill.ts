@@ -1,9 +1,9 @@
 /** The drill of the desk: invoices of every kind that lead to payments, holds and mails, against the bank's own files. */
 import { join } from 'node:path'
 import type { DrillInput, RecordedEffect, WorkflowDrill } from '@signalbox/server'
-import type { PersonRequest, Principal } from 'signalbox'
+import { type PersonRequest, type Principal, systemHost } from 'signalbox'
 import { deskModels } from './desk.ts'
-import { WORLD_URL } from './tools/index.ts'
+import { keyEnvironment, makeKeys, WORLD_URL } from './tools/index.ts'
 import { readBank } from './world/bank-store.ts'
 import { readHolds } from './world/holds.ts'
 import { spawnWorld } from './world/spawn.ts'
@@ -97,9 +97,10 @@ export const deskDrill: WorkflowDrill = {
   ],
   models: () => deskModels({}),
   world: async ({ folder }) => {
-    const world = await spawnWorld({ dataFolder: folder })
+    const keys = makeKeys(systemHost)
+    const world = await spawnWorld({ dataFolder: folder, keys })
     return {
-      env: { [WORLD_URL]: world.baseUrl },
+      env: { [WORLD_URL]: world.baseUrl, ...keyEnvironment(keys) },
       effects: async () => recordedBy(folder),
       stop: () => world.stop(),
     }

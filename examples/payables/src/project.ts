@@ -1,10 +1,10 @@
 /** The payables desk as a project: what `signalbox dev` starts. */
 import { join } from 'node:path'
 import { defineProject, type SeedContext } from '@signalbox/server'
-import { SignalboxError } from 'signalbox'
+import { SignalboxError, systemHost } from 'signalbox'
 import { deskModels, intake, modelOf, POLICY_FOLDER } from './desk.ts'
 import { deskDrill } from './drill.ts'
-import { ENVIRONMENT_ACCESS, makeTools, WORLD_URL } from './tools/index.ts'
+import { deskCredentials, ENVIRONMENT_ACCESS, keyEnvironment, makeKeys, makeTools, WORLD_URL } from './tools/index.ts'
 import { DESK, makeDesk } from './workflow.ts'
 import { spawnWorld } from './world/spawn.ts'
 
@@ -45,9 +45,12 @@ export default defineProject({
     return models
   },
   outsideWorld: async ({ dataDir }) => {
-    const world = await spawnWorld({ dataFolder: join(dataDir, 'outside-world') })
-    return { env: { [WORLD_URL]: world.baseUrl }, stop: () => world.stop() }
+    const keys = makeKeys(systemHost)
+    const world = await spawnWorld({ dataFolder: join(dataDir, 'outside-world'), keys })
+    return { env: { [WORLD_URL]: world.baseUrl, ...keyEnvironment(keys) }, stop: () => world.stop() }
   },
+  // Each tool has a key of its own, and the outside world takes no other for what it does.
+  credentials: deskCredentials(),
   seed,
   drills: [deskDrill],
   // Invoices are kept for ten years elsewhere; what was asked and answered here is not needed that long.

@@ -34,7 +34,7 @@ describe('the table in the terminal', () => {
   it('ROL-035: Markdown shows every cell, the conditions, the duties and the signature', () => {
     const text = matrixMarkdown(MATRIX)
     expect(text).toContain('| money.pay | irreversible | =cmd\\|x | yes/asks, if | - | yes |')
-    expect(matrixNotes(MATRIX).join('\n')).toContain('asks if above the limit  (p.require_approval): money.pay')
+    expect(matrixNotes(MATRIX).join('\n')).toContain('asked: above the limit  (p.require_approval): money.pay')
     expect(text).toContain('one person not both clerk and chief')
     expect(signatureText(MATRIX)).toEqual(['table abcdef012345: NOT SIGNED, every 90 days by role owner'])
   })

@@ -24,7 +24,7 @@ export function matrixNotes(found: RoleMatrixView): readonly string[] {
   for (const row of found.rows)
     for (const cell of row.cells)
       for (const { policy, kind, sentence, when } of cell.conditions) {
-        const verb = { permit: 'only if', forbid: 'not if', require_approval: 'asks if', warn: 'warns if' }[kind]
+        const verb = { permit: 'only if:', forbid: 'denied:', require_approval: 'asked:', warn: 'warned:' }[kind]
         const line = `  ${verb} ${sentence ?? when.join(' and ')}  (${policy})`
         lines.set(line, (lines.get(line) ?? new Set()).add(row.tool))
       }

@@ -3,6 +3,7 @@ import { paymentTools } from './payments.ts'
 import { readTools } from './reads.ts'
 import type { WorldAccess } from './world.ts'
 
+export { deskCredentials, keyEnvironment, makeKeys } from './keys.ts'
 export { ENVIRONMENT_ACCESS, WORLD_URL, type WorldAccess } from './world.ts'
 
 /** All tools of the desk. */

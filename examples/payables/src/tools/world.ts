@@ -63,6 +63,7 @@ const CERTAIN: ReadonlySet<WorldErrorCode> = new Set([
   'idempotency_key_required',
   'idempotency_key_reused',
   'insufficient_funds',
+  'not_authorized',
 ])
 
 /**

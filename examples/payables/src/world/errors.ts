@@ -14,6 +14,7 @@ export const WORLD_ERROR_CODES = [
   'idempotency_key_required',
   'idempotency_key_reused',
   'insufficient_funds',
+  'not_authorized',
   'internal_error',
   'bad_answer',
   'port_in_use',

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { systemNow } from './clock.ts'
 import { WorldError } from './errors.ts'
 import { WORLD_FOLDER } from './folder.ts'
+import { keysOf } from './locks.ts'
 import { startWorld, type WorldOptions } from './service.ts'
 
 function readOptions(): WorldOptions & { readonly withParent: boolean } {
@@ -39,6 +40,7 @@ function readOptions(): WorldOptions & { readonly withParent: boolean } {
     bind: values.bind,
     port,
     testFaults: values['test-faults'],
+    keys: keysOf(process.env),
     withParent: values['with-parent'],
     now: systemNow,
   }

@@ -17,6 +17,7 @@ import { delay, type Now } from './clock.ts'
 import { WorldError, type WorldErrorCode } from './errors.ts'
 import { type FaultDesk, FaultMode, FaultOrder, HIT_STAGES, makeFaultDesk, type Passage } from './faults.ts'
 import { type Ledger, LedgerSeed, openLedger } from './ledger.ts'
+import { type Knock, opens } from './locks.ts'
 import { recordsRoutes } from './records.ts'
 
 /** Where the world keeps its files and what it serves. Port 0 takes a free port. */
@@ -27,6 +28,8 @@ export interface WorldOptions {
   readonly bind: string
   readonly port: number
   readonly testFaults: boolean
+  /** The key of each tool, without which nothing is written; null asks for none. */
+  readonly keys?: Readonly<Record<string, string>> | null
   readonly now: Now
 }
 
@@ -52,6 +55,7 @@ const STATUS: Record<WorldErrorCode, ContentfulStatusCode> = {
   idempotency_key_required: 400,
   idempotency_key_reused: 409,
   insufficient_funds: 402,
+  not_authorized: 401,
   internal_error: 500,
   bad_answer: 500,
   port_in_use: 500,
@@ -143,6 +147,8 @@ function worldApp(store: BankStore, ledger: Ledger, options: WorldOptions): Hono
     const passage = desk.enter(c.req.method, c.req.path, sender.run_id)
     if (body.length > MAX_BODY_CHARACTERS) {
       c.res = answerError(new WorldError('bad_request', `the body is longer than ${MAX_BODY_CHARACTERS} characters`), c)
+    } else if (options.keys && !opens(options.keys, knockOf(c))) {
+      c.res = answerError(new WorldError('not_authorized', 'send the key of the tool that this request is for'), c)
     } else if ((await pass(c, passage, next)) === 'lost') {
       return RESPONSE_ALREADY_SENT
     }
@@ -153,6 +159,10 @@ function worldApp(store: BankStore, ledger: Ledger, options: WorldOptions): Hono
   app.route('/', bankRoutes(store, options.now))
   app.route('/', recordsRoutes(ledger, options.inboxFolder, options.now))
   return app
+}
+
+function knockOf(c: Context): Knock {
+  return { method: c.req.method, path: c.req.path, authorization: c.req.header('authorization') }
 }
 
 /** Takes a request through its fault. `lost` means that the connection was destroyed and nothing can be answered. */

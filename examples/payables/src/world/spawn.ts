@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { WorldError } from './errors.ts'
+import { KEYS_VARIABLE } from './locks.ts'
 
 /** How the process is started; `port` 0 or none takes a free port, no folder means the committed one. */
 export interface SpawnOptions {
@@ -13,6 +14,8 @@ export interface SpawnOptions {
   readonly inboxFolder?: string
   readonly ledgerFile?: string
   readonly testFaults?: boolean
+  /** The key of each tool; without any the world asks for none. */
+  readonly keys?: Readonly<Record<string, string>>
 }
 
 /** A world in another process. It ends when this process ends; `stop` ends it and waits. */
@@ -44,6 +47,8 @@ export async function spawnWorld(options: SpawnOptions): Promise<SpawnedWorld> {
   if (options.testFaults === true) flags.push('--test-faults')
   const child = spawn(process.execPath, ['--conditions=signalbox-source', main, ...flags], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    // By the environment: other users of the machine can read the arguments of a process.
+    env: { ...process.env, ...(options.keys ? { [KEYS_VARIABLE]: JSON.stringify(options.keys) } : {}) },
   })
   const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })

@@ -8,10 +8,11 @@ import {
 } from 'signalbox'
 import { loadProject, type Project } from '../project.ts'
 
-/** Names of all tools that a project's workflows have, sorted. */
+/** Names of all tools that a project's workflows have, those that undo others among them, sorted. */
 export function toolNames(project: Pick<Project, 'workflows'>): readonly string[] {
-  const names = project.workflows.flatMap(({ spec }) => toolsWithin(spec).map((tool) => tool.name))
-  return [...new Set(names)].sort()
+  const tools = project.workflows.flatMap(({ spec }) => toolsWithin(spec))
+  const undos = tools.flatMap(({ undo }) => (undo === undefined || undo === 'impossible' ? [] : [undo.tool]))
+  return [...new Set([...tools, ...undos].map((tool) => tool.name))].sort()
 }
 
 /** The credentials that a project declares. Throws CONFIG_INVALID for one of a tool that no workflow has. */
