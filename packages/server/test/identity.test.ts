@@ -20,6 +20,7 @@ import { scheduleService } from '../src/schedules/service.ts'
 import { createServer } from '../src/server.ts'
 import { REQUESTS } from './api-requests.ts'
 import { fakeRuns } from './fake-runs.ts'
+import { credentials, principals } from './guide/access.ts'
 
 const DAY = 86_400_000
 const RULES = {
@@ -71,6 +72,12 @@ describe('the directory', () => {
     })
     expect(await auth.authenticate(token('eve'))).toBeNull()
     expect(await auth.authenticate(sha256Hex(token('ana')))).toBeNull()
+  })
+
+  it('ROL-020: the directory that the guide shows is one', () => {
+    const rules = { roles: ['payables-clerk'], duties: [] }
+    expect(readDirectory(principals, rules).principals).toHaveLength(3)
+    expect(Object.keys(credentials)).toHaveLength(3)
   })
 
   it('ROL-021: an expired token is not accepted', async () => {
