@@ -84,6 +84,8 @@ export const approvalDetailSchema = requestSummarySchema.extend({
   /** Whether the signed-in person is the requester, and a question to them is open. */
   can_inform: z.boolean(),
   can_withdraw: z.boolean(),
+  /** In whose place the signed-in person would answer, or null. */
+  acts_for: z.string().nullable(),
 })
 /** One approval with its packet. */
 export type ApprovalDetail = z.output<typeof approvalDetailSchema>

@@ -27,6 +27,10 @@ export {
   type ScriptedCall,
 } from './agents/index.ts'
 export {
+  endWith,
+  escalationTo,
+  type SummaryCtx,
+  summaryOf,
   type Absence,
   type Aggregate,
   type AgentToolDef,

@@ -30,6 +30,7 @@ function approval(id: string, runId: string, part: Part): ApprovalDetail {
     history: [],
     can_inform: false,
     can_withdraw: false,
+    acts_for: null,
     packet_hash: `hmac:${hashOf(id).slice(0, 40)}`,
     reason: null,
     can_decide: false,

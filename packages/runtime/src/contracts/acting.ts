@@ -1,7 +1,7 @@
 /** In whose place people answer, and to whom a question goes on. */
 
 /** Who may answer too when a policy has not got its answers in time. */
-export interface Escalation {
+export interface ApprovalEscalation {
   readonly roles: readonly string[]
   /** Ids of persons. */
   readonly users: readonly string[]

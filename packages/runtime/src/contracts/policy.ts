@@ -1,5 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
-import type { ActingFor, Escalation } from './acting.ts'
+import type { ActingFor, ApprovalEscalation } from './acting.ts'
 import type { EffectClass, Labels, Mode, Principal } from './common.ts'
 import type { ActDuty } from './duty.ts'
 
@@ -29,7 +29,7 @@ export interface AskingPolicy {
   readonly stage?: number
   /** Silence for this long after its stage began denies. */
   readonly deadline_seconds?: number
-  readonly escalate?: readonly Escalation[]
+  readonly escalate?: readonly ApprovalEscalation[]
   /** A claim keeps others from answering while it lasts. */
   readonly claim?: 'locks'
   /** While a question to the requester is open the deadline does not come nearer, once for the time of the stage. */

@@ -5,6 +5,7 @@ import type { AskingPolicy } from '../contracts/policy.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import { ANA, BEN, completeHistory } from '../testing/history.ts'
 import { lineageGaps } from './gaps.ts'
+import { storyOf } from './story.ts'
 
 const VERA: Principal = { ...BEN, id: 'user:vera' }
 const TINA: Principal = { ...BEN, id: 'user:tina', roles: ['treasury'] }
@@ -12,8 +13,12 @@ const complete = completeHistory()
 const ASK: AskingPolicy = { id: 'pay', reason_code: 'R', approvers: ['approver'], quorum: 2 }
 
 /** The history with these answers to what the policy demands. */
-function told(voters: readonly Partial<Vote>[], ask: Partial<AskingPolicy> = {}, escalated = false): readonly string[] {
-  const records = complete.records().flatMap((record): RunRecord[] => {
+function recordsOf(
+  voters: readonly Partial<Vote>[],
+  ask: Partial<AskingPolicy> = {},
+  escalated = false,
+): readonly RunRecord[] {
+  return complete.records().flatMap((record): RunRecord[] => {
     if (record.type === 'approval.requested') return [{ ...record, asks: [{ ...ASK, ...ask }] }]
     if (record.type !== 'approval.decided') return [record]
     const votes = voters.map(
@@ -24,8 +29,20 @@ function told(voters: readonly Partial<Vote>[], ask: Partial<AskingPolicy> = {},
     const told: RunRecord = { ...base, type: 'approval.changed', change }
     return [...(escalated ? [told] : []), { ...record, by: votes.at(-1)?.by ?? null, votes }]
   })
-  return lineageGaps(records).map((gap) => gap.detail)
 }
+
+const told = (...how: Parameters<typeof recordsOf>): readonly string[] =>
+  lineageGaps(recordsOf(...how)).map((gap) => gap.detail)
+
+describe('the story', () => {
+  it('APV-091: tells what happened while it was open, who said yes, and in whose place', () => {
+    const acting = { for: { id: 'user:otto', roles: ['approver'], delegation: 'dlg_1' } }
+    const story = storyOf(recordsOf([{ by: BEN }, { by: TINA, ...acting }], {}, true))
+    const text = JSON.stringify(story)
+    expect(text).toMatch(/Nobody answered approval .* in time for .*pay.*: treasury can answer too/)
+    expect(text).toMatch(/yes was said by .*user:ben.* and .*user:tina.* for .*user:otto/)
+  })
+})
 
 describe('the answers that an intent rests on', () => {
   it('APV-090: as many different people as demanded, each with a role, leave no gap', () => {

@@ -1,4 +1,5 @@
 import { activationPath, nodePath, scopePath } from '../base/scope-id.ts'
+import { changeText, votesText } from './approval-words.ts'
 import { buildChanges, buildText } from './build-words.ts'
 import type {
   ActivityIntent,
@@ -184,6 +185,8 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
   switch (record.type) {
     case 'approval.requested':
       return requestText(record, contents)
+    case 'approval.changed':
+      return changeText(record)
     case 'approval.decided': {
       const asked = records.find(
         (other): other is ApprovalRequested =>
@@ -193,7 +196,7 @@ function tellPeople(record: RunRecord, { records, contents }: Teller): string | 
       if (record.by === null)
         return `The approval of ${what} ended as ${record.answer}${record.code ? ` (${record.code})` : ''}: nobody let it happen.`
       const saw = record.seen === null ? 'what they saw is not on record' : `they saw the packet ${name(record.seen)}`
-      return `${name(record.by.id)} ${record.answer} ${what} after ${duration(record.wait_ms)} (reason: ${quoted(record.reason, contents)}); ${saw}.`
+      return `${name(record.by.id)} ${record.answer} ${what} after ${duration(record.wait_ms)} (reason: ${quoted(record.reason, contents)}); ${saw}${votesText(record)}.`
     }
     case 'question.asked':
       return record.about === 'unknown_effect'

@@ -1,5 +1,5 @@
 /** What a policy that asks for a person demands: its annotations, read and checked when the bundle is loaded. */
-import type { Escalation } from '../contracts/acting.ts'
+import type { ApprovalEscalation } from '../contracts/acting.ts'
 import type { AskingPolicy } from '../contracts/policy.ts'
 
 /** The demands of an asking policy beside its id, reason and roles. */
@@ -76,8 +76,8 @@ export function secondsOf(text: string): number | null {
 function escalations(
   text: string,
   roles: readonly string[],
-): { readonly found: readonly Escalation[]; readonly wrong: readonly string[] } {
-  const found: Escalation[] = []
+): { readonly found: readonly ApprovalEscalation[]; readonly wrong: readonly string[] } {
+  const found: ApprovalEscalation[] = []
   const wrong: string[] = []
   for (const entry of text.split(',').map((part) => part.trim())) {
     const parts = /^(role|user):(\S+) (\S+)$/.exec(entry)

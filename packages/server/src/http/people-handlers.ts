@@ -1,6 +1,7 @@
 import type { PersonRequest, PersonRequestRow, Principal } from 'signalbox'
 import { SignalboxError } from 'signalbox'
 import { approvalDetail, portRequestDetail, questionDetail, requestSummary } from '../views/people.ts'
+import { standingIn } from '../views/mandates.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 
 type Names =
@@ -41,7 +42,12 @@ export function peopleHandlers({ runs, host }: ApiDeps): Pick<Handlers, Names> {
       const found = await list(who, 'approval', query)
       return { approvals: found.map((each) => requestSummary(each.row, each.packet)) }
     },
-    approval: async ({ params }, who) => approvalDetail(await find(who, params.id, 'approval'), who, host.now()),
+    approval: async ({ params }, who) => {
+      const now = host.now()
+      const detail = approvalDetail(await find(who, params.id, 'approval'), who, now)
+      if (detail.cannot_decide_code !== 'APPROVAL_NOT_ALLOWED') return detail
+      return standingIn(detail, who, now, await runs.delegations(who.tenant))
+    },
     decide: async ({ params, body }, who) => {
       const { answer, reason, packet_hash: seen } = body
       await runs.decide({ approvalId: params.id, answer, by: who, reason, seen })

@@ -1,8 +1,9 @@
-import type { DelegationView, ReviewStatsView, StandingView } from '@signalbox/protocol'
+import type { ApprovalDetail, DelegationView, ReviewStatsView, StandingView } from '@signalbox/protocol'
 import {
   type DelegationBody,
   holdsAt,
   type MandateRow,
+  type Principal,
   type ReviewApi,
   type ReviewStats,
   type StandingBody,
@@ -63,4 +64,26 @@ export function reviewStatsView(stats: ReviewStats): ReviewStatsView {
     open_by_role: stats.open_by_role.map((one) => ({ ...one })),
     reviewers: stats.reviewers.map((one) => ({ ...one })),
   }
+}
+
+/**
+ * An approval as somebody sees it who may answer in another's place. Whether they hold the right to stand in is the
+ * bundle's to say, when they answer.
+ */
+export function standingIn(
+  detail: ApprovalDetail,
+  viewer: Principal,
+  now: number,
+  delegations: readonly MandateRow[],
+): ApprovalDetail {
+  const found = delegations.find((row) => {
+    const { delegate, roles } = JSON.parse(row.body) as DelegationBody // The runtime wrote it from this type.
+    return (
+      delegate === viewer.id &&
+      holdsAt(row, now) &&
+      row.createdBy !== detail.requester &&
+      detail.approvers.every((needed) => needed.some((role) => roles.includes(role)))
+    )
+  })
+  return found ? { ...detail, can_decide: true, cannot_decide_code: null, acts_for: found.createdBy } : detail
 }

@@ -81,6 +81,7 @@ export function approvalDetail(request: PersonRequest, viewer: Principal, now: n
     history: (request.history ?? []).map((event) => ({ ...event })),
     can_inform: isOpenFor(request.row, viewer) && request.row.life?.information?.given_at === null,
     can_withdraw: isOpenFor(request.row, viewer),
+    acts_for: null,
   }
 }
 
