@@ -123,10 +123,7 @@ async function start(
   Object.assign(process.env, world?.env)
   const troubles = new TroubleBoard({ host, log, probe: () => composed.store.setCursor('health', host.now()) })
   ends.push(watchClock(troubles, host))
-  const composed = await compose(project, dataDir, host, env, {
-    openStore: watched(troubles, host),
-    part: 'server',
-  })
+  const composed = await compose(project, dataDir, host, env, { openStore: watched(troubles, host), part: 'server' })
   ends.push(() => composed.close())
   await proveCredentials(composed.credentials, project.mode ?? 'development', log)
   const access = accessService({ ...composed, project, host })
