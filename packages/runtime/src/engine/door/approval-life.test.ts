@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Principal } from '../../contracts/common.ts'
-import { loadBundle } from '../../policy/index.ts'
+import { askingBundle as bundle } from '../../testing/approval-kit.ts'
 import { ANA, type BenchBox, benchSet, PAUL, VERA } from '../../testing/bench-box.ts'
 import { oneNode, payTool } from '../../testing/engine-kit.ts'
 
@@ -10,46 +10,6 @@ afterEach(() => set.close())
 
 const TINA: Principal = { id: 'user:tina', kind: 'user', tenant: 'acme', roles: ['treasury'] }
 const DORA: Principal = { id: 'user:dora', kind: 'user', tenant: 'acme', roles: ['deputy'] }
-
-/** A bundle with one policy that asks, and another for large amounts where `large` has annotations. */
-function bundle(notes: string, extra: { large?: string; approvals?: object; standing?: boolean } = {}) {
-  const asks = (id: string, beside: string, role: string, when: string): string => `
-@id("${id}") @owner("treasury") @effect("require_approval") @approvers("role:${role}") @reason("NEEDS_APPROVAL") ${beside}
-forbid (principal is Signalbox::Run, action in Signalbox::Action::"class:payments.write", resource is Signalbox::Target)
-${when}
-unless { context has approval && context.approval.bound && context.approval.fresh &&
-  context.approval.approver in Signalbox::Role::"${role}" && context.approval.approver != principal.user };`
-  const [role = '', ...beside] = (extra.large ?? '').split(' ')
-  const large = extra.large ? asks('pay.large', beside.join(' '), role, 'when { context.input.amount > 100 }') : ''
-  return loadBundle({
-    'bundle.json': JSON.stringify({
-      name: 'desk',
-      version: '1.0.0',
-      owner: 'treasury',
-      roles: ['requester', 'approver', 'treasury', 'deputy'],
-      reasons: { NEEDS_APPROVAL: 'a person has to look', TOO_MUCH: 'nobody may pay that much' },
-      ...(extra.approvals ? { approvals: extra.approvals } : {}),
-    }),
-    'catalogue.json': JSON.stringify({
-      tools: [
-        {
-          ...{ name: 'pay.send', class: 'payments.write', effect: 'irreversible', owner: 'treasury' },
-          ...{ blast_radius: 'one payment', input: { to: 'String', amount: 'Long' }, facts: {} },
-          ...(extra.standing === undefined ? {} : { standing: extra.standing }),
-        },
-      ],
-      models: [],
-      workflows: [{ name: 'one', owner: 'desk', roles: ['requester'] }],
-    }),
-    'desk.cedar': `
-@id("pay.permit") @owner("treasury")
-permit (principal is Signalbox::Run, action in Signalbox::Action::"class:payments.write", resource is Signalbox::Target);
-@id("pay.limit") @owner("treasury") @reason("TOO_MUCH")
-forbid (principal is Signalbox::Run, action in Signalbox::Action::"class:payments.write", resource is Signalbox::Target)
-when { context.input.amount > 1000 };
-${asks('pay.asks', notes, 'approver', '')}${large}`,
-  })
-}
 
 interface Made {
   readonly one: BenchBox
@@ -157,6 +117,45 @@ describe.each(ways)('several people, %s', (way) => {
     await one.host.advance(3_601_000)
     expect(await endOf(one, runId, way)).toBe('expired APPROVAL_EXPIRED')
     expect(outside.requests).toEqual([])
+  })
+})
+
+describe('at the same time, and on another branch', () => {
+  it('APV-008: of three who answer at once where two are needed, one is told that it is decided', async () => {
+    const { one, outside, runId, id } = await waiting(bundle('@approvals("2")'))
+    await resting(one, runId)
+    await one.kill()
+    const people = [PAUL, VERA, { ...PAUL, id: 'user:otto' }]
+    const ends = await Promise.allSettled(people.map((person) => yes(one, id, person)))
+    const refused = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
+    expect(refused).toMatchObject([{ code: 'APPROVAL_DECIDED', details: { decided_at: expect.any(String) } }])
+    one.work()
+    expect(await endOf(one, runId)).toBe('succeeded')
+    expect(outside.booked).toHaveLength(1)
+    expect((await one.of(runId, 'approval.decided'))[0]?.votes).toHaveLength(2)
+  })
+
+  it('APV-009: a restore to before an answer takes it back; a fork asks anew; nothing is sent', async () => {
+    const { one, outside, runId, id } = await waiting(bundle('@approvals("2")'))
+    await yes(one, id, PAUL)
+    await one.until(async () => ((await one.asked()).life?.votes.length === 1 ? true : null), 'a vote')
+    await resting(one, runId)
+    const [requested] = await one.of(runId, 'approval.requested')
+    const [voted] = await one.of(runId, 'approval.changed')
+    const { runId: forked } = await one.sb.runs.fork({ runId, seq: voted?.seq ?? 0, by: VERA, reason: 'another way' })
+    const anew = await one.until(async () => (await one.open()).find((row) => row.runId === forked) ?? null, 'the fork')
+    expect(anew.life?.votes).toEqual([])
+    await one.sb.runs.restore({ runId, seq: requested?.seq ?? 0, by: VERA, reason: 'too early' })
+    expect((await one.store.request('acme', id))?.life?.votes).toEqual([])
+    await yes(one, id, VERA)
+    await one.until(
+      async () => ((await one.store.request('acme', id))?.life?.votes.length === 1 ? true : null),
+      'a vote',
+    )
+    expect(outside.requests).toEqual([])
+    await yes(one, id, PAUL)
+    expect(await endOf(one, runId)).toBe('succeeded')
+    expect(outside.booked).toHaveLength(1)
   })
 })
 
