@@ -72,7 +72,7 @@ export interface Dev {
 /** Starts `signalbox dev` on a data folder and waits until it is up. Rejects with what it wrote when it ends before. */
 export async function startDev(
   data: string,
-  options: { args?: readonly string[]; env?: Record<string, string> } = {},
+  options: { args?: readonly string[]; env?: Record<string, string>; config?: string } = {},
 ): Promise<Dev> {
   const args = [
     'dev',
@@ -80,7 +80,7 @@ export async function startDev(
     '--data',
     data,
     '--config',
-    CONFIG,
+    options.config ?? CONFIG,
     '--port',
     '0',
     '--workers',

@@ -215,4 +215,22 @@ export const STORAGE: readonly Mutation[] = [
     noticed: 'FRK-026',
     test: 'runtime/src/reliability/fork.test.ts',
   },
+  {
+    rule: 'R16',
+    breaks: 'a decision whose contents were erased is asked again with nothing in their place',
+    file: 'runtime/src/policy/author/recorded.ts',
+    find: 'if ((recorded.asked && asked === null) || (recorded.facts && facts === null)) return null',
+    replace: "if (recorded.notAgain === 'not_recorded') return null",
+    noticed: 'PAU-032',
+    test: 'runtime/src/policy/author/cases.test.ts',
+  },
+  {
+    rule: 'R19',
+    breaks: 'an approval that something else can set aside is told as always needed',
+    file: 'runtime/src/policy/author/structure.ts',
+    find: 'return needsApproval(or.left) && needsApproval(or.right)',
+    replace: 'return needsApproval(or.left) || needsApproval(or.right)',
+    noticed: 'PAU-002',
+    test: 'runtime/src/policy/author/findings.test.ts',
+  },
 ]
