@@ -6,6 +6,7 @@ import { hasCode, isAway, isPassing } from './api/problem.ts'
 import { SessionProvider, useSession } from './api/session.tsx'
 import { InboxPage } from './pages/inbox/page.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
+import { PolicyPage } from './pages/policy/page.tsx'
 import { RunPage } from './pages/run/page.tsx'
 import { RunsPage } from './pages/runs.tsx'
 import { SchedulePage, SchedulesPage } from './pages/schedules/page.tsx'
@@ -49,6 +50,7 @@ function SignedIn({ signOut }: { signOut: (notice: string) => void }) {
           <Route path="questions/:id" element={<InboxPage kind="question" />} />
           <Route path="requests/:id" element={<InboxPage kind="request" />} />
           <Route path="kill-switches" element={<KillSwitchesPage />} />
+          <Route path="policy/:view?" element={<PolicyPage />} />
           <Route path="schedules" element={<SchedulesPage />} />
           <Route path="schedules/:name" element={<SchedulePage />} />
           <Route path="*" element={<NotFoundPage />} />

@@ -12,6 +12,7 @@ export const paths = {
   question: (id: string, decided = false) => `/questions/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   request: (id: string, decided = false) => `/requests/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   killSwitches: () => '/kill-switches',
+  policy: (view?: PolicyView) => (view && view !== 'decisions' ? `/policy/${view}` : '/policy'),
   schedules: () => '/schedules',
   schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
 } as const
@@ -24,6 +25,16 @@ export type RunView = (typeof RUN_VIEWS)[number]
 /** The view that a part of the address names; the timeline for any other text. */
 export function runViewOf(text: string | undefined): RunView {
   return RUN_VIEWS.find((view) => view === text) ?? 'timeline'
+}
+
+/** The views of the policy, in the order of their tabs. */
+export const POLICY_VIEWS = ['decisions', 'simulator', 'access'] as const
+/** One view of the policy. */
+export type PolicyView = (typeof POLICY_VIEWS)[number]
+
+/** The view that a part of the address names; the decisions for any other text. */
+export function policyViewOf(text: string | undefined): PolicyView {
+  return POLICY_VIEWS.find((view) => view === text) ?? 'decisions'
 }
 
 /** The address of an approval, a question or a port's request in the inbox. */

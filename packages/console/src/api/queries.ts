@@ -203,7 +203,7 @@ export function useChange<V, R = unknown>(change: (client: Client, input: V) => 
     mutationFn: (input: V) => change(client, input),
     onSettled: () =>
       Promise.all(
-        ['runs', 'run', 'approvals', 'questions', 'requests', 'kill-switches', 'schedules'].map((first) =>
+        ['runs', 'run', 'approvals', 'questions', 'requests', 'kill-switches', 'schedules', 'policy'].map((first) =>
           queries.invalidateQueries({ queryKey: [first] }),
         ),
       ),

@@ -59,6 +59,13 @@ export function reviewOverrideBlocked(me: Me): Blocked {
   return me.permissions.includes('overrides.write') ? null : 'Overrides need the operator role.'
 }
 
+/** Whether this person may sign the table of roles and tools. */
+export function signRolesBlocked(me: Me, role: string | null): Blocked {
+  if (!me.permissions.includes('roles.sign_off')) return 'Signing needs a role that answers for roles and tools.'
+  if (role !== null && !me.principal.roles.includes(role)) return `Signing needs the role ${role}.`
+  return null
+}
+
 /** Whether this person may fire, pause or resume schedules. */
 export function scheduleBlocked(me: Me): Blocked {
   return me.permissions.includes('schedules.write') ? null : 'Schedules need the operator role.'

@@ -4,7 +4,7 @@ import { Button } from './basics.tsx'
 import { Dialog } from './dialog.tsx'
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ['1  2  3  4', 'Runs, approvals, kill switches, schedules'],
+  ['1  2  3  4  5', 'Runs, approvals, kill switches, schedules, policy'],
   ['j  k', 'Next, previous in a list'],
   ['Enter', 'Open what is selected; confirm in a dialog'],
   ['a', 'Approve: opens the confirmation'],

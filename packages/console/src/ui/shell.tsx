@@ -25,6 +25,7 @@ export function Shell() {
     '2': () => navigate(paths.inbox()),
     '3': () => navigate(paths.killSwitches()),
     '4': () => navigate(paths.schedules()),
+    '5': () => navigate(paths.policy()),
   })
   useFocusOnNavigation()
   return (
@@ -86,7 +87,7 @@ function Navigation() {
   const { pathname } = useLocation()
   const waiting = approvals + questions + requests
   return (
-    <nav aria-label="Main" className="order-last -mx-2 flex w-full gap-1 sm:order-none sm:mx-0 sm:w-auto">
+    <nav aria-label="Main" className="order-last -mx-2 flex w-full flex-wrap gap-x-1 sm:order-none sm:mx-0 sm:w-auto">
       <Tab to={paths.runs()} current={pathname.startsWith('/runs')}>
         Runs
       </Tab>
@@ -105,6 +106,9 @@ function Navigation() {
       <Tab to={paths.schedules()} current={pathname.startsWith('/schedules')}>
         Schedules
       </Tab>
+      <Tab to={paths.policy()} current={pathname.startsWith('/policy')}>
+        Policy
+      </Tab>
     </nav>
   )
 }
@@ -114,7 +118,7 @@ function Tab({ to, current, children }: { to: string; current: boolean; children
     <NavLink
       to={to}
       aria-current={current ? 'page' : undefined}
-      className={`flex items-center gap-1.5 border-b-2 px-2.5 py-3 text-sm font-semibold ${current ? 'border-accent text-ink' : 'border-transparent text-muted hover:text-ink'}`}
+      className={`flex items-center gap-1.5 border-b-2 px-1.5 py-3 text-xs font-semibold sm:px-2.5 sm:text-sm ${current ? 'border-accent text-ink' : 'border-transparent text-muted hover:text-ink'}`}
     >
       {children}
     </NavLink>

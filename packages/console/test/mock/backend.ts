@@ -16,6 +16,7 @@ import {
   type TroubleView,
 } from '@signalbox/protocol'
 import { allApprovals, allKillSwitches, allQuestions, allRequests } from './asks.ts'
+import { POLICY_CHANGES, POLICY_READS } from './policy.ts'
 import { allOverrides, SWITCH_CHANGES, SWITCH_READS } from './switches.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
 import { allSchedules, findSchedule, fire, pause, statusOf } from './schedules.ts'
@@ -129,6 +130,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   requests: (backend, { me }) => ({ requests: backend.requests.map((each) => answerable(each, me)) }),
   request: (backend, { id, me }) => answerable(findAsk(backend.requests, id, 'REQUEST_NOT_FOUND'), me),
   ...SWITCH_READS,
+  ...POLICY_READS,
   schedules: (backend) => ({ schedules: backend.schedules }),
   schedule: (backend, { id }) => findSchedule(backend, id),
   status: (backend) => statusOf(backend),
@@ -179,6 +181,7 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
   pauseSchedule: (backend, { id }) => pause(findSchedule(backend, id), true),
   resumeSchedule: (backend, { id }) => pause(findSchedule(backend, id), false),
   ...SWITCH_CHANGES,
+  ...POLICY_CHANGES,
 }
 
 function find(runs: readonly RunDetail[], id: string): RunDetail {

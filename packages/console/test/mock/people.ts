@@ -2,6 +2,7 @@ import type { Me, Permission, PrincipalView } from '@signalbox/protocol'
 
 const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   viewer: ['read'],
+  'access-owner': ['read', 'roles.sign_off'],
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
   operator: [
@@ -20,7 +21,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
 const ROLES = {
   rita: ['requester', 'payables-clerk'],
   paul: ['approver'],
-  vera: ['viewer'],
+  vera: ['viewer', 'access-owner'],
   olga: ['operator'],
 } as const
 

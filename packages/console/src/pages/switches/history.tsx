@@ -31,11 +31,13 @@ export function SwitchHistory() {
         {({ events, findings }) => (
           <>
             {findings.length > 0 ? (
-              <ul role="alert" className="m-4 rounded-md bg-bad-soft px-4 py-2 text-sm">
-                {findings.map((finding) => (
-                  <li key={finding}>{finding}</li>
-                ))}
-              </ul>
+              <div role="alert" className="m-4 rounded-md bg-bad-soft px-4 py-2 text-sm">
+                <ul>
+                  {findings.map((finding) => (
+                    <li key={finding}>{finding}</li>
+                  ))}
+                </ul>
+              </div>
             ) : null}
             {events.length === 0 ? (
               <Empty title="Nothing was thrown yet" />
