@@ -12,7 +12,7 @@ export const paths = {
   question: (id: string, decided = false) => `/questions/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   request: (id: string, decided = false) => `/requests/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
   killSwitches: () => '/kill-switches',
-  policy: (view?: PolicyView) => (view && view !== 'decisions' ? `/policy/${view}` : '/policy'),
+  policy: (view?: PolicyView) => (view && view !== 'bundle' ? `/policy/${view}` : '/policy'),
   schedules: () => '/schedules',
   schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
 } as const
@@ -28,13 +28,13 @@ export function runViewOf(text: string | undefined): RunView {
 }
 
 /** The views of the policy, in the order of their tabs. */
-export const POLICY_VIEWS = ['decisions', 'simulator', 'access'] as const
+export const POLICY_VIEWS = ['bundle', 'decisions', 'simulator', 'access'] as const
 /** One view of the policy. */
 export type PolicyView = (typeof POLICY_VIEWS)[number]
 
-/** The view that a part of the address names; the decisions for any other text. */
+/** The view that a part of the address names; the bundle for any other text. */
 export function policyViewOf(text: string | undefined): PolicyView {
-  return POLICY_VIEWS.find((view) => view === text) ?? 'decisions'
+  return POLICY_VIEWS.find((view) => view === text) ?? 'bundle'
 }
 
 /** The address of an approval, a question or a port's request in the inbox. */

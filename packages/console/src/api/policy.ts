@@ -7,6 +7,24 @@ const LOG_MS = 5000
 const SLOW_MS = 30_000
 const KEY = 'policy'
 
+/** The bundle in force, who holds it, drafts and a shadow. */
+export function usePolicyStatus() {
+  const { client } = useSession()
+  return useQuery({ queryKey: [KEY, 'status'], queryFn: () => client.policyStatus(), refetchInterval: LOG_MS })
+}
+
+/** Who proposed and activated which bundle, newest first. */
+export function usePolicyHistory() {
+  const { client } = useSession()
+  return useQuery({ queryKey: [KEY, 'history'], queryFn: () => client.policyHistory(), refetchInterval: LOG_MS })
+}
+
+/** What the draft in shadow would have done otherwise. */
+export function useShadowReport() {
+  const { client } = useSession()
+  return useQuery({ queryKey: [KEY, 'shadow'], queryFn: () => client.shadowReport(), refetchInterval: LOG_MS })
+}
+
 /** Filter of the log of decisions; empty texts filter nothing. */
 export interface DecisionFilter {
   readonly days: number

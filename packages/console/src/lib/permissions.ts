@@ -59,6 +59,17 @@ export function reviewOverrideBlocked(me: Me): Blocked {
   return me.permissions.includes('overrides.write') ? null : 'Overrides need the operator role.'
 }
 
+/** Whether this person may propose, decline and shadow drafts. */
+export function policyProposeBlocked(me: Me): Blocked {
+  return me.permissions.includes('policy.propose') ? null : 'Proposing needs a role that writes policy.'
+}
+
+/** Whether this person may activate what `author` proposed, or look at what they did alone. */
+export function policyActivateBlocked(me: Me, author: string | null): Blocked {
+  if (!me.permissions.includes('policy.activate')) return 'Activating needs a role that reviews policy.'
+  return author === me.principal.id ? 'It is your own: another person has to do this.' : null
+}
+
 /** Whether this person may sign the table of roles and tools. */
 export function signRolesBlocked(me: Me, role: string | null): Blocked {
   if (!me.permissions.includes('roles.sign_off')) return 'Signing needs a role that answers for roles and tools.'

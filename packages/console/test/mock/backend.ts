@@ -6,6 +6,7 @@ import {
   type EndpointName,
   type KillSwitchView,
   type OverrideView,
+  type PolicyStatus,
   type Me,
   type MovePlanView,
   type PortRequestDetail,
@@ -16,6 +17,7 @@ import {
   type TroubleView,
 } from '@signalbox/protocol'
 import { allApprovals, allKillSwitches, allQuestions, allRequests } from './asks.ts'
+import { BUNDLE_CHANGES, BUNDLE_READS, startStatus } from './policy-life.ts'
 import { POLICY_CHANGES, POLICY_READS } from './policy.ts'
 import { allOverrides, SWITCH_CHANGES, SWITCH_READS } from './switches.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
@@ -38,6 +40,7 @@ export interface Backend {
   readonly requests: PortRequestDetail[]
   killSwitches: KillSwitchView[]
   overrides: OverrideView[]
+  policy: PolicyStatus
   schedules: ScheduleView[]
   troubles: TroubleView[]
   /** What the console sent, in order. */
@@ -62,6 +65,7 @@ export function createBackend(): Backend {
     requests: allRequests(),
     killSwitches: allKillSwitches(),
     overrides: allOverrides(),
+    policy: startStatus(),
     schedules: allSchedules(),
     troubles: [],
     changes: [],
@@ -131,6 +135,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   request: (backend, { id, me }) => answerable(findAsk(backend.requests, id, 'REQUEST_NOT_FOUND'), me),
   ...SWITCH_READS,
   ...POLICY_READS,
+  ...BUNDLE_READS,
   schedules: (backend) => ({ schedules: backend.schedules }),
   schedule: (backend, { id }) => findSchedule(backend, id),
   status: (backend) => statusOf(backend),
@@ -182,6 +187,7 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
   resumeSchedule: (backend, { id }) => pause(findSchedule(backend, id), false),
   ...SWITCH_CHANGES,
   ...POLICY_CHANGES,
+  ...BUNDLE_CHANGES,
 }
 
 function find(runs: readonly RunDetail[], id: string): RunDetail {

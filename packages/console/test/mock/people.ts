@@ -2,6 +2,8 @@ import type { Me, Permission, PrincipalView } from '@signalbox/protocol'
 
 const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   viewer: ['read'],
+  'policy-author': ['read', 'policy.propose'],
+  'policy-approver': ['read', 'policy.propose', 'policy.activate'],
   'access-owner': ['read', 'roles.sign_off'],
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
@@ -21,8 +23,8 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
 const ROLES = {
   rita: ['requester', 'payables-clerk'],
   paul: ['approver'],
-  vera: ['viewer', 'access-owner'],
-  olga: ['operator'],
+  vera: ['viewer', 'access-owner', 'policy-author'],
+  olga: ['operator', 'policy-approver'],
 } as const
 
 /** Name of a person whom the mock backend knows. */

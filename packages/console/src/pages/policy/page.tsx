@@ -4,21 +4,24 @@ import { useNavigate, useParams } from 'react-router'
 import { useTitle } from '../../lib/hooks.ts'
 import { POLICY_VIEWS, type PolicyView, paths, policyViewOf } from '../../paths.ts'
 import { AccessView } from './access.tsx'
+import { BundleView } from './bundle.tsx'
 import { DecisionLog } from './decisions.tsx'
 import { SimulatorView } from './simulator.tsx'
 
 const LABELS: Record<PolicyView, string> = {
+  bundle: 'Bundle',
   decisions: 'Decisions',
   simulator: 'Simulator and replay',
   access: 'Roles, exemptions, credentials',
 }
 
-/** The policy: what it decided, what it would decide, and who may do what. */
+/** The policy: what is in force and who brought it there, what it decided, what it would decide, and who may do what. */
 export function PolicyPage() {
   useTitle('Policy')
   const navigate = useNavigate()
   const view = policyViewOf(useParams().view)
   const bodies: Record<PolicyView, () => ReactNode> = {
+    bundle: () => <BundleView />,
     decisions: () => <DecisionLog />,
     simulator: () => <SimulatorView />,
     access: () => <AccessView />,
