@@ -105,6 +105,7 @@ describe('the policy page', () => {
     await processes.getByText('refused it, holds the one before').waitFor()
     await processes.getByText('tool `payments.pay` is laxer in code').waitFor()
     await page.getByRole('row', { name: /Would have blocked.*payments\.pay.*PERMITTED → NEVER/ }).waitFor()
+    await page.getByRole('row', { name: /Error.*EFFECT_WITHOUT_APPROVAL.*catalogue.json:12/ }).waitFor()
     await text(page, 'The limit is lower <i>now</i>.').waitFor()
     await checkPage(page, 'policy-bundle')
     await text(page, 'Activating needs a role that reviews policy.').waitFor()

@@ -223,6 +223,19 @@ export const POLICY_READS: Answers = {
   },
   decision: (_held, { id }) => detailOf(id),
   roleMatrix: () => matrix,
+  policyFindings: () => ({
+    bundle: BUNDLE,
+    findings: [
+      {
+        code: 'EFFECT_WITHOUT_APPROVAL',
+        severity: 'error',
+        file: 'catalogue.json',
+        line: 12,
+        subject: 'records.archive',
+        message: 'records.archive has an effect, and nobody has to approve it',
+      },
+    ],
+  }),
   exemptions: () => exemptions,
   credentials: () => credentials,
 }

@@ -9,6 +9,7 @@ import { Empty, Loaded } from '../../ui/states.tsx'
 import { Table } from '../../ui/table.tsx'
 import { Age } from '../../ui/time.tsx'
 import { Drafts } from './drafts.tsx'
+import { Findings } from './findings.tsx'
 import { type Order, OrderDialog } from './order.tsx'
 import { Shadow } from './shadow.tsx'
 
@@ -24,6 +25,7 @@ export function BundleView() {
             <InForce status={status} onOrder={setOrder} />
             <Drafts drafts={status.drafts} onOrder={setOrder} />
             <Shadow shadow={status.shadow} onOrder={setOrder} />
+            <Findings />
             <History status={status} onOrder={setOrder} />
           </>
         )}
