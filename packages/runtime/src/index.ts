@@ -81,6 +81,7 @@ export {
   type Review,
   reduced,
   reviewWorkflow,
+  type OwnBudget,
   type ScopeToolOptions,
   type SideEffect,
   type Takes,

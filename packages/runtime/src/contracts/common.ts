@@ -96,6 +96,9 @@ export interface BudgetLimits {
   readonly max_cost_nano_usd: string
 }
 
+/** Limits of a nested scope beside those of its run; a field that is not there is limited by the run alone. */
+export type OwnLimits = Partial<Omit<BudgetLimits, 'max_runtime_seconds'>>
+
 /** Token usage of one model call as the provider told it; null where it did not. */
 export interface Usage {
   /** Input tokens, cached ones included. */

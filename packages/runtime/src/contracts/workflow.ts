@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../base/json.ts'
-import type { BudgetLimits, Labels } from './common.ts'
+import type { BudgetLimits, Labels, OwnLimits } from './common.ts'
 import type { TerminationSpec } from './ending.ts'
 import type { ModelMessage } from './model.ts'
 import type { ModelTrouble } from './provider.ts'
@@ -349,6 +349,8 @@ export interface WorkflowSpec {
   readonly input: Shape
   readonly output: Shape
   readonly budget: BudgetLimits
+  /** As a nested scope: what it may use of the run's budget. Absent: as much as the run has. */
+  readonly ownBudget?: OwnLimits
   readonly maxSupersteps: number
   readonly termination: TerminationSpec
   readonly contract: WorkflowContract | null

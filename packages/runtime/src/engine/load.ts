@@ -1,7 +1,8 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { BranchStarted, DefinitionRef, RunRecord, RunStarted } from '../contracts/records.ts'
 import type { RunRow } from '../contracts/store.ts'
-import { BudgetLedger, type OuterBudgets } from '../policy/index.ts'
+import type { WorkflowSpec } from '../contracts/workflow.ts'
+import { BudgetLedger, type OuterBudgets, ScopeLedgers } from '../policy/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import { type Ancestor, ancestorOf } from '../reliability/family.ts'
 import { foldRecord, foldStart, type RunFold } from '../reliability/fold.ts'
@@ -161,7 +162,21 @@ export async function loadRun(env: Env, row: RunRow, lease: Deadline): Promise<L
   const parts = { env, row, fold, spec, standing, sealer, contents, budget, lease, timeline: ranges, ancestors }
   const run = new LiveRun(parts)
   if (env.outer) await openSlices(run, env.outer)
+  if (hasOwnBudgets(spec)) run.budget.scopes = await scopeLedgers(env, row)
   return run
+}
+
+/** What nested scopes used so far, over all branches: read whole, but only for workflows that limit one. */
+async function scopeLedgers(env: Env, { tenant, runId, seq }: RunRow): Promise<ScopeLedgers> {
+  const ledgers = new ScopeLedgers()
+  const types = ['activity.intent', 'activity.outcome', 'branch.started'] as const
+  for (const stored of await env.store.records(tenant, runId, { types, through: seq }))
+    ledgers.apply(decodeRecord(stored))
+  return ledgers
+}
+
+function hasOwnBudgets(spec: WorkflowSpec): boolean {
+  return [...spec.scopes.values()].some((inner) => inner.ownBudget !== undefined || hasOwnBudgets(inner))
 }
 
 /** What the run holds of budgets over many runs; what a worker before it held is still its own (ENGINE R12). */

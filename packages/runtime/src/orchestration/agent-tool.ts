@@ -11,7 +11,7 @@ import {
   type WorkflowSpec,
 } from '../contracts/workflow.ts'
 import { agentHandler, enterWorkflow } from './handler.ts'
-import { workflowTool } from './scope-tool.ts'
+import { type OwnBudget, workflowTool } from './scope-tool.ts'
 import { NO_TERMINATION } from './termination.ts'
 import { sign } from './signature.ts'
 import type { Workflow } from './types.ts'
@@ -30,6 +30,8 @@ export interface AgentToolDef<I extends z.ZodType> {
   readonly prompt: (args: z.output<I>) => string
   /** What a reviewer sees where policy asks a person before the agent is called. Pure. */
   readonly preview?: (args: z.output<I>) => Preview
+  /** What a call of it may use of the run's budget. Default: as much as the run has. */
+  readonly budget?: OwnBudget
 }
 
 /** Limits that never bind: what an agent may spend as a tool is what the run has. */
@@ -50,10 +52,14 @@ export function agentTool<I extends z.ZodType, O>(
   agent: Agent<never, O>,
   def: AgentToolDef<I>,
 ): ScopeTool<z.output<I>, O> {
-  const { name, class: toolClass, description, preview } = def
+  const { name, class: toolClass, description, preview, budget } = def
   const spec = scopeOfAgent(agent, def)
   const scope: Workflow<z.output<I>, O> = { name: spec.name, version: spec.version, spec }
-  return workflowTool(scope, { name, class: toolClass, description, ...(preview ? { preview } : {}) })
+  return workflowTool(scope, {
+    ...{ name, class: toolClass, description },
+    ...(preview ? { preview } : {}),
+    ...(budget ? { budget } : {}),
+  })
 }
 
 /** A workflow of one node that is the agent. */

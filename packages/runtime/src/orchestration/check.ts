@@ -5,6 +5,7 @@ import { FINAL_FAILURES, MALFUNCTIONS } from '../contracts/failures.ts'
 import type { AnyTool } from '../contracts/tool.ts'
 import { isScopeTool, toolsWithin, type WorkflowSpec } from '../contracts/workflow.ts'
 import type { Draft, NodeDraft } from './draft.ts'
+import { checkOwnBudgets } from './own-budgets.ts'
 import type { AnyPort } from './types.ts'
 
 /** Checks of everything but the edges. Each returns plain sentences that name the place and the fix. */
@@ -195,7 +196,18 @@ export function checkTools(draft: Draft): string[] {
     if (byName.has(tool.name)) errors.push(`two different tools are named \`${tool.name}\``)
     byName.set(tool.name, tool)
   }
-  return [...errors, ...checkNested(tools)]
+  return [...errors, ...checkNested(tools), ...checkOwn(draft, tools)]
+}
+
+/** Errors in what nested workflows may use of this one's budget. */
+function checkOwn(draft: Draft, tools: readonly AnyTool[]): string[] {
+  if (checkBudget(draft).length > 0) return []
+  const { maxTurns, maxToolCalls, maxTokens, maxCostUsd } = draft.budget
+  const around = {
+    ...{ max_turns: maxTurns, max_tool_calls: maxToolCalls, max_tokens: maxTokens },
+    max_cost_nano_usd: usdToNano(maxCostUsd).toString(),
+  }
+  return checkOwnBudgets(new Map(tools.filter(isScopeTool).map(({ name, workflow }) => [name, workflow])), around)
 }
 
 /** So deep may workflows be nested: each level is a scope of its own in the history, and an activation that waits. */

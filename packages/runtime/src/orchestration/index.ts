@@ -10,7 +10,7 @@ export { REJECTION as Rejection } from './rejection.ts'
 export { type Review, reviewWorkflow, type SideEffect } from './review.ts'
 export { type Delivery, type Drop, type Held, type Join, route, routeStart } from './route.ts'
 export { describeDifference } from './difference.ts'
-export { type ScopeToolOptions, workflowTool } from './scope-tool.ts'
+export { type OwnBudget, type ScopeToolOptions, workflowTool } from './scope-tool.ts'
 export { definitionId, sign } from './signature.ts'
 export { applyWrites, mergeWrites } from './state.ts'
 export {

@@ -1,10 +1,14 @@
 import { SignalboxError } from '../base/errors.ts'
 import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson, type JsonValue } from '../base/json.ts'
-import { UNLABELLED } from '../contracts/common.ts'
+import { usdToNano } from '../base/money.ts'
+import { type OwnLimits, UNLABELLED } from '../contracts/common.ts'
 import type { Preview, ToolSpec } from '../contracts/tool.ts'
 import type { ScopeTool, WorkflowSpec } from '../contracts/workflow.ts'
-import type { Workflow } from './types.ts'
+import type { Budget, Workflow } from './types.ts'
+
+/** What a nested workflow or agent may use of the run's budget; what is left out is limited by the run alone. */
+export type OwnBudget = Partial<Omit<Budget, 'maxRuntimeSeconds'>>
 
 /** How a nested workflow is called, by policy and by models. */
 export interface ScopeToolOptions<I> {
@@ -16,6 +20,8 @@ export interface ScopeToolOptions<I> {
   readonly description?: string
   /** What a reviewer sees where policy asks a person before it is entered. Default: its name, version and input. Pure. */
   readonly preview?: (input: I) => Preview
+  /** What it may use of the run's budget, each limit no larger than the one around it. Default: as much as the run has. */
+  readonly budget?: OwnBudget
 }
 
 const NAME = /^[a-z][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*$/
@@ -42,20 +48,37 @@ export function workflowTool<I, O>(nested: Workflow<I, O>, options: ScopeToolOpt
     ...(isName(toolClass) ? [] : ['`class` must be of the form area.verb in lower case']),
   ]
   if (faults.length > 0) throw new SignalboxError('CONFIG_INVALID', `workflow tool \`${name}\`: ${faults.join('; ')}`)
+  const inner = options.budget ? { ...nested.spec, ownBudget: ownLimits(name, options.budget) } : nested.spec
   // The engine passes on what parseInput gave, so it has the type that the workflow's input promises.
   const shown = options.preview as ((input: unknown) => Preview) | undefined
   const tool: ScopeTool<I, O> = {
     name,
     class: toolClass,
     effect: 'none',
-    workflow: nested.spec,
-    spec: specOf(nested.spec, { name, class: toolClass, description }, shown ?? null),
+    workflow: inner,
+    spec: specOf(inner, { name, class: toolClass, description }, shown ?? null),
     _io: () => {
       throw new SignalboxError('INTERNAL', 'a nested workflow is entered through `ctx.call`, not directly')
     },
   }
   if (isPlain) plain.set(nested.spec, tool as unknown as ScopeTool<never, unknown>)
   return tool
+}
+
+/** Checked limits. Throws CONFIG_INVALID naming the field. */
+function ownLimits(tool: string, { maxTurns, maxToolCalls, maxTokens, maxCostUsd }: OwnBudget): OwnLimits {
+  for (const [field, value] of Object.entries({ maxTurns, maxToolCalls, maxTokens }))
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0))
+      throw new SignalboxError(
+        'CONFIG_INVALID',
+        `workflow tool \`${tool}\`: \`budget.${field}\` must be a whole number from 0`,
+      )
+  return {
+    ...(maxTurns === undefined ? {} : { max_turns: maxTurns }),
+    ...(maxToolCalls === undefined ? {} : { max_tool_calls: maxToolCalls }),
+    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+    ...(maxCostUsd === undefined ? {} : { max_cost_nano_usd: usdToNano(maxCostUsd).toString() }),
+  }
 }
 
 function isName(text: string): boolean {
@@ -67,13 +90,14 @@ function specOf(
   named: Pick<ToolSpec, 'name' | 'class' | 'description'>,
   shown: ((input: JsonValue) => Preview) | null,
 ): ToolSpec {
-  const { input, output, definition } = workflow
+  const { input, output, definition, ownBudget } = workflow
+  const bound = { ...named, input: input.json, output: output.json, definition, ...(ownBudget ? { ownBudget } : {}) }
   return {
     ...named,
     effect: 'none',
     inputSchema: input.json,
     // An approval binds the graph that it was given for.
-    definitionHash: sha256Hex(canonicalJson({ ...named, input: input.json, output: output.json, definition })),
+    definitionHash: sha256Hex(canonicalJson(bound)),
     hosts: () => [],
     timeoutSeconds: 30,
     repeat: 'never',

@@ -25,6 +25,7 @@ import {
   NO_COUNTS,
   plus,
 } from './amounts.ts'
+import type { ScopeLedgers } from './scope-budgets.ts'
 
 /** Per cent of a limit at which a warning is given, once for each limit. */
 export const NEAR_PERCENT = 80
@@ -56,6 +57,8 @@ interface Hold {
 /** What a run has spent and holds, against its limits. */
 export class BudgetLedger {
   readonly limits: BudgetLimits
+  /** What nested scopes used; kept only where one of them has a budget of its own. */
+  scopes: ScopeLedgers | null = null
   private readonly most: Counts
   private total: Counts
   private readonly holds = new Map<string, Hold>()
@@ -149,6 +152,7 @@ export class BudgetLedger {
    * open was lost in a crash and is charged in full), an outcome settles it, a new branch charges what is open.
    */
   apply(record: RunRecord): BudgetNotice {
+    this.scopes?.apply(record)
     // What a fork took over is in the totals that it starts with.
     if (record.origin) return { passed: this.passed(), nearing: [], overspent: amountsOf(NO_COUNTS) }
     if (record.type === 'activity.intent') return this.applyIntent(record.ask.key, countsOf(record.reserved))

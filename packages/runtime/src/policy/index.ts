@@ -84,6 +84,7 @@ export {
   type ReserveResult,
   settleUsage,
 } from './budgets.ts'
+export { lowerOf, ScopeLedgers } from './scope-budgets.ts'
 export type { CountedLimit, LimitName } from './amounts.ts'
 export {
   concerns,

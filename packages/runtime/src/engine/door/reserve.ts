@@ -5,11 +5,12 @@ import type { ActivityIntent, Proposal, ScopeOpening } from '../../contracts/rec
 import type { ScopeAmounts } from '../../contracts/scopes.ts'
 import { toolsWithin } from '../../contracts/workflow.ts'
 import { routeStart } from '../../orchestration/index.ts'
-import { affordableOutputTokens } from '../../policy/index.ts'
+import { type Affordable, affordableOutputTokens, lowerOf } from '../../policy/index.ts'
 import { deadlineIn } from '../lease.ts'
 import { openIntent } from '../../reliability/fold.ts'
 import { idempotencyKey } from '../../reliability/keys.ts'
 import { Unloaded } from '../live-run.ts'
+import type { Scope } from '../scope.ts'
 import type { Slices } from '../slices.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
@@ -56,7 +57,10 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
     if (run.halt) return { status: 'cancelled', code: 'CANCELLED', result: 'the run stops; nothing new is started' }
     const tooDear = ask.model ? reserveModel(ask) : null
     if (tooDear) return tooDear
-    const limits = limitsPassed(run.budget.remaining(), ask.worst)
+    const limits = [
+      ...limitsPassed(run.budget.remaining(), ask.worst),
+      ...ownBudgets(ask).flatMap(({ name, left }) => named(limitsPassed(left, ask.worst), name)),
+    ]
     if (run.budget.runtime(run.activeMs()).passed) return refused(ask, ['runtime'])
     if (limits.length > 0) return refused(ask, limits)
     // Nothing may be awaited between what is found here and the intent.
@@ -164,11 +168,31 @@ function reserveModel(ask: Ask): Ended | null {
   const { model, request, run } = ask
   if (!model || !request) return null
   const input = model.inputUpperBound(request)
-  const affordable = affordableOutputTokens(run.budget.remaining(), input, request.maxOutputTokens, model.price)
-  if (affordable.status === 'refused') return refused(ask, affordable.limits)
+  const own = ownBudgets(ask)
+  const of = (left: Amounts): Affordable => affordableOutputTokens(left, input, request.maxOutputTokens, model.price)
+  const affordable = of(own.map(({ left }) => left).reduce(lowerOf, run.budget.remaining()))
+  if (affordable.status === 'refused') {
+    const byRun = of(run.budget.remaining())
+    const [short] = byRun.status === 'refused' ? [] : own.filter(({ left }) => of(left).status === 'refused')
+    return refused(ask, short ? named(affordable.limits, short.name) : affordable.limits)
+  }
   ask.request = { ...request, maxOutputTokens: affordable.maxOutputTokens }
   ask.worst = affordable.worst
   return null
+}
+
+/** What is left to each nested scope around a call that has a budget of its own. */
+function ownBudgets({ run, owner }: Ask): readonly { readonly name: string; readonly left: Amounts }[] {
+  const found: { name: string; left: Amounts }[] = []
+  for (let scope: Scope | null = owner.scope; scope !== null; scope = scope.around) {
+    const { ownBudget, name } = scope.spec
+    if (ownBudget && run.budget.scopes) found.push({ name, left: run.budget.scopes.left(scope.id, ownBudget) })
+  }
+  return found
+}
+
+function named(limits: readonly string[], scope: string): readonly string[] {
+  return limits.map((limit) => `${limit} of ${scope}`)
 }
 
 /** A refusal settles what an earlier, lost attempt of the same ask still holds: it is charged in full (ENGINE R2). */
