@@ -67,12 +67,13 @@ describe('a nested scope with a budget of its own', () => {
 
   it('BUD-041: it is the same budget after a crash, an approval and a restore: nothing refills it', async () => {
     const outside = await bank()
+    const named = payTool(outside, { effectKey: ({ to, amount }) => ({ scope: 'run', key: `${to}/${amount}` }) })
     const tools = { ...KIT_TOOLS, 'workflows.payer': { class: 'workflows.enter', effect: 'none' } } as const
     const policy = scriptedPolicy({
       tools,
       decide: (request) => (request.action.class === 'payments.write' ? needsApproval(request, 'approver') : undefined),
     })
-    const one = box({ workflows: [desk(payTool(outside), 2)], policy })
+    const one = box({ workflows: [desk(named, 2)], policy })
     one.work()
     const runId = await one.start('desk', [1, 2, 3])
     await one.decide('approved')
@@ -85,10 +86,11 @@ describe('a nested scope with a budget of its own', () => {
     await one.decide('approved')
     const { output } = await one.ended(runId)
     expect(output).toEqual({ inner: ['succeeded', 'succeeded', 'refused'], own: 'succeeded' })
-    const [first] = (await one.of(runId, 'activity.outcome')).filter(({ name }) => name === 'pay.send')
+    const [first] = (await one.of(runId, 'activity.outcome')).filter(({ effect }) => effect === 'irreversible')
     await one.kill()
     await one.sb.runs.restore({ runId, seq: first?.seq ?? 0, by: PAUL, reason: 'once more from there' })
     one.work()
+    // The second is answered from the ledger, and so is the run's own; the third asks a person, and is refused again.
     await one.decide('approved')
     const again = await one.ended(runId)
     expect(again.output).toEqual({ inner: ['succeeded', 'succeeded', 'refused'], own: 'succeeded' })
