@@ -12,7 +12,7 @@ import { inputUpperBound } from './bound.ts'
 import { collect, partsOf } from './collect.ts'
 import { type GateLimits, ProviderGate } from './gate.ts'
 import { modelFailure } from './failure.ts'
-import type { PriceTable } from './prices.ts'
+import { type PriceTable, priceOrAssumed, type UnknownPrice } from './prices.ts'
 import { type Env, PROVIDERS, type ProvidedModel } from './providers.ts'
 import { type Script, scriptedHandle } from './scripted.ts'
 import { callOptions, fromWire, wireNames } from './wire.ts'
@@ -22,6 +22,8 @@ export interface ModelsOptions {
   /** Keys and base URLs of the providers; nothing else of the environment is read. */
   readonly env: Env
   readonly prices: PriceTable
+  /** A model that no row of the prices covers: its calls are refused (default), or counted at the dearest rates. */
+  readonly unknownPrice?: UnknownPrice
   /** Scripts by name: `clerk` answers for `scripted/clerk`. */
   readonly scripted?: Readonly<Record<string, Script>>
   /** Ready handles, found by their own id before anything else. */
@@ -119,7 +121,7 @@ function makeHandle(id: string, options: ModelsOptions, gates: Gates): ModelHand
   const { scripted = {}, models = {}, prices } = options
   if (provider === 'scripted') {
     const script = Object.hasOwn(scripted, name) ? scripted[name] : undefined
-    if (script) return scriptedHandle(id, script, prices.lookup(id))
+    if (script) return scriptedHandle(id, script, priceOrAssumed(prices, id, options.unknownPrice))
     throw new SignalboxError(
       'MODEL_UNKNOWN',
       `there is no scripted model \`${name}\`: known are ${list(Object.keys(scripted))}`,
@@ -157,7 +159,7 @@ function providedHandle(
   options: ModelsOptions,
   gates: Gates,
 ): ModelHandle {
-  const { prices, streaming = true } = options
+  const { prices, unknownPrice, streaming = true } = options
   const { attempts = 3, backoffSeconds = 0.5, maxWaitSeconds = 60 } = gates.patience(provider)
   const gate = gates.of(provider)
   return {
@@ -165,7 +167,7 @@ function providedHandle(
     provider,
     scripted: false,
     get price() {
-      return prices.lookup(id)
+      return priceOrAssumed(prices, id, unknownPrice)
     },
     retry: { attempts, backoffMs: backoffSeconds * 1_000, maxWaitMs: maxWaitSeconds * 1_000 },
     admit: (call) => gate.admit(call),

@@ -34,6 +34,22 @@ export interface PriceTable {
   readonly note: string
   /** Throws PRICE_UNKNOWN, with the fix, for a model that no row covers. */
   lookup(model: string): ModelPrice
+  /** The dearest of each rate in the file, under an id that ends in `#assumed_max`: for a model that no row covers. */
+  readonly dearest: ModelPrice
+}
+
+/** What is done about a model without a price: refuse its calls, or count them at the dearest rates of the price file. */
+export type UnknownPrice = 'refuse' | 'assume_max'
+
+/** The price of a model. Throws PRICE_UNKNOWN where it is not known and none may be assumed. */
+export function priceOrAssumed(prices: PriceTable, model: string, unknown: UnknownPrice = 'refuse'): ModelPrice {
+  try {
+    return prices.lookup(model)
+  } catch (thrown) {
+    if (unknown === 'assume_max' && thrown instanceof SignalboxError && thrown.code === 'PRICE_UNKNOWN')
+      return prices.dearest
+    throw thrown
+  }
 }
 
 /** Reads the text of a price file. Throws CONFIG_INVALID naming every field that does not fit. */
@@ -49,6 +65,7 @@ export function readPrices(text: string, what = 'the price file'): PriceTable {
     id,
     hash,
     note,
+    dearest: dearestOf(`${id}#assumed_max`, [...rows.values()]),
     lookup: (model) => {
       const prefix = prefixes.find((name) => model.startsWith(name.slice(0, -1)))
       const price = rows.get(model) ?? (prefix === undefined ? undefined : rows.get(prefix))
@@ -56,6 +73,17 @@ export function readPrices(text: string, what = 'the price file'): PriceTable {
       const message = `model \`${model}\` has no price in table ${date}: add a row for it to a price file of your own`
       throw new SignalboxError('PRICE_UNKNOWN', message)
     },
+  }
+}
+
+function dearestOf(id: string, rows: readonly ModelPrice[]): ModelPrice {
+  const most = (of: (price: ModelPrice) => bigint): bigint => rows.map(of).reduce((a, b) => (a > b ? a : b), 0n)
+  return {
+    id,
+    inputPerMillion: most((price) => price.inputPerMillion),
+    cacheReadPerMillion: most((price) => price.cacheReadPerMillion),
+    cacheWritePerMillion: most((price) => price.cacheWritePerMillion),
+    outputPerMillion: most((price) => price.outputPerMillion),
   }
 }
 
