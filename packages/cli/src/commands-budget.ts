@@ -27,9 +27,11 @@ function text({ scope, current, lines }: OuterBudgetView, out: Output): string {
   return [head, ...lines.filter(({ limit, given }) => limit !== null || given !== '0').map(lineText)].join('\n')
 }
 
-function lineText({ count, limit, given, left }: OuterBudgetView['lines'][number]): string {
+function lineText({ count, limit, given, left, forecast }: OuterBudgetView['lines'][number]): string {
   const amount = (value: string): string => (count === 'cost' ? usd(value) : value)
   if (limit === null || left === null) return `  ${count.padEnd(8)}${amount(given)} given, no limit`
   const fraction = limit === '0' ? 1 : Number(given) / Number(limit)
-  return `  ${count.padEnd(8)}${barOf(fraction)}  ${amount(given)} of ${amount(limit)} given, ${amount(left)} left`
+  const over = forecast !== null && BigInt(forecast) > BigInt(limit)
+  const ahead = forecast === null ? '' : `, about ${amount(forecast)} by its end${over ? ': over the limit' : ''}`
+  return `  ${count.padEnd(8)}${barOf(fraction)}  ${amount(given)} of ${amount(limit)} given, ${amount(left)} left${ahead}`
 }

@@ -9,6 +9,8 @@ export const budgetLineSchema = z.object({
   given: integerTextSchema,
   /** Null without a limit; 0 when it is reached or passed. */
   left: integerTextSchema.nullable(),
+  /** What is given out at the end of the period if it goes on as before; null where the period has no end or just began. */
+  forecast: integerTextSchema.nullable(),
 })
 /** A budget over many runs. */
 export const outerBudgetSchema = z.object({

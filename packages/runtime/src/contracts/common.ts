@@ -94,10 +94,12 @@ export interface BudgetLimits {
   readonly max_runtime_seconds: number
   readonly max_tokens: number
   readonly max_cost_nano_usd: string
+  /** Parts of each limit, in per cent, at which people are told. */
+  readonly warn_at_percent?: readonly number[]
 }
 
 /** Limits of a nested scope beside those of its run; a field that is not there is limited by the run alone. */
-export type OwnLimits = Partial<Omit<BudgetLimits, 'max_runtime_seconds'>>
+export type OwnLimits = Partial<Omit<BudgetLimits, 'max_runtime_seconds' | 'warn_at_percent'>>
 
 /** Token usage of one model call as the provider told it; null where it did not. */
 export interface Usage {

@@ -40,6 +40,8 @@ export interface RunCompleted extends RecordBase {
   readonly output: ContentRef | null
   /** Decision at the output point, when a rule is in force there. */
   readonly decision: Decision | null
+  /** Limits of which 90 per cent or more was used. */
+  readonly near_misses?: readonly string[]
   /** Absent in histories of the first version. */
   readonly ending?: EndingRecord
 }
@@ -51,6 +53,8 @@ export interface RunStopped extends RecordBase {
   readonly by: Principal | null
   readonly partial: ContentRef | null
   readonly undone: readonly string[]
+  /** Limits of which 90 per cent or more was used. */
+  readonly near_misses?: readonly string[]
   /** Absent in histories of the first version. */
   readonly ending?: EndingRecord
 }

@@ -1,3 +1,4 @@
+import type { BudgetWarning } from './budget-records.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { BuildRecord } from './build.ts'
 import type { CheckpointBody, DefinitionRef, OpenRequest } from './checkpoint.ts'
@@ -114,6 +115,8 @@ export interface ActivityIntent extends RecordBase {
   readonly idempotency_key: string
   /** Set for effects: digest of (tenant, tool, scope, business identity). */
   readonly effect_id: string | null
+  /** Of a model call that the budget covers only with fewer output tokens than were wanted. */
+  readonly lowered_output?: { readonly from: number; readonly to: number }
   /** Set where a nested scope is entered: what it starts with. */
   readonly opens?: ScopeOpening
 }
@@ -408,6 +411,7 @@ export type RunRecord =
   | RunUpgraded
   | BranchStarted
   | BudgetSlice
+  | BudgetWarning
   | RunWaiting
   | RunParked
   | OverrideRecorded

@@ -68,7 +68,12 @@ export interface GrantRequest {
 
 /** The slices of the run after a grant, or why nothing was granted. */
 export type GrantResult =
-  | { readonly status: 'granted'; readonly slices: readonly SliceRow[] }
+  | {
+      readonly status: 'granted'
+      readonly slices: readonly SliceRow[]
+      /** The scopes of the lines, after the grant. */
+      readonly scopes: readonly ScopeRow[]
+    }
   | { readonly status: 'refused'; readonly scope: string; readonly count: ScopeCount }
   | { readonly status: 'fenced' }
 

@@ -49,7 +49,14 @@ export function complete(root: Scope, closing: Closing, by: 'completed' | 'compl
     output: last ?? (partial && put(partial.value, partial.labels)),
     decision: null,
     ending,
+    ...nearMisses(run),
   }))
+}
+
+/** Limits that the run came close to. */
+function nearMisses({ budget }: LiveRun): { readonly near_misses?: readonly string[] } {
+  const limits = budget.nearMisses()
+  return limits.length > 0 ? { near_misses: limits } : {}
 }
 
 const NO_OUTPUT = { kind: 'completion_event', code: 'NO_OUTPUT' } as const
@@ -84,7 +91,15 @@ export function stop(
   const nodes = [...queue.map(({ to }) => to), ...requests.map(({ node }) => node), ...waiting, ...inside]
   run.append((put): Omit<RunStopped, keyof RecordBase> => {
     const partial = closing.partial && put(closing.partial.value, closing.partial.labels)
-    return { type: `run.${end}`, reason, by, partial: partial ?? lastOutput(run), undone: [...new Set(nodes)], ending }
+    return {
+      type: `run.${end}`,
+      reason,
+      by,
+      partial: partial ?? lastOutput(run),
+      undone: [...new Set(nodes)],
+      ending,
+      ...nearMisses(run),
+    }
   })
   run.with({ code: reason.code })
 }

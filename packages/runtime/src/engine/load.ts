@@ -56,6 +56,8 @@ export async function loadFold(
     if (record.seq > budgetFrom.seq) budget.apply(record)
     foldOnTimeline(fold, record)
   }
+  // What was passed before was told then.
+  budget.freshWarnings()
   return { started, fold, budget, timeline }
 }
 
@@ -190,7 +192,12 @@ async function openSlices(run: LiveRun, outer: OuterBudgets): Promise<void> {
     rows: await env.store.slices(tenant, runId),
     scopes: () => outer.scopesOf(owner, env.host.now()),
     totals: () => ({ spent: run.budget.spent, held: run.budget.held, effects: run.sentKeys.size }),
-    onNews: ({ what, scope, granted }) => run.append({ type: 'budget.slice' as const, what, scope, granted }),
+    onNews: (news) => {
+      const { scope } = news
+      if (news.what === 'warning')
+        run.append({ type: 'budget.warning' as const, scope, limit: news.limit, percent: news.percent })
+      else run.append({ type: 'budget.slice' as const, what: news.what, scope, granted: news.granted })
+    },
   })
 }
 

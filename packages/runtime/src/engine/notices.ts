@@ -6,6 +6,8 @@ import { timeOf } from '../base/time.ts'
 
 /** What a record tells people: nothing of its contents (invariant 14). */
 interface News {
+  /** Where several runs may tell the same: it is told once. */
+  readonly id?: string
   readonly kind: NoticeKind
   readonly severity: NoticeSeverity
   readonly subject: string | null
@@ -44,8 +46,27 @@ const TELLERS: Teller = {
   'response.received': ({ request_id: subject, answer }) =>
     answer === 'fired' ? null : { kind: 'request.answered', severity: 'info', subject, facts: { answer } },
   'run.parked': ({ code }) => ({ kind: 'run.parked', severity: 'urgent', subject: null, facts: { code } }),
+  'budget.warning': ({ scope, limit, percent }) => ({
+    ...(scope === 'run' ? {} : { id: `${scope}.${limit}.${percent}` }),
+    kind: 'budget.warning',
+    severity: 'warning',
+    subject: scope === 'run' ? null : scope,
+    facts: { limit: scope === 'run' ? limit : `${limit} of ${scope}`, percent },
+  }),
+  'activity.intent': ({ lowered_output: lowered }) => {
+    if (!lowered) return null
+    const { from, to } = lowered
+    return { kind: 'budget.near_miss', severity: 'info', subject: null, facts: { limit: 'output tokens', from, to } }
+  },
+  'run.completed': nearMiss,
+  'run.stopped': nearMiss,
   'budget.slice': ({ what, scope }) =>
     what === 'debt' ? { kind: 'budget.debt', severity: 'warning', subject: scope, facts: {} } : null,
+}
+
+function nearMiss({ near_misses: limits = [] }: { readonly near_misses?: readonly string[] }): News | null {
+  if (limits.length === 0) return null
+  return { kind: 'budget.near_miss', severity: 'info', subject: null, facts: { limit: limits.join(', ') } }
 }
 
 /**
@@ -61,12 +82,22 @@ export function withNotices(commit: RunCommit, workflow: string): RunCommit {
 
 function tell(stored: StoredRecord, { tenant, runId }: RunCommit, workflow: string): readonly Notice[] {
   if (!(stored.type in TELLERS)) return []
+  // Most records are intents, and hardly any of them tells of something: they are not read again.
+  if (stored.type === 'activity.intent' && !stored.body.includes('"lowered_output"')) return []
   // The engine made this text from a record of this type a moment ago.
   const record = JSON.parse(stored.body) as RunRecord
   const teller = TELLERS[record.type] as ((one: RunRecord) => News | null) | undefined
   const news = teller?.(record) ?? null
   if (news === null) return []
   return [
-    { ...news, tenant, id: `${runId}.${record.seq}`, runId, workflow, roles: news.roles ?? [], at: timeOf(record.at) },
+    {
+      ...news,
+      tenant,
+      id: news.id ?? `${runId}.${record.seq}`,
+      runId,
+      workflow,
+      roles: news.roles ?? [],
+      at: timeOf(record.at),
+    },
   ]
 }

@@ -4,11 +4,21 @@ import {
   type GrantLine,
   NO_SCOPE_AMOUNTS,
   type ScopeAmounts,
+  type ScopeRow,
   type SliceChange,
   type SliceRow,
 } from '../contracts/scopes.ts'
 import type { Store } from '../contracts/store.ts'
-import { addScope, isSome, limitedOnly, lineOf, minusScope, type OuterScope, timesScope } from '../policy/index.ts'
+import {
+  addScope,
+  isSome,
+  limitedOnly,
+  lineOf,
+  minusScope,
+  type OuterScope,
+  outerWarnings,
+  timesScope,
+} from '../policy/index.ts'
 
 /** How many times the worst case of a call a slice is to be worth, where there is room. */
 const CALLS_A_SLICE = 8
@@ -21,12 +31,10 @@ export interface Totals {
   readonly effects: number
 }
 
-/** What happened to a slice, for the history of the run. */
-export interface SliceNews {
-  readonly what: 'granted' | 'debt'
-  readonly scope: string
-  readonly granted: ScopeAmounts
-}
+/** What happened to a slice or its scope, for the history of the run. */
+export type SliceNews =
+  | { readonly what: 'granted' | 'debt'; readonly scope: string; readonly granted: ScopeAmounts }
+  | { readonly what: 'warning'; readonly scope: string; readonly limit: string; readonly percent: number }
 
 /**
  * What one run holds of the budgets over many runs (invariant 6, ENGINE R12). It reserves from its own slices, so that no
@@ -109,7 +117,20 @@ export class Slices {
     for (const { scope, granted } of result.slices)
       if (JSON.stringify(had.get(scope)?.granted) !== JSON.stringify(granted))
         this.onNews({ what: 'granted', scope, granted })
+    this.warn(result.scopes, had)
     return null
+  }
+
+  /** Told by the run whose grant passed a declared part; the notice of it has one id for all runs of the period. */
+  private warn(after: readonly ScopeRow[], had: ReadonlyMap<string, SliceRow>): void {
+    for (const each of this.scopes()) {
+      const given = after.find((row) => row.scope === each.scope)?.granted
+      const slice = this.rows.find((row) => row.scope === each.scope)?.granted
+      if (!given || !slice) continue
+      const mine = minusScope(slice, had.get(each.scope)?.granted ?? NO_SCOPE_AMOUNTS)
+      for (const warning of outerWarnings(each, minusScope(given, mine), given))
+        this.onNews({ what: 'warning', scope: each.scope, ...warning })
+    }
   }
 
   /**

@@ -84,6 +84,8 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
       return record.what === 'debt'
         ? `A call cost more than was reserved: budget ${name(record.scope)} has that much less for everyone.`
         : null
+    case 'budget.warning':
+      return `${record.percent} per cent of ${record.limit} is used${record.scope === 'run' ? '' : ` of budget ${name(record.scope)}`}.`
     case 'run.waiting':
       return `The run waits for ${listed(record.on.map((each) => `${each.kind} ${name(each.id)}`))}${record.wake_at ? `, at the latest until ${record.wake_at}` : ''}.`
     case 'run.parked':

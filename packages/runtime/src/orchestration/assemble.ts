@@ -237,5 +237,6 @@ function limitsOf(budget: Budget, maxTurns: number | undefined): BudgetLimits {
     max_runtime_seconds: budget.maxRuntimeSeconds,
     max_tokens: budget.maxTokens,
     max_cost_nano_usd: usdToNano(budget.maxCostUsd).toString(),
+    ...(budget.warnAtPercent ? { warn_at_percent: budget.warnAtPercent } : {}),
   }
 }

@@ -36,6 +36,9 @@ function checkBudget(draft: Draft): string[] {
   for (const name of ['maxTurns', 'maxToolCalls', 'maxTokens']) {
     if (!positiveInteger(budget[name])) errors.push(`\`budget.${name}\` must be a whole number above 0`)
   }
+  for (const percent of draft.budget?.warnAtPercent ?? [])
+    if (!positiveInteger(percent) || percent >= 100)
+      errors.push('`budget.warnAtPercent` must be whole numbers from 1 to 99')
   const seconds = budget.maxRuntimeSeconds
   if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds <= 0)
     errors.push('`budget.maxRuntimeSeconds` must be a number of seconds above 0')

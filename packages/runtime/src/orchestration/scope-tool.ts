@@ -8,7 +8,7 @@ import type { ScopeTool, WorkflowSpec } from '../contracts/workflow.ts'
 import type { Budget, Workflow } from './types.ts'
 
 /** What a nested workflow or agent may use of the run's budget; what is left out is limited by the run alone. */
-export type OwnBudget = Partial<Omit<Budget, 'maxRuntimeSeconds'>>
+export type OwnBudget = Partial<Omit<Budget, 'maxRuntimeSeconds' | 'warnAtPercent'>>
 
 /** How a nested workflow is called, by policy and by models. */
 export interface ScopeToolOptions<I> {

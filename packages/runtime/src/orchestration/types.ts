@@ -197,6 +197,8 @@ export interface Budget {
   readonly maxTokens: number
   /** Decimal US dollars such as `0.50`. */
   readonly maxCostUsd: string
+  /** Parts of each limit, in per cent, at which people are told once, such as `[50, 80, 95]`. Default: none. */
+  readonly warnAtPercent?: readonly number[]
 }
 
 /** How a workflow is declared. */

@@ -30,6 +30,9 @@ import type { ScopeLedgers } from './scope-budgets.ts'
 /** Per cent of a limit at which a warning is given, once for each limit. */
 export const NEAR_PERCENT = 80
 
+/** Per cent of a limit from which a run that ended came close to it. */
+export const NEAR_MISS_PERCENT = 90
+
 /** The fewest output tokens that are worth a model call; with less left the call is refused. */
 export const LEAST_OUTPUT_TOKENS = 16
 
@@ -63,6 +66,7 @@ export class BudgetLedger {
   private total: Counts
   private readonly holds = new Map<string, Hold>()
   private readonly warned = new Set<CountedLimit>()
+  private readonly told = new Set<string>()
 
   /** A ledger with `spent` on it already: a fork starts with the totals at its point. Throws INPUT_INVALID. */
   constructor(limits: BudgetLimits, spent?: Amounts) {
@@ -138,6 +142,26 @@ export class BudgetLedger {
   /** Limits that are passed by what is spent. */
   passed(): readonly CountedLimit[] {
     return greaterIn(this.total, this.most)
+  }
+
+  /** Declared parts of limits that what is spent has passed since this was last asked: each is told once. */
+  freshWarnings(): readonly { readonly limit: CountedLimit; readonly percent: number }[] {
+    const passed = COUNTED.flatMap((limit) =>
+      (this.limits.warn_at_percent ?? []).flatMap((percent) =>
+        this.isUsed(limit, percent) && !this.told.has(`${limit} ${percent}`) ? [{ limit, percent }] : [],
+      ),
+    )
+    for (const { limit, percent } of passed) this.told.add(`${limit} ${percent}`)
+    return passed
+  }
+
+  /** Limits of which what is spent is 90 per cent or more. */
+  nearMisses(): readonly CountedLimit[] {
+    return COUNTED.filter((limit) => this.isUsed(limit, NEAR_MISS_PERCENT))
+  }
+
+  private isUsed(limit: CountedLimit, percent: number): boolean {
+    return this.total[limit] > 0n && this.total[limit] * 100n >= this.most[limit] * BigInt(percent)
   }
 
   /** How the active runtime stands against its limit, in milliseconds. Waiting for people and downtime are not in it. */

@@ -153,6 +153,7 @@ export {
   minusScope,
   type OuterBudget,
   OuterBudgets,
+  outerWarnings,
   type OuterScope,
   type RunOwner,
   timesScope,

@@ -8,6 +8,7 @@ import { isoTime } from '../base/time.ts'
 import {
   NO_SCOPE_AMOUNTS,
   type ScopeAmounts,
+  type ScopeCount,
   type ScopeLimits,
   type ScopeRow,
   type ScopeState,
@@ -27,6 +28,8 @@ export interface OuterBudget {
   readonly maxEffects?: number
   /** Runs that are started. */
   readonly maxRuns?: number
+  /** Parts of each limit, in per cent, at which people are told once a period, such as `[50, 80, 95]`. Default: none. */
+  readonly warnAtPercent?: readonly number[]
 }
 
 /** Whom a run acts for and what it is. */
@@ -43,6 +46,29 @@ export interface OuterScope {
   /** The same without the period: slices of two periods of it are not held at once. */
   readonly line: string
   readonly limits: ScopeLimits
+  /** In per cent, lowest first. */
+  readonly warnAt: readonly number[]
+}
+
+/** Declared parts of a scope's limits that lie between what was given before and what is given now. */
+export function outerWarnings(
+  { limits, warnAt }: Pick<OuterScope, 'limits' | 'warnAt'>,
+  before: ScopeAmounts,
+  after: ScopeAmounts,
+): readonly { readonly limit: ScopeCount; readonly percent: number }[] {
+  const amounts = (of: ScopeAmounts | ScopeLimits, count: ScopeCount): bigint | null => {
+    const value = count === 'cost' ? of.cost_nano_usd : of[count]
+    return value === undefined ? null : BigInt(value)
+  }
+  return (['cost', 'tokens', 'effects', 'runs'] as const).flatMap((limit) => {
+    const most = amounts(limits, limit)
+    if (most === null) return []
+    const [was, is] = [amounts(before, limit) ?? 0n, amounts(after, limit) ?? 0n]
+    const passed = (given: bigint, percent: number): boolean => given * 100n >= most * BigInt(percent)
+    return warnAt
+      .filter((percent) => passed(is, percent) && !passed(was, percent))
+      .map((percent) => ({ limit, percent }))
+  })
 }
 
 /** The limits of a project. */
@@ -64,7 +90,9 @@ export class OuterBudgets {
       if (budget.name !== undefined && budget.name !== name) continue
       const line = `${budget.scope}:${name}/${budget.per}`
       const scope = `${budget.scope}:${name}/${periodOf(budget.per, nowMs)}`
-      scopes.set(scope, { scope, line, limits: lower(scopes.get(scope)?.limits ?? {}, limitsOf(budget)) })
+      const known = scopes.get(scope)
+      const warnAt = [...new Set([...(known?.warnAt ?? []), ...(budget.warnAtPercent ?? [])])].sort((a, b) => a - b)
+      scopes.set(scope, { scope, line, limits: lower(known?.limits ?? {}, limitsOf(budget)), warnAt })
     }
     return [...scopes.values()].sort((a, b) => (a.scope < b.scope ? -1 : 1))
   }
@@ -138,7 +166,9 @@ function faultsOf(budget: OuterBudget): string[] {
     faults.push('`maxCostUsd` must be decimal dollars such as `12.50`')
   const some = [budget.maxCostUsd, budget.maxTokens, budget.maxEffects, budget.maxRuns]
   if (some.every((most) => most === undefined)) faults.push('a limit without any maximum limits nothing')
-  const known = ['scope', 'name', 'per', 'maxCostUsd', 'maxTokens', 'maxEffects', 'maxRuns']
+  if ((budget.warnAtPercent ?? []).some((each) => !Number.isSafeInteger(each) || each < 1 || each > 99))
+    faults.push('`warnAtPercent` must be whole numbers from 1 to 99')
+  const known = ['scope', 'name', 'per', 'maxCostUsd', 'maxTokens', 'maxEffects', 'maxRuns', 'warnAtPercent']
   for (const key of Object.keys(budget)) if (!known.includes(key)) faults.push(`\`${key}\` is not known`)
   return faults
 }

@@ -16,7 +16,10 @@ export abstract class MemoryScopes extends MemoryKept implements ScopeStore {
     const { tenant, runId, epoch } = request
     if (this.leasedAt(tenant, runId) !== epoch) return { status: 'fenced' }
     const refused = applyGrant(this.#rows(tenant, runId), request)
-    return refused ? { status: 'refused', ...refused } : { status: 'granted', slices: this.#slicesOf(tenant, runId) }
+    if (refused) return { status: 'refused', ...refused }
+    const lines = new Set(request.lines.map((line) => line.scope))
+    const scopes = (await this.scopes(tenant)).filter((row) => lines.has(row.scope))
+    return { status: 'granted', slices: this.#slicesOf(tenant, runId), scopes }
   }
 
   async slices(tenant: string, runId: string): Promise<readonly SliceRow[]> {

@@ -35,7 +35,9 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
         .map((spec) => workflowView(spec, deps.models))
         .sort((a, b) => a.name.localeCompare(b.name)),
     }),
-    budgets: async (_input, who) => ({ budgets: (await runs.outerBudgets(who.tenant)).map(outerBudgetView) }),
+    budgets: async (_input, who) => ({
+      budgets: (await runs.outerBudgets(who.tenant)).map((each) => outerBudgetView(each, host.now())),
+    }),
     explain: async ({ params }, who) => await explanationOf(deps, who.tenant, params.id),
     lineage: async ({ params }, who) => {
       await runs.get(who.tenant, params.id)

@@ -138,6 +138,8 @@ export class Ask {
   approval: GivenApproval | null = null
   identity: EffectIdentity | null = null
   worst: Amounts = NO_AMOUNTS
+  /** Set when the budget covers a model call only with a lower output limit. */
+  lowered: { readonly from: number; readonly to: number } | null = null
   intent: ActivityIntent | null = null
   /** Leave of the model's provider to make the call. */
   permit: ModelPermit | null = null

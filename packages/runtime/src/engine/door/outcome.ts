@@ -51,6 +51,8 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       ...(end.limits ? { limits: end.limits } : {}),
     }
   }, intent?.seq ?? null)
+  for (const { limit, percent } of run.budget.freshWarnings())
+    run.append({ type: 'budget.warning' as const, scope: 'run', limit, percent }, outcome.seq)
   settleLedger(ask, end, outcome.seq, intent !== null)
   // The record was appended as exactly this type.
   const recorded = outcome as unknown as ActivityOutcome

@@ -90,6 +90,7 @@ export async function recordIntent(ask: Ask): Promise<Ended | null> {
       not_after: isoTime(notAfter.wallMs),
       idempotency_key: ask.identity?.idempotencyKey ?? '',
       effect_id: ask.identity?.effectId ?? null,
+      ...(ask.lowered ? { lowered_output: ask.lowered } : {}),
       ...(ask.kind === 'scope' ? { opens: scopeOpening(ask, ask.proposal(put)) } : {}),
     }),
     ask.approval?.decidedSeq ?? null,
@@ -176,6 +177,7 @@ function reserveModel(ask: Ask): Ended | null {
     const [short] = byRun.status === 'refused' ? [] : own.filter(({ left }) => of(left).status === 'refused')
     return refused(ask, short ? named(affordable.limits, short.name) : affordable.limits)
   }
+  ask.lowered = affordable.lowered ? { from: request.maxOutputTokens, to: affordable.maxOutputTokens } : null
   ask.request = { ...request, maxOutputTokens: affordable.maxOutputTokens }
   ask.worst = affordable.worst
   return null

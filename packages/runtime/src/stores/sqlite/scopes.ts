@@ -40,7 +40,13 @@ export function grantSlices(connection: Connection, request: GrantRequest): Prom
     if (!held || held.lease_owner === null || held.epoch !== epoch) return { status: 'fenced' }
     const refused = applyGrant(scopeRows(connection, tenant, runId), request)
     if (refused) return { status: 'refused', ...refused }
-    return { status: 'granted', slices: readSlices(connection, tenant, runId) }
+    const rows = scopeRows(connection, tenant, runId)
+    const scopes = request.lines.flatMap(({ scope }): ScopeRow[] => {
+      const granted = rows.scope(scope)
+      return granted ? [{ tenant, scope, granted }] : []
+    })
+    scopes.sort((a, b) => (a.scope < b.scope ? -1 : 1))
+    return { status: 'granted', slices: readSlices(connection, tenant, runId), scopes }
   })
 }
 
