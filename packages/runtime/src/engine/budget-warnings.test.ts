@@ -80,7 +80,7 @@ describe('budgets that run low', () => {
   it('BUD-047: a model call with a lowered output limit says so, and people are told', async () => {
     const { model, seen } = clerkModel([])
     const one = box({
-      workflows: [clerkFlow([readTool((n) => n)], { budget: { maxTokens: 300 }, maxOutputTokens: 5_000 })],
+      workflows: [clerkFlow([readTool((n) => n)], { budget: { maxTokens: 3_000 }, maxOutputTokens: 5_000 })],
       models: [model],
     })
     one.work()

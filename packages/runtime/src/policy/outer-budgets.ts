@@ -46,13 +46,13 @@ export interface OuterScope {
   /** The same without the period: slices of two periods of it are not held at once. */
   readonly line: string
   readonly limits: ScopeLimits
-  /** In per cent, lowest first. */
-  readonly warnAt: readonly number[]
+  /** In per cent, lowest first; absent when nobody is to be told. */
+  readonly warnAt?: readonly number[]
 }
 
 /** Declared parts of a scope's limits that lie between what was given before and what is given now. */
 export function outerWarnings(
-  { limits, warnAt }: Pick<OuterScope, 'limits' | 'warnAt'>,
+  { limits, warnAt = [] }: Pick<OuterScope, 'limits' | 'warnAt'>,
   before: ScopeAmounts,
   after: ScopeAmounts,
 ): readonly { readonly limit: ScopeCount; readonly percent: number }[] {
@@ -92,7 +92,12 @@ export class OuterBudgets {
       const scope = `${budget.scope}:${name}/${periodOf(budget.per, nowMs)}`
       const known = scopes.get(scope)
       const warnAt = [...new Set([...(known?.warnAt ?? []), ...(budget.warnAtPercent ?? [])])].sort((a, b) => a - b)
-      scopes.set(scope, { scope, line, limits: lower(known?.limits ?? {}, limitsOf(budget)), warnAt })
+      scopes.set(scope, {
+        scope,
+        line,
+        limits: lower(known?.limits ?? {}, limitsOf(budget)),
+        ...(warnAt.length > 0 ? { warnAt } : {}),
+      })
     }
     return [...scopes.values()].sort((a, b) => (a.scope < b.scope ? -1 : 1))
   }
