@@ -77,7 +77,15 @@ async function headsOf(options: AuditOptions, shell: Shell, run?: string): Promi
 function auditAllText(all: AuditAll, out: Output): string {
   const sound = all.runs - all.failed.length
   const failed = all.failed.map((each) => auditText(each, out))
-  return [...failed, `${sound} of ${all.runs} histories verified, ${all.records} records`].join('\n')
+  const runs = `${sound} of ${all.runs} histories verified, ${all.records} records`
+  return [...failed, runs, ...policyLines(all, out)].join('\n')
+}
+
+function policyLines({ policy }: AuditAll, out: Output): string[] {
+  if (policy === null) return []
+  const state = policy.ok ? out.color.green('verified') : out.color.red('does not verify')
+  const findings = policy.findings.map((each) => `  event ${each.seq ?? '?'}: ${each.code}: ${printable(each.text)}`)
+  return [`policy history ${state}, ${policy.events} events`, ...findings]
 }
 
 function headsText(heads: TreeHeadsCheck | null, out: Output): string {

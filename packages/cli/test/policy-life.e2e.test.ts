@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { PolicyStatus } from '@signalbox/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CONFIG, type Dev, dataFolder, type Ended, run, startDev } from './harness.ts'
@@ -113,6 +114,24 @@ describe('the life of a bundle in a running server', () => {
     expect(after.folder.problem).toContain('core.cedar')
     expect(await transfer(11)).toBe('denied')
     expect(booked()).not.toContain('bob 1')
+  }, 60_000)
+
+  it('BDL-021: an audit verifies the history and what decided, and finds an activation that was taken out', async () => {
+    const sound = await ours('audit', 'verify')
+    expect(sound).toMatchObject({ code: 0 })
+    expect(sound.stdout).toMatch(/policy history verified, \d+ events/)
+    const { events } = JSON.parse((await ours('policy', 'history', '--json')).stdout)
+    const db = new DatabaseSync(join(data.path, 'signalbox.db'))
+    const row = db.prepare('SELECT body, hash FROM policy_log WHERE seq = 1').get()
+    const put = (body: string) => db.prepare('UPDATE policy_log SET body = ? WHERE seq = 1').run(body)
+    put(String(row?.body).replace(/@[0-9a-f]{64}/, `@${'f'.repeat(64)}`))
+    const broken = await ours('audit', 'verify')
+    put(String(row?.body))
+    db.close()
+    expect(broken.code).toBe(6)
+    for (const finding of ['hash', 'content']) expect(broken.stdout).toContain(`: ${finding}: `)
+    expect(events.at(-1).seq).toBe(1)
+    expect((await ours('audit', 'verify')).code).toBe(0)
   }, 60_000)
 
   it('BDL-015: a draft in shadow tells what it would have blocked, and blocks nothing', async () => {

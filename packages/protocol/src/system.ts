@@ -132,6 +132,8 @@ export const auditAllSchema = z.object({
   records: z.int(),
   /** Runs with findings only. */
   failed: z.array(auditSchema),
+  /** The history of the policy, and whether what decided these runs was ever in force; null where none is kept. */
+  policy: z.object({ ok: z.boolean(), events: z.int(), findings: z.array(findingSchema) }).nullable(),
 })
 /** Verification of every run of the tenant. */
 export type AuditAll = z.output<typeof auditAllSchema>

@@ -171,3 +171,4 @@ export {
   policyRow,
   requirePolicyRole,
 } from './history.ts'
+export { auditPolicyHistory, type HistoryFinding, type HistoryFindingKind, type PolicyAudit } from './history-audit.ts'

@@ -45,6 +45,6 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
       return lineageView(params.id, await runs.records(who.tenant, params.id), undos)
     },
     audit: async ({ params }, who) => await auditOne(deps.store, await runs.get(who.tenant, params.id)),
-    auditAll: async (_input, who) => await auditEvery(deps.store, who.tenant),
+    auditAll: async (_input, who) => await auditEvery(deps.store, who.tenant, deps.policy),
   }
 }

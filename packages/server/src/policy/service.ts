@@ -21,6 +21,7 @@ import {
   shadowView,
 } from '../views/policy-life.ts'
 import { isoOf } from '../views/runs.ts'
+import { type PolicyAuditor, policyAuditor } from './auditor.ts'
 import { readBundleDir } from './folder.ts'
 import type { GovernedPolicy } from './open.ts'
 
@@ -32,6 +33,8 @@ export interface PolicyService {
   /** A stored bundle by its hash or the beginning of it. Throws NOT_FOUND. */
   stored(id: string): Promise<StoredBundle>
   shadow(tenant: string): Promise<ShadowReport>
+  /** Verifies the history: shown the records of each run, it says at the end what is wrong. */
+  auditor(): Promise<PolicyAuditor>
   /** Lets this process look at once; the others follow within a moment. */
   changed(): Promise<void>
 }
@@ -86,6 +89,7 @@ export function policyService(parts: PolicyServiceParts): PolicyService {
         changes: [...((await changes(bundles, history, bundle.bundle)) ?? [])],
       }
     },
+    auditor: async () => await policyAuditor(store, host),
     shadow: async (tenant) => await shadow(store, await bundles.history(), tenant),
     changed: parts.changed ?? (async () => undefined),
   }

@@ -23,6 +23,7 @@ import {
   type StoredRecord,
   unexplainedPruning,
 } from 'signalbox'
+import type { PolicyService } from '../policy/service.ts'
 import { undosOf } from './compensation.ts'
 import { openerOf } from './contents.ts'
 import type { BudgetUse } from './runs.ts'
@@ -151,8 +152,13 @@ function undoneBy(
 }
 
 /** Verifies one history from its stored bytes and compares its end with the row (Invariant 9). */
-export async function auditOne(store: Pick<Store, 'records' | 'definition'>, row: RunRow): Promise<Audit> {
+export async function auditOne(
+  store: Pick<Store, 'records' | 'definition'>,
+  row: RunRow,
+  read: (stored: readonly StoredRecord[]) => void = () => undefined,
+): Promise<Audit> {
   const stored = await store.records(row.tenant, row.runId, { through: row.seq })
+  read(stored)
   const report = auditRun(stored, { seq: row.seq, head: row.head })
   const unexplained = [...(await unexplainedMarkers(store, row, stored)), ...(await forkFaults(store, row, stored))]
   return {
@@ -222,11 +228,13 @@ function markerOf(body: string): HistoryPruned | null {
 
 const PAGE = 200
 
-/** Verifies every run of a tenant, page by page. */
+/** Verifies every run of a tenant, page by page, and the policy history against what decided them. */
 export async function auditEvery(
   store: Pick<Store, 'records' | 'runs' | 'definition'>,
   tenant: string,
+  policy?: Pick<PolicyService, 'auditor'>,
 ): Promise<AuditAll> {
+  const auditor = (await policy?.auditor()) ?? null
   const failed: Audit[] = []
   let runs = 0
   let records = 0
@@ -234,13 +242,16 @@ export async function auditEvery(
   for (;;) {
     const page = await store.runs({ tenant, limit: PAGE, ...(before ? { before } : {}) })
     for (const row of page) {
-      const audit = await auditOne(store, row)
+      const audit = await auditOne(store, row, auditor?.read)
       runs++
       records += audit.records
       if (!audit.ok) failed.push(audit)
     }
     const last = page.at(-1)
-    if (!last || page.length < PAGE) return { ok: failed.length === 0, runs, records, failed }
+    if (!last || page.length < PAGE) {
+      const judged = (await auditor?.end()) ?? null
+      return { ok: failed.length === 0 && (judged?.ok ?? true), runs, records, failed, policy: judged }
+    }
     before = { createdAt: last.createdAt, runId: last.runId }
   }
 }
