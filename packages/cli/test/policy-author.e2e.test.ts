@@ -1,8 +1,8 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { compose, defineProject } from '@signalbox/server'
-import { systemHost } from 'signalbox'
+import { compose, DATABASE, defineProject } from '@signalbox/server'
+import { openSqliteStore, systemHost } from 'signalbox'
 import { afterAll, describe, expect, it } from 'vitest'
 import { dataFolder, run } from './harness.ts'
 
@@ -47,18 +47,21 @@ describe('policy check', () => {
     })
   })
 
-  it('PAU-007: production does not start with an unguarded bundle, and touches no data', async () => {
+  it('PAU-007: production does not start with an unguarded bundle, and nothing of it runs', async () => {
     const bare = join(folder.path, 'bare')
     const project = defineProject({
       ...{ name: 'p', workflows: [], bundleDir: bare, mode: 'production' },
       models: () => ({ resolve: () => Promise.reject() as never }),
     })
     const data = join(folder.path, 'never')
-    await expect(compose(project, data, systemHost, {})).rejects.toMatchObject({
+    const env = { SIGNALBOX_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }
+    await expect(compose(project, data, systemHost, env)).rejects.toMatchObject({
       code: 'POLICY_UNGUARDED',
       message: expect.stringMatching(/catalogue.json:\d+: tool `mail.send`/),
     })
-    expect(existsSync(data)).toBe(false)
+    const store = await openSqliteStore({ path: join(data, DATABASE), host: systemHost })
+    expect(await store.stats()).toMatchObject({ runs: 0, records: 0 })
+    await store.close()
   })
 })
 
