@@ -110,7 +110,8 @@ describe('usage', () => {
       'cancel',
       'events',
       'audit',
-      'kill-switch',
+      'kill\\|kill-switch',
+      'outbox',
     ])
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'))
     expect(help.stdout).toContain('Exit codes')
