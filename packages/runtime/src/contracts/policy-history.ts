@@ -208,3 +208,11 @@ export function matrixDefinition(hash: string): string {
 export function bundleHash(bundle: string): string {
   return bundle.slice(bundle.lastIndexOf('@') + 1)
 }
+
+/** The bundles (`name@sha256`) that records name. Records hold no content, so that what looks like a bundle is one. */
+export function bundlesIn(records: readonly { readonly body: string }[]): ReadonlySet<string> {
+  const found = records.flatMap(({ body }) => [...body.matchAll(BUNDLE)].map(([, bundle]) => bundle ?? ''))
+  return new Set(found)
+}
+
+const BUNDLE = /"bundle":"([^"]{1,80}@[0-9a-f]{64})"/g

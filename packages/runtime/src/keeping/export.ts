@@ -3,6 +3,7 @@ import { SignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { isoTime } from '../base/time.ts'
 import type { Principal } from '../contracts/common.ts'
+import { bundleDefinition, bundleHash, bundlesIn } from '../contracts/policy-history.ts'
 import type { AdoptedRun, RunRow, Store } from '../contracts/store.ts'
 import type { Vault } from '../contracts/vault.ts'
 import { isEnded } from '../reliability/run-machine.ts'
@@ -108,6 +109,8 @@ async function writeRun(writing: Writing, found: RunRow): Promise<void> {
   await writeKeys(writing, row)
   await writeDefinition(writing, row)
   const records = await store.records(tenant, runId, { through: row.seq })
+  for (const bundle of bundlesIn(records))
+    await writeDefinition(writing, { signature: bundleDefinition(bundleHash(bundle)) })
   const run: Omit<AdoptedRun, 'records'> = {
     row: { ...row, leaseOwner: null, leaseUntil: null },
     effects: await store.runEffects(tenant, runId),
@@ -155,7 +158,10 @@ async function writeKeys({ options: { store }, told, writer }: Writing, { tenant
   }
 }
 
-async function writeDefinition({ options: { store }, told, writer }: Writing, { signature }: RunRow): Promise<void> {
+async function writeDefinition(
+  { options: { store }, told, writer }: Writing,
+  { signature }: Pick<RunRow, 'signature'>,
+): Promise<void> {
   if (told.has(signature)) return
   told.add(signature)
   const description = await store.definition(signature)

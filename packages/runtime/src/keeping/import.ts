@@ -3,6 +3,7 @@ import { askedNotice } from '../contracts/notices.ts'
 import { SignalboxError } from '../base/errors.ts'
 import { sha256Hex } from '../base/hash.ts'
 import type { AdoptedRun, RunRow, Store } from '../contracts/store.ts'
+import { bundlesIn } from '../contracts/policy-history.ts'
 import { isEmptied } from '../contracts/pruning.ts'
 import { type AuditKind, auditRun } from '../observability/index.ts'
 import { decodeRecords } from '../reliability/chain.ts'
@@ -19,6 +20,7 @@ import {
   recordOf,
   runOf,
 } from './export-format.ts'
+import { tellImportedBundles } from './imported-bundles.ts'
 import { lineFault, readLines } from './lines.ts'
 
 /** What to import, and where to. */
@@ -61,7 +63,9 @@ export async function importRuns(options: ImportOptions): Promise<ImportReport> 
   try {
     await checkAll(store, partsOf(file), resume)
     const report = { runs: 0, records: 0, already: 0, moved: false }
+    const bundles = new Set<string>()
     for (const part of partsOf(file)) {
+      if (part.kind === 'run') for (const bundle of bundlesIn(part.run.records)) bundles.add(bundle)
       if (part.kind === 'header') report.moved = part.moved
       else if (part.kind !== 'run') await keep(store, part)
       else if (await adopted(store, part, resume)) {
@@ -69,6 +73,7 @@ export async function importRuns(options: ImportOptions): Promise<ImportReport> 
         report.records += part.run.records.length
       } else report.already++
     }
+    await tellImportedBundles(store, bundles)
     return report
   } finally {
     closeSync(file)

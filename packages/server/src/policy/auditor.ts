@@ -2,6 +2,7 @@ import {
   auditPolicyHistory,
   bundleDefinition,
   bundleHash,
+  bundlesIn,
   type Host,
   type PolicyLogRow,
   policyEvent,
@@ -17,9 +18,6 @@ export interface PolicyAuditor {
   end(): Promise<AuditAll['policy']>
 }
 
-/** Records hold no content, so that what looks like a bundle is one. */
-const BUNDLE = /"bundle":"([^"]{1,80}@[0-9a-f]{64})"/g
-
 /** Starts to verify; a store without a policy history gives null at the end. Runs from before it begins are not compared. */
 export async function policyAuditor(
   store: Pick<Store, 'policyLog' | 'definition'>,
@@ -32,7 +30,7 @@ export async function policyAuditor(
     read: (stored) => {
       const [first] = stored
       if (first === undefined || since === null || startOf(first.body) < since) return
-      for (const { body } of stored) for (const [, bundle] of body.matchAll(BUNDLE)) if (bundle) decided.add(bundle)
+      for (const bundle of bundlesIn(stored)) decided.add(bundle)
     },
     end: async () => {
       if (rows.length === 0) return null
@@ -50,12 +48,10 @@ async function contentsOf(
   rows: readonly PolicyLogRow[],
 ): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>()
-  for (const { body } of rows)
-    for (const [, bundle] of body.matchAll(BUNDLE)) {
-      const hash = bundleHash(bundle ?? '')
-      const text = found.has(hash) ? null : await store.definition(bundleDefinition(hash))
-      if (text !== null) found.set(hash, text)
-    }
+  for (const hash of [...bundlesIn(rows)].map(bundleHash)) {
+    const text = await store.definition(bundleDefinition(hash))
+    if (text !== null) found.set(hash, text)
+  }
   return found
 }
 
