@@ -1,4 +1,5 @@
 import type { JsonValue } from '../base/json.ts'
+import type { Way } from './ways.ts'
 
 /** What an activity may change in the outside world. */
 export type EffectClass = 'none' | 'reversible' | 'irreversible'
@@ -125,7 +126,7 @@ export type OutcomeStatus =
   | 'not_sent'
 
 /** What kind of call goes through the door. The door serves every kind with the same stages (invariant 1). */
-export type ActivityKind = 'tool' | 'model' | 'timer' | 'scope' | 'step' | 'request'
+export type ActivityKind = Way<'activity'>
 
 /** Production refuses what development warns about. */
 export type Mode = 'development' | 'production'

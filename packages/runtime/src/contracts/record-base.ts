@@ -3,6 +3,7 @@ import type { CheckpointBody } from './checkpoint.ts'
 import type { ActivityKind, ContentRef, EffectClass, Labels } from './common.ts'
 import type { HiddenTool } from './policy.ts'
 import type { ModelTrouble } from './provider.ts'
+import type { Way } from './ways.ts'
 
 /** Version of the record format. A store with a higher one is refused (STORE_NEWER). */
 export const RECORD_VERSION = 1
@@ -55,7 +56,7 @@ export interface AskRef {
   /** Attempt of the activation (node retry), from 1. */
   readonly attempt: number
   /** Set for what an activity itself asks. */
-  readonly parent: { readonly key: string; readonly phase: 'facts' | 'preview' | 'reconcile' } | null
+  readonly parent: { readonly key: string; readonly phase: Way<'read'> } | null
 }
 
 /** The effect that a call undoes: its run, its outcome record, its tool, and its id in the ledger. */

@@ -58,6 +58,7 @@ export {
   type ScopeOpening,
   type UndoneEffect,
 } from './record-base.ts'
+import type { Way } from './ways.ts'
 
 /** Genesis: everything that the run was started with. */
 export interface RunStarted extends RecordBase {
@@ -95,7 +96,7 @@ export interface SegmentStarted extends RecordBase {
   readonly type: 'segment.started'
   readonly worker: string
   readonly epoch: number
-  readonly why: 'start' | 'wake' | 'takeover' | 'person'
+  readonly why: Way<'segment'>
   /** Runtime downtime in ms since the last record, which counts in no budget. */
   readonly idle_ms: number
   /** Set when it is not what the run was started with. */

@@ -261,6 +261,40 @@ export interface RunsApi extends ReviewApi {
   }): Promise<{ readonly row: KillSwitch; readonly lifted: boolean }>
 }
 
+/**
+ * Every entry point of `RunsApi`, and what it may set going: `makes` a run, `moves` one, or only `reads`. One that is not
+ * here does not compile.
+ */
+export const ENTRY_POINTS = {
+  start: 'makes',
+  fork: 'makes',
+  compensate: 'makes',
+  decide: 'moves',
+  answer: 'moves',
+  respond: 'moves',
+  resume: 'moves',
+  release: 'moves',
+  restore: 'moves',
+  cancel: 'moves',
+  feedback: 'reads',
+  get: 'reads',
+  list: 'reads',
+  records: 'reads',
+  stream: 'reads',
+  contents: 'reads',
+  wait: 'reads',
+  requests: 'reads',
+  request: 'reads',
+  definition: 'reads',
+  restorePoints: 'reads',
+  movePlan: 'reads',
+  compensationPlan: 'reads',
+  outerBudgets: 'reads',
+  killSwitches: 'reads',
+  engageKillSwitch: 'moves',
+  liftKillSwitch: 'moves',
+} as const satisfies Record<keyof RunsApi, 'makes' | 'moves' | 'reads'>
+
 /** How a run ended or what it waits for; never a mere string. */
 export interface RunResult {
   readonly runId: string

@@ -9,6 +9,7 @@ import type { PersonRequestRow, RequestClosing, RequestState } from './requests.
 import type { ScheduleStore } from './schedule.ts'
 import type { ScopeStore, SliceChange, StartCharge } from './scopes.ts'
 import type { SwitchStore } from './switches.ts'
+import type { Way } from './ways.ts'
 
 export type { PersonRequestRow, RequestClosing, RequestState } from './requests.ts'
 
@@ -205,7 +206,7 @@ export interface InboxItem {
   readonly id: string
   readonly tenant: string
   readonly runId: string
-  readonly kind: 'decide' | 'review' | 'answer' | 'respond' | 'cancel' | 'terminate' | 'resume' | 'restore' | 'settled'
+  readonly kind: Way<'inbox'>
   /** Unique within the run when set: the first row wins (`approval:<id>`). */
   readonly slot: string | null
   readonly by: Principal

@@ -6,6 +6,7 @@ import type { ModelTrouble } from './provider.ts'
 import type { OutcomeStatus } from './common.ts'
 import type { FallbackOf, UndoneEffect } from './record-base.ts'
 import type { AnyTool, Tool, ToolSpec } from './tool.ts'
+import type { Way } from './ways.ts'
 
 /** A schema that checks unknown JSON; wraps a zod type. */
 export interface Shape {
@@ -194,7 +195,7 @@ export type SessionKind = 'fresh' | 'kept'
 /** A node as the engine sees it. */
 export interface NodeSpec {
   readonly name: string
-  readonly kind: 'function' | 'agent' | 'port' | 'timer' | 'workflow'
+  readonly kind: Way<'node'>
   readonly input: Shape
   readonly output: Shape
   readonly retry: RetryPolicy

@@ -8,8 +8,9 @@ import { childKey } from '../../reliability/keys.ts'
 import type { Ask } from './ask.ts'
 import { isHeldUp, toolCtx, withBounds, withoutCredentials } from './outlet.ts'
 import { heldUntil } from './switches.ts'
+import type { Way } from '../../contracts/ways.ts'
 
-type Phase = 'facts' | 'preview' | 'reconcile'
+type Phase = Way<'read'>
 
 /** The value that was read, or a plain sentence why it was not. */
 export type ChildRead = { readonly value: JsonValue; readonly hash: string } | { readonly failed: string }

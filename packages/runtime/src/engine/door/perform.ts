@@ -36,7 +36,7 @@ interface Stage {
  * The door (invariant 1): every ask of every kind passes these stages in this order. A plane adds a
  * stage here; nothing else reaches a model, a tool or a person.
  */
-export const STAGES: readonly Stage[] = [
+export const STAGES = [
   { name: 'wait', run: untilNextAttempt },
   { name: 'identify', run: identify, fault: 'proposed' },
   { name: 'switches', run: passSwitches },
@@ -53,7 +53,10 @@ export const STAGES: readonly Stage[] = [
   { name: 'admit', run: admit },
   { name: 'reserve and intent', run: recordIntent },
   { name: 'execute', run: execute },
-]
+] as const satisfies readonly Stage[]
+
+/** The name of a stage: the matrix of paths and gates has a column for each. */
+export type StageName = (typeof STAGES)[number]['name']
 
 /** An effect whose intent is on record without an end: it is never sent again blindly (invariant 5, ENGINE resume). */
 const RESUMED_EFFECT: readonly Stage[] = [
