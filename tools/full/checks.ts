@@ -13,7 +13,10 @@ export interface FullCheck {
 }
 
 /** All of them. A row here is run by `npm run test:full` and asked for by `npm run release:check`. */
-export const CHECKS: readonly FullCheck[] = [{ name: 'rules', args: ['tools/rules/main.ts'] }]
+export const CHECKS: readonly FullCheck[] = [
+  { name: 'rules', args: ['tools/rules/main.ts'] },
+  { name: 'matrix', args: ['tools/matrix/main.ts'] },
+]
 
 /** How a command ended, from its exit code and what it printed. */
 export function checkResult(code: number | null, output: string, durationMs: number): CheckResult {

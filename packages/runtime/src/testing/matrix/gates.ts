@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../base/errors.ts'
 import type { Control, ControlAnswer } from '../../contracts/control.ts'
+import type { ActDuty } from '../../contracts/duty.ts'
 import type { InterventionPoint, PolicyRequest } from '../../contracts/policy.ts'
 import type { KillSwitch } from '../../contracts/switches.ts'
 import type { StageName } from '../../engine/door/perform.ts'
@@ -21,6 +22,8 @@ export interface Shut {
   readonly notInStep?: readonly string[]
   /** Tools that the catalogue does not have. */
   readonly unknown?: readonly string[]
+  /** Duties that bar somebody who did something else from a call. */
+  readonly duties?: readonly ActDuty[]
   readonly limits?: BoxOptions['limits']
   readonly budgets?: BoxOptions['budgets']
   /** Called at each fault point of the payment. */
@@ -55,6 +58,7 @@ const paid = (before: Book, after: Book): boolean => after.payments > before.pay
 const sawReceipt = (before: Book, after: Book): boolean =>
   after.seen.slice(before.seen.length).some((text) => text.includes('receipt-of-'))
 
+const DUTY = { kind: 'acts', id: 'two-hands', reason: 'ONE_PERSON', done: { tool: 'pay.first', field: 'to' } } as const
 const denied = { verdict: 'deny', reason_code: 'CLOSED', policies: ['matrix.closed'] } as const
 
 function watches(
@@ -140,6 +144,12 @@ const DECISIONS: readonly Gate[] = [
         }),
       ],
     }),
+  },
+  {
+    name: 'barred by a duty',
+    at: ['duties', 'duties again'],
+    // A subject that cannot be told bars everybody.
+    shut: () => ({ duties: [{ ...DUTY, barred: { tool: PAY, field: 'nowhere' } }] }),
   },
   {
     name: 'bundle exchanged on the way',

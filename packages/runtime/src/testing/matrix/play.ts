@@ -190,7 +190,7 @@ function policyOf(workflows: BoxOptions['workflows'], shut: Shut) {
   const rows = Object.fromEntries(
     [...tools, ...undos].map(({ name, class: area, effect }) => [name, { class: area, effect }]),
   )
-  const { notInStep = [], unknown = [], bundle } = shut
+  const { notInStep = [], unknown = [], duties = [], bundle } = shut
   const script: PolicyScript = {
     tools: Object.fromEntries(Object.entries(rows).filter(([name]) => !unknown.includes(name))),
     ...(shut.decide ? { decide: shut.decide } : {}),
@@ -204,6 +204,7 @@ function policyOf(workflows: BoxOptions['workflows'], shut: Shut) {
       return inForce()
     },
     decide: (request: Parameters<typeof policy.decide>[0]) => ({ ...policy.decide(request), bundle: inForce() }),
+    actDuties: () => duties,
     stepTools: () => (notInStep.length === 0 ? null : Object.keys(rows).filter((name) => !notInStep.includes(name))),
   }
 }
