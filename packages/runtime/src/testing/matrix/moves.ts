@@ -1,6 +1,6 @@
 import { SignalboxError } from '../../base/errors.ts'
 import { ANA, type BenchBox, type BoxOptions, PAUL } from '../bench-box.ts'
-import type { Shut } from './gates.ts'
+import type { PolicyScript } from '../scripted-policy.ts'
 import type { Form } from './form.ts'
 import type { World } from './world.ts'
 
@@ -10,7 +10,7 @@ export interface Stage {
   readonly workflow: string
   readonly input: Parameters<BenchBox['start']>[1]
   /** A process in which every gate is open, with these changes. */
-  open(changes?: Partial<BoxOptions>, shut?: Shut): BenchBox
+  open(changes?: Partial<BoxOptions>, shut?: Pick<PolicyScript, 'decide'>): BenchBox
   /** The process whose gate is shut; it does not work yet. */
   gated(): Promise<BenchBox>
   /** Nothing more is to be waited for. */
@@ -148,7 +148,7 @@ const takeover: Move = {
   },
 }
 
-const broken: Shut['decide'] = ({ action }) => {
+const broken: PolicyScript['decide'] = ({ action }) => {
   if (action.name === 'pay.send') throw new SignalboxError('POLICY_MALFUNCTION', 'it is broken until it is mended')
   return undefined
 }
