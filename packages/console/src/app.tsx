@@ -7,6 +7,7 @@ import { SessionProvider, useSession } from './api/session.tsx'
 import { InboxPage } from './pages/inbox/page.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { PolicyPage } from './pages/policy/page.tsx'
+import { ReviewPage } from './pages/review/page.tsx'
 import { RunPage } from './pages/run/page.tsx'
 import { RunsPage } from './pages/runs.tsx'
 import { SchedulePage, SchedulesPage } from './pages/schedules/page.tsx'
@@ -49,6 +50,7 @@ function SignedIn({ signOut }: { signOut: (notice: string) => void }) {
           <Route path="approvals/:id?" element={<InboxPage kind="approval" />} />
           <Route path="questions/:id" element={<InboxPage kind="question" />} />
           <Route path="requests/:id" element={<InboxPage kind="request" />} />
+          <Route path="review" element={<ReviewPage />} />
           <Route path="kill-switches" element={<KillSwitchesPage />} />
           <Route path="policy/:view?" element={<PolicyPage />} />
           <Route path="schedules" element={<SchedulesPage />} />

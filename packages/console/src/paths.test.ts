@@ -4,7 +4,7 @@ import { itemPath, paths, RUN_VIEWS, runViewOf } from './paths.ts'
 describe('addresses', () => {
   it('CON-082: ids are escaped, so that no id leads to another page', () => {
     expect(paths.run('../x?y#z')).toBe('/runs/..%2Fx%3Fy%23z')
-    expect(paths.approval('a/b', true)).toBe('/approvals/a%2Fb?show=decided')
+    expect(paths.approval('a/b', 'decided')).toBe('/approvals/a%2Fb?show=decided')
   })
 
   it('CON-082: every view of a run has an address, an unknown one leads to the timeline', () => {
@@ -14,7 +14,7 @@ describe('addresses', () => {
   })
 
   it('CON-082: questions and approvals open in one inbox', () => {
-    expect(itemPath({ id: 'q', kind: 'question' }, false)).toBe('/questions/q')
-    expect(itemPath({ id: 'a', kind: 'approval' }, true)).toBe('/approvals/a?show=decided')
+    expect(itemPath({ id: 'q', kind: 'question' }, 'open')).toBe('/questions/q')
+    expect(itemPath({ id: 'a', kind: 'approval' }, 'mine')).toBe('/approvals/a?show=mine')
   })
 })

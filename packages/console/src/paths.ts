@@ -1,3 +1,5 @@
+import type { Show } from './lib/inbox.ts'
+
 /** Every address of the console, built in one place. */
 export const paths = {
   signIn: () => '/sign-in',
@@ -6,11 +8,12 @@ export const paths = {
     `/runs/${encodeURIComponent(id)}${view && view !== 'timeline' ? `/${view}` : ''}`,
   /** Where a run is taken up again from one of its records. */
   move: (id: string, seq: number) => `/runs/${encodeURIComponent(id)}/checkpoints?at=${seq}`,
-  inbox: () => '/approvals',
-  decided: () => '/approvals?show=decided',
-  approval: (id: string, decided = false) => `/approvals/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
-  question: (id: string, decided = false) => `/questions/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
-  request: (id: string, decided = false) => `/requests/${encodeURIComponent(id)}${decided ? '?show=decided' : ''}`,
+  inbox: (show: Show = 'open') => `/approvals${showing(show)}`,
+  approval: (id: string, show: Show = 'open') => `/approvals/${encodeURIComponent(id)}${showing(show)}`,
+  question: (id: string, show: Show = 'open') => `/questions/${encodeURIComponent(id)}${showing(show)}`,
+  request: (id: string, show: Show = 'open') => `/requests/${encodeURIComponent(id)}${showing(show)}`,
+  /** Standing approvals, stand-ins, and how reviewers answer. */
+  review: () => '/review',
   killSwitches: () => '/kill-switches',
   policy: (view?: PolicyView) => (view && view !== 'bundle' ? `/policy/${view}` : '/policy'),
   schedules: () => '/schedules',
@@ -37,8 +40,12 @@ export function policyViewOf(text: string | undefined): PolicyView {
   return POLICY_VIEWS.find((view) => view === text) ?? 'bundle'
 }
 
-/** The address of an approval, a question or a port's request in the inbox. */
-export function itemPath(item: { readonly id: string; readonly kind: string }, decided: boolean): string {
-  if (item.kind === 'request') return paths.request(item.id, decided)
-  return item.kind === 'question' ? paths.question(item.id, decided) : paths.approval(item.id, decided)
+/** The address of an approval, a question or a port's request in a list of the inbox. */
+export function itemPath(item: { readonly id: string; readonly kind: string }, show: Show): string {
+  if (item.kind === 'request') return paths.request(item.id, show)
+  return item.kind === 'question' ? paths.question(item.id, show) : paths.approval(item.id, show)
+}
+
+function showing(show: Show): string {
+  return show === 'open' ? '' : `?show=${show}`
 }

@@ -78,6 +78,8 @@ const detailFields = {
 /** One approval with its packet; the packet is null when the content was erased. */
 export const approvalDetailSchema = requestSummarySchema.extend({
   packet: approvalPacketSchema.nullable(),
+  /** JSON Schema of the tool's arguments, for an edit; null when no worker here has the workflow. */
+  arguments_schema: jsonSchema,
   ...detailFields,
   /** What happened to it, in order. */
   history: z.array(approvalEventSchema),

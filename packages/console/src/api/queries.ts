@@ -17,6 +17,7 @@ export const keys = {
   question: (id: string) => ['questions', id] as const,
   requests: ['requests'] as const,
   request: (id: string) => ['requests', id] as const,
+  review: ['review'] as const,
   killSwitches: ['kill-switches'] as const,
   schedules: ['schedules'] as const,
   schedule: (name: string) => ['schedules', name] as const,
@@ -203,7 +204,7 @@ export function useChange<V, R = unknown>(change: (client: Client, input: V) => 
     mutationFn: (input: V) => change(client, input),
     onSettled: () =>
       Promise.all(
-        ['runs', 'run', 'approvals', 'questions', 'requests', 'kill-switches', 'schedules', 'policy'].map((first) =>
+        ['runs', 'run', 'approvals', 'questions', 'requests', 'review', 'kill-switches', 'schedules', 'policy'].map((first) =>
           queries.invalidateQueries({ queryKey: [first] }),
         ),
       ),

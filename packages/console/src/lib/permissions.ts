@@ -77,6 +77,11 @@ export function signRolesBlocked(me: Me, role: string | null): Blocked {
   return null
 }
 
+/** Whether this person may name a stand-in, or give and revoke standing approvals; who may in fact is the bundle's. */
+export function reviewBlocked(me: Me): Blocked {
+  return me.permissions.includes('approvals.decide') ? null : 'This needs a role that decides approvals.'
+}
+
 /** Whether this person may fire, pause or resume schedules. */
 export function scheduleBlocked(me: Me): Blocked {
   return me.permissions.includes('schedules.write') ? null : 'Schedules need the operator role.'
@@ -92,6 +97,7 @@ const DECIDE_CODES: Readonly<Record<string, string>> = {
   APPROVAL_DECIDED: 'Someone has decided already.',
   APPROVAL_EXPIRED: 'The deadline has passed: silence denied it.',
   APPROVAL_VOID: 'What was to be approved has changed since.',
+  APPROVAL_CLAIMED: 'Another reviewer has claimed it.',
   CONTENT_ERASED: 'The content was erased: there is nothing to review.',
   FORBIDDEN: 'Your role does not decide approvals.',
   RUN_ENDED: 'The run is over.',

@@ -1,9 +1,20 @@
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { isWord } from '../lib/inbox.ts'
 import { Button, type ButtonKind } from './basics.tsx'
 import { FormError } from './states.tsx'
 
 /** A modal dialog. The browser keeps the focus inside, closes it on Escape, and gives the focus back. */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  wide = false,
+}: {
+  title: string
+  onClose: () => void
+  children: ReactNode
+  wide?: boolean
+}) {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
@@ -23,7 +34,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
         event.preventDefault()
         onClose()
       }}
-      className="w-[min(32rem,calc(100vw-2rem))] max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-xl border border-line bg-surface p-0 text-ink shadow-high"
+      className={`${wide ? 'w-[min(56rem,calc(100vw-2rem))]' : 'w-[min(32rem,calc(100vw-2rem))]'} max-h-[calc(100dvh-2rem)] overflow-y-auto rounded-xl border border-line bg-surface p-0 text-ink shadow-high`}
     >
       <div className="px-5 py-4">
         <h2 id={id} className="mb-2 text-lg font-semibold">
@@ -43,7 +54,9 @@ export interface ConfirmProps {
   readonly action: string
   readonly kind?: ButtonKind
   readonly reasonLabel?: string
-  /** A word that must be typed, for what reaches far. */
+  /** For a form that shows two things beside each other. */
+  readonly wide?: boolean
+  /** A word that must be typed, for what reaches far; case, spaces and thousands marks do not count. */
   readonly word?: string
   /** Why the word is asked for. */
   readonly wordWhy?: string
@@ -67,7 +80,7 @@ export function ConfirmDialog(props: ConfirmProps) {
     if (lacks === null && !props.pending) props.onConfirm(reason.trim())
   }
   return (
-    <Dialog title={props.title} onClose={props.onClose}>
+    <Dialog title={props.title} onClose={props.onClose} wide={props.wide ?? false}>
       <form onSubmit={submit} noValidate className="flex flex-col gap-3">
         <div className="flex flex-col gap-2 text-sm">{props.children}</div>
         <ReasonField label={props.reasonLabel ?? 'Reason'} value={reason} onChange={setReason} />
@@ -91,7 +104,7 @@ export function ConfirmDialog(props: ConfirmProps) {
 
 function lacking(reason: string, typed: string, word: string | undefined): string | null {
   if (reason.trim().length < LEAST_REASON) return 'Give a reason of at least three characters.'
-  if (word !== undefined && typed.trim().toLowerCase() !== word) return `Type the word “${word}” to confirm.`
+  if (word !== undefined && !isWord(typed, word)) return `Type “${word}” to confirm.`
   return null
 }
 
@@ -133,7 +146,7 @@ function WordField({ word, why, value, onChange }: WordFieldProps) {
   return (
     <div>
       <label htmlFor={id} className="label">
-        {why ? `${why} ` : ''}Type <span className="font-mono">{word}</span> to confirm
+        {why ? `${why} ` : ''}Type <span className="font-mono breakable">{word}</span> to confirm
       </label>
       <input
         id={id}

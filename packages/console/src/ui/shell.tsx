@@ -91,7 +91,7 @@ function Navigation() {
       <Tab to={paths.runs()} current={pathname.startsWith('/runs')}>
         Runs
       </Tab>
-      <Tab to={paths.inbox()} current={/^\/(approvals|questions|requests)/.test(pathname)}>
+      <Tab to={paths.inbox()} current={/^\/(approvals|questions|requests|review)/.test(pathname)}>
         Approvals
         {waiting > 0 ? (
           <span className="rounded-full bg-warn-soft px-1.5 text-xs font-semibold text-warn tabular-nums">

@@ -172,6 +172,8 @@ export interface PersonRequest {
   readonly packetHash: string
   /** The answer's sealed reason, opened; null when none or erased. */
   readonly reason: string | null
+  /** Of an approval: JSON Schema of the tool's arguments; null when the workflow is not loaded here. */
+  readonly argumentsSchema?: JsonObject | null
   /** Of an approval: what happened to it, in order. */
   readonly history?: readonly ApprovalEvent[]
 }

@@ -7,6 +7,7 @@ import { type DelegationBody, holdsAt } from '../contracts/mandates.ts'
 import type { ReviewApi, ReviewRequest } from '../contracts/review.ts'
 import type { DecideRequest, RunsApi } from '../contracts/runtime.ts'
 import type { PersonRequestRow } from '../contracts/store.ts'
+import type { ToolSpec } from '../contracts/tool.ts'
 import { actOnApproval, type ApprovalAction } from '../policy/index.ts'
 import { isEnded } from '../reliability/run-machine.ts'
 import { actionOf, type ReviewBody } from './approval-inbox.ts'
@@ -177,11 +178,14 @@ function checkArguments(
   { run, requested }: ReviewState,
   args: Parameters<ReviewApi['edit']>[0]['args'],
 ): void {
-  const { name } = requested.proposal
+  toolIn(env, { workflow: run.workflow, tool: requested.proposal.name })?.parseInput(args)
+}
+
+/** The tool of a workflow, in the first version that is loaded here and has it. */
+export function toolIn(env: Env, of: { readonly workflow: string; readonly tool: string }): ToolSpec | undefined {
   for (const spec of env.workflows.values()) {
-    const tool = spec.name === run.workflow ? spec.tools.get(name) : undefined
-    if (!tool) continue
-    tool.parseInput(args)
-    return
+    const tool = spec.name === of.workflow ? spec.tools.get(of.tool) : undefined
+    if (tool) return tool
   }
+  return undefined
 }

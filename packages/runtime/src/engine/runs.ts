@@ -20,7 +20,7 @@ import { claimAlone, loadFold } from './load.ts'
 import { checkReason, sealedOrNothing } from './inbox-post.ts'
 import { movePlan } from './move-plan.ts'
 import { refusePruned } from './pruned.ts'
-import { reviewApi } from './review.ts'
+import { reviewApi, toolIn } from './review.ts'
 import { approvalHistory } from './review-history.ts'
 import { decidedAlready } from './review-state.ts'
 import { restorePoints, restoreRun } from './restore.ts'
@@ -169,7 +169,9 @@ async function openRequest(env: Env, tenant: string, id: string): Promise<Person
     port: null,
     packetHash: record.packet.h,
     reason: await reasonOf(env, row, contents),
-    ...(row.kind === 'approval' ? { history: await approvalHistory(env, row, contents) } : {}),
+    ...(row.kind === 'approval'
+      ? { history: await approvalHistory(env, row, contents), argumentsSchema: toolIn(env, row)?.inputSchema ?? null }
+      : {}),
   }
 }
 

@@ -75,6 +75,7 @@ export function approvalDetail(request: PersonRequest, viewer: Principal, now: n
             why: [...packet.why],
             labels: { ...packet.labels, marks: [...packet.labels.marks] },
           },
+    arguments_schema: request.argumentsSchema ?? null,
     packet_hash: request.packetHash,
     reason: request.reason,
     ...answerability(cannotApprove(request.row, viewer, now)),

@@ -1,13 +1,18 @@
 import type { ApprovalDetail } from '@signalbox/protocol'
 import { useState } from 'react'
-import { hasCode } from '../../api/problem.ts'
-import { useApproval, useChange } from '../../api/queries.ts'
+import { useSeen } from '../../api/inbox.ts'
+import { hasCode, shown } from '../../api/problem.ts'
+import { useApproval, useChange, useSignedIn } from '../../api/queries.ts'
 import { useKeys } from '../../lib/hooks.ts'
+import { confirmWord, progressText } from '../../lib/inbox.ts'
 import { decideBlocked } from '../../lib/permissions.ts'
 import { Button, GuardedButton } from '../../ui/basics.tsx'
 import { ConfirmDialog } from '../../ui/dialog.tsx'
 import { Loaded } from '../../ui/states.tsx'
+import { Icon } from '../../ui/icon.tsx'
+import { ApprovalActs } from './acts.tsx'
 import { ItemFrame, Sent, SomeoneElse } from './frame.tsx'
+import { ApprovalHistory, LifePanel } from './life.tsx'
 import { ApprovalPacket } from './packet.tsx'
 
 type Answer = 'approved' | 'rejected'
@@ -27,17 +32,27 @@ export function ApprovalDetailView({ id }: { id: string }) {
 function Approval({ approval }: { approval: ApprovalDetail }) {
   // The dialog keeps what was on screen when it was opened: that is what the decision says was seen.
   const [asked, setAsked] = useState<{ answer: Answer; seen: ApprovalDetail } | null>(null)
-  const [sent, setSent] = useState<Answer | null>(null)
-  const [conflict, setConflict] = useState(false)
+  const [sent, setSent] = useState<Answer | 'edited' | null>(null)
+  const [conflict, setConflict] = useState<{ readonly by: string | null } | null>(null)
+  useSeen(approval)
+  const me = useSignedIn().principal.id
+  const voted = approval.life?.votes.some((vote) => vote.by === me) ?? false
   const blocked = decideBlocked(approval)
   const ask = (answer: Answer) => (blocked === null && !sent ? setAsked({ answer, seen: approval }) : undefined)
   useKeys({ a: () => ask('approved'), r: () => ask('rejected') })
+  const open = approval.state === 'open'
   return (
     <ItemFrame item={approval} title={approval.packet?.summary ?? approval.summary ?? approval.tool}>
-      {conflict ? <SomeoneElse item={approval} /> : null}
-      {approval.state === 'open' && sent ? <Sent word={sent} /> : null}
-      {approval.state === 'open' && !sent ? <Answers blocked={blocked} ask={ask} /> : null}
+      {conflict ? <SomeoneElse item={approval} by={conflict.by} /> : null}
+      {open && sent && !voted ? <Sent word={sent} /> : null}
+      {open && voted && approval.life ? <Voted progress={progressText(approval.life)} /> : null}
+      {open && !sent ? <Answers blocked={blocked} ask={ask} /> : null}
+      <ApprovalActs approval={approval} onEdited={() => setSent('edited')} />
       <ApprovalPacket approval={approval} />
+      <LifePanel approval={approval} />
+      <div className="px-4 py-4 empty:hidden">
+        <ApprovalHistory events={approval.history} />
+      </div>
       {asked ? (
         <DecideDialog
           answer={asked.answer}
@@ -47,8 +62,8 @@ function Approval({ approval }: { approval: ApprovalDetail }) {
             setSent(asked.answer)
             setAsked(null)
           }}
-          onConflict={() => {
-            setConflict(true)
+          onConflict={(by) => {
+            setConflict({ by })
             setAsked(null)
           }}
         />
@@ -82,6 +97,23 @@ function Answers({ blocked, ask }: { blocked: string | null; ask: (answer: Answe
   )
 }
 
+/** Said to a person whose yes is one of several that are needed. */
+function Voted({ progress }: { progress: string }) {
+  return (
+    <p
+      role="status"
+      className="flex items-center gap-2 border-b border-line bg-ok-soft px-4 py-2.5 text-sm font-semibold text-ok"
+    >
+      <Icon name="check" /> Your yes is recorded. {progress}.
+    </p>
+  )
+}
+
+function firstOf(error: unknown): string | null {
+  const by = shown(error).details.decided_by
+  return typeof by === 'string' ? by : null
+}
+
 function Key({ name }: { name: string }) {
   return (
     <span
@@ -98,7 +130,8 @@ interface DecideDialogProps {
   readonly seen: ApprovalDetail
   readonly onClose: () => void
   readonly onDone: () => void
-  readonly onConflict: () => void
+  /** With who was first, where the server says so. */
+  readonly onConflict: (by: string | null) => void
 }
 
 function DecideDialog({ answer, seen, onClose, onDone, onConflict }: DecideDialogProps) {
@@ -106,20 +139,20 @@ function DecideDialog({ answer, seen, onClose, onDone, onConflict }: DecideDialo
     client.decide({ params: { id: seen.id }, body: { answer, reason, packet_hash: seen.packet_hash } }),
   )
   const approve = answer === 'approved'
-  const irreversible = approve && seen.packet?.effect === 'irreversible'
+  const word = approve && seen.packet?.effect === 'irreversible' ? confirmWord(seen.packet) : null
   return (
     <ConfirmDialog
       title={approve ? 'Approve this action' : 'Reject this action'}
       action={approve ? 'Approve' : 'Reject'}
       kind={approve ? 'primary' : 'danger'}
-      {...(irreversible ? { word: 'approve', wordWhy: 'This cannot be undone.' } : {})}
+      {...(word === null ? {} : { word, wordWhy: 'This cannot be undone.' })}
       pending={decide.isPending}
       error={hasCode(decide.error, 'APPROVAL_DECIDED') ? null : decide.error}
       onClose={onClose}
       onConfirm={(reason) =>
         decide.mutate(reason, {
           onSuccess: onDone,
-          onError: (error) => (hasCode(error, 'APPROVAL_DECIDED') ? onConflict() : undefined),
+          onError: (error) => (hasCode(error, 'APPROVAL_DECIDED') ? onConflict(firstOf(error)) : undefined),
         })
       }
     >

@@ -68,13 +68,17 @@ function DecidedLine({ item }: { item: Item }) {
 }
 
 /** Said to the second of two people who answered at the same time. */
-export function SomeoneElse({ item }: { item: Item }) {
+export function SomeoneElse({ item, by = null }: { item: Item; by?: string | null }) {
   return (
     <div role="alert" className="flex gap-2 border-b border-line bg-warn-soft px-4 py-2.5 text-sm">
       <Icon name="warning" className="mt-0.5 text-warn" />
       <span>
         <strong>Your answer was not taken: someone decided before you.</strong>{' '}
-        {item.decided_by ? `${REQUEST_STATE[item.state].word} by ${item.decided_by}.` : null}
+        {item.decided_by
+          ? `${REQUEST_STATE[item.state].word} by ${item.decided_by}.`
+          : by
+            ? `The first was ${by}.`
+            : null}
       </span>
     </div>
   )
@@ -83,6 +87,7 @@ export function SomeoneElse({ item }: { item: Item }) {
 const SENT = {
   approved: 'Your approval is stored. The run checks everything once more and goes on.',
   rejected: 'Your rejection is stored. The run takes its fallback.',
+  edited: 'Your arguments are stored. Policy judges them before anything is carried out.',
   answered: 'Your answer is stored. The run goes on with it.',
 } as const
 

@@ -1,27 +1,31 @@
-import type { RequestSummary } from '@signalbox/protocol'
+import type { ApprovalLifeView, RequestSummary } from '@signalbox/protocol'
 import { Link } from 'react-router'
+import { useSignedIn } from '../../api/queries.ts'
 import { money } from '../../lib/format.ts'
+import { useNow } from '../../lib/hooks.ts'
+import { claimOf, progressText, type Show, snoozedUntil } from '../../lib/inbox.ts'
 import { REQUEST_STATE } from '../../lib/words.ts'
 import { itemPath } from '../../paths.ts'
-import { State } from '../../ui/basics.tsx'
+import { State, Tag } from '../../ui/basics.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { Empty } from '../../ui/states.tsx'
-import { Age, Countdown } from '../../ui/time.tsx'
+import { Age, Clock, Countdown } from '../../ui/time.tsx'
+
+const CLOCK_MS = 5000
 
 interface InboxListProps {
   readonly items: readonly RequestSummary[]
   readonly selected: string | undefined
-  readonly decided: boolean
+  readonly show: Show
 }
 
 /** The items, each with what it is about, the money at stake, and the time left or who decided. */
-export function InboxList({ items, selected, decided }: InboxListProps) {
+export function InboxList({ items, selected, show }: InboxListProps) {
   if (items.length === 0) {
-    return decided ? (
-      <Empty title="Nothing was decided yet" icon="clock" />
-    ) : (
-      <Empty title="Nothing waits for a person" icon="check">
-        New approvals and questions appear here by themselves.
+    const { title, icon, text } = NOTHING[show]
+    return (
+      <Empty title={title} icon={icon}>
+        {text}
       </Empty>
     )
   }
@@ -31,7 +35,7 @@ export function InboxList({ items, selected, decided }: InboxListProps) {
         <li key={item.id} className="border-b border-line last:border-b-0">
           <Link
             id={`item-${item.id}`}
-            to={itemPath(item, decided)}
+            to={itemPath(item, show)}
             aria-current={item.id === selected ? 'true' : undefined}
             className={`block border-l-4 px-3 py-2.5 -outline-offset-2! hover:bg-sunken ${item.id === selected ? 'border-accent bg-accent-soft' : 'border-transparent'}`}
           >
@@ -41,6 +45,29 @@ export function InboxList({ items, selected, decided }: InboxListProps) {
       ))}
     </ul>
   )
+}
+
+const NOTHING: Readonly<
+  Record<Show, { readonly title: string; readonly icon: 'check' | 'clock'; readonly text?: string }>
+> = {
+  open: {
+    title: 'Nothing waits for a person',
+    icon: 'check',
+    text: 'New approvals and questions appear here by themselves.',
+  },
+  mine: { title: 'Nothing waits for you', icon: 'check', text: 'What your roles may answer appears here by itself.' },
+  claimed: {
+    title: 'Nobody has claimed anything',
+    icon: 'check',
+    text: 'A claim tells others that someone is looking.',
+  },
+  snoozed: {
+    title: 'Nothing is put off',
+    icon: 'clock',
+    text: 'What is not now for you comes back when its time is over.',
+  },
+  escalated: { title: 'Nothing was escalated', icon: 'check', text: 'A policy says after how long others may answer.' },
+  decided: { title: 'Nothing was decided yet', icon: 'clock' },
 }
 
 const KINDS = {
@@ -72,6 +99,7 @@ function Item({ item }: { item: RequestSummary }) {
               asked <Age at={item.requested_at} />
             </span>
             <Countdown deadline={item.deadline} />
+            {item.life ? <Marks life={item.life} /> : null}
           </>
         ) : (
           <>
@@ -83,6 +111,27 @@ function Item({ item }: { item: RequestSummary }) {
           </>
         )}
       </span>
+    </span>
+  )
+}
+
+/** What others have done about it so far. */
+function Marks({ life }: { life: ApprovalLifeView }) {
+  const me = useSignedIn().principal.id
+  const now = useNow(CLOCK_MS)
+  const claim = claimOf(life, now)
+  const snoozed = snoozedUntil(life, me, now)
+  return (
+    <span className="flex w-full flex-wrap gap-1 pt-0.5">
+      {life.votes.length > 0 || life.stages > 1 ? <Tag>{progressText(life)}</Tag> : null}
+      {claim ? <Tag>claimed by {claim.by}</Tag> : null}
+      {life.information && life.information.given_at === null ? <Tag>information asked</Tag> : null}
+      {life.escalations.length > 0 ? <Tag>escalated</Tag> : null}
+      {snoozed ? (
+        <Tag>
+          not now, until <Clock at={snoozed} />
+        </Tag>
+      ) : null}
     </span>
   )
 }

@@ -49,7 +49,7 @@ export function ApprovalPacket({ approval }: { approval: ApprovalDetail }) {
           </ul>
         </section>
         <section>
-          <h3 className="eyebrow mb-1">Arguments</h3>
+          <h3 className="eyebrow mb-1">Arguments{packet.edited_by ? `, as edited by ${packet.edited_by}` : ''}</h3>
           <CodeBlock label="Arguments" text={prettyJson(packet.arguments)} />
         </section>
         <Facts rows={factRows(approval, packet)} />

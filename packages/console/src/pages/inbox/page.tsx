@@ -1,8 +1,10 @@
 import type { RequestSummary } from '@signalbox/protocol'
 import { useLayoutEffect, useMemo, useRef } from 'react'
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router'
-import { useApprovals, useQuestions, useRequests } from '../../api/queries.ts'
-import { useKeys, useTitle } from '../../lib/hooks.ts'
+import { useDelegations } from '../../api/inbox.ts'
+import { useApprovals, useQuestions, useRequests, useSignedIn } from '../../api/queries.ts'
+import { useKeys, useNow, useTitle } from '../../lib/hooks.ts'
+import { isShown, SHOWS, type Show, showOf } from '../../lib/inbox.ts'
 import { itemPath, paths } from '../../paths.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
@@ -11,6 +13,17 @@ import { InboxList } from './list.tsx'
 import { QuestionDetailView } from './question.tsx'
 import { RequestDetailView } from './request.tsx'
 
+const SHOW_NAMES: Readonly<Record<Show, string>> = {
+  open: 'Open',
+  mine: 'Mine to decide',
+  claimed: 'Claimed',
+  snoozed: 'Not now',
+  escalated: 'Escalated',
+  decided: 'Decided',
+}
+/** Claims and pauses of a person end by the clock. */
+const CLOCK_MS = 5000
+
 const VIEWS = { approval: ApprovalDetailView, question: QuestionDetailView, request: RequestDetailView } as const
 
 /** Everything that waits for a person, and what was decided: a list beside the item that is open. */
@@ -18,39 +31,35 @@ export function InboxPage({ kind }: { kind: keyof typeof VIEWS }) {
   useTitle('Approvals')
   const { id } = useParams()
   const [params] = useSearchParams()
-  const decided = params.get('show') === 'decided'
+  const show = showOf(params.get('show'))
   const approvals = useApprovals()
-  const items = useItems(decided)
-  useInboxKeys(items, id, decided)
+  const items = useItems(show)
+  useInboxKeys(items, id, show)
   const View = VIEWS[kind]
   return (
     <>
       <div className="mb-4 flex flex-wrap items-center justify-between gap-3">
         <h1 className="text-xl font-semibold tracking-tight">Approvals and questions</h1>
-        <nav aria-label="Which items" className="flex gap-1.5">
-          <Which to={paths.inbox()} current={!decided}>
-            Open
-          </Which>
-          <Which to={paths.decided()} current={decided}>
-            Decided
-          </Which>
+        <nav aria-label="Which items" className="flex flex-wrap items-center gap-1.5">
+          {SHOWS.map((each) => (
+            <Which key={each} to={paths.inbox(each)} current={each === show}>
+              {SHOW_NAMES[each]}
+            </Which>
+          ))}
+          <Link className="link ml-2 text-sm" to={paths.review()}>
+            Standing approvals and reviewers
+          </Link>
         </nav>
       </div>
       <div className="grid items-start gap-4 lg:grid-cols-[22rem_minmax(0,1fr)]">
-        <section
-          aria-label={decided ? 'Decided items' : 'Open items'}
-          className={`card ${id ? 'hidden lg:block' : ''}`}
-        >
+        <section aria-label={`${SHOW_NAMES[show]} items`} className={`card ${id ? 'hidden lg:block' : ''}`}>
           <Loaded query={approvals} what="approvals">
-            {() => <InboxList items={items} selected={id} decided={decided} />}
+            {() => <InboxList items={items} selected={id} show={show} />}
           </Loaded>
         </section>
         {id ? (
           <div className="min-w-0">
-            <Link
-              to={decided ? paths.decided() : paths.inbox()}
-              className="link mb-3 inline-flex items-center gap-1 text-sm lg:hidden"
-            >
+            <Link to={paths.inbox(show)} className="link mb-3 inline-flex items-center gap-1 text-sm lg:hidden">
               <Icon name="back" /> All items
             </Link>
             <View key={id} id={id} />
@@ -81,25 +90,29 @@ function Which({ to, current, children }: { to: string; current: boolean; childr
 }
 
 /** Approvals, questions and ports' requests in one list: open ones by deadline, decided ones newest first. */
-function useItems(decided: boolean): readonly RequestSummary[] {
+function useItems(show: Show): readonly RequestSummary[] {
   const approvals = useApprovals().data?.approvals
   const questions = useQuestions().data?.questions
   const requests = useRequests().data?.requests
+  const delegations = useDelegations().data?.delegations
+  const me = useSignedIn()
+  const now = useNow(CLOCK_MS)
   return useMemo(() => {
-    const all = [...(approvals ?? []), ...(questions ?? []), ...(requests ?? [])].filter(
-      (each) => (each.state === 'open') !== decided,
+    const viewer = { me, delegations: delegations ?? [] }
+    const all = [...(approvals ?? []), ...(questions ?? []), ...(requests ?? [])].filter((each) =>
+      isShown(each, show, viewer, now),
     )
     const order = (each: RequestSummary) =>
-      decided ? -Date.parse(each.decided_at ?? each.deadline) : Date.parse(each.deadline)
+      show === 'decided' ? -Date.parse(each.decided_at ?? each.deadline) : Date.parse(each.deadline)
     return all.sort((a, b) => order(a) - order(b))
-  }, [approvals, questions, requests, decided])
+  }, [approvals, questions, requests, delegations, me, now, show])
 }
 
 /**
  * `j` and `k` step through the list. A step counts from where the steps before it lead: the address changes before the
  * page has rendered it, so keys that follow each other within a frame would otherwise all count from the same place.
  */
-function useInboxKeys(items: readonly RequestSummary[], selected: string | undefined, decided: boolean): void {
+function useInboxKeys(items: readonly RequestSummary[], selected: string | undefined, show: Show): void {
   const navigate = useNavigate()
   const onTheWay = useRef<readonly string[]>([])
   useLayoutEffect(() => {
@@ -112,7 +125,7 @@ function useInboxKeys(items: readonly RequestSummary[], selected: string | undef
     const next = items[at < 0 ? (by > 0 ? 0 : items.length - 1) : Math.min(items.length - 1, Math.max(0, at + by))]
     if (!next || next.id === from) return
     onTheWay.current = [...onTheWay.current, next.id]
-    navigate(itemPath(next, decided), { replace: from !== undefined })
+    navigate(itemPath(next, show), { replace: from !== undefined })
     document.getElementById(`item-${next.id}`)?.focus()
   }
   useKeys({ j: () => move(1), k: () => move(-1) })

@@ -141,7 +141,10 @@ function decisionRows(activity: Activity): (readonly [string, ReactNode])[] {
       'Approval',
       <span key="a" className="inline-flex flex-wrap items-center gap-x-2">
         <State phrase={REQUEST_STATE[approval.answer]} />
-        <Link className="link" to={paths.approval(approval.approval_id, approval.answer !== 'open')}>
+        <Link
+          className="link"
+          to={paths.approval(approval.approval_id, approval.answer === 'open' ? 'open' : 'decided')}
+        >
           look
         </Link>
       </span>,

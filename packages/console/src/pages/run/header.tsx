@@ -127,7 +127,7 @@ function OpenRequests({ detail }: { detail: RunDetail }) {
           className="flex flex-wrap items-center gap-x-3 gap-y-0.5 rounded-md bg-warn-soft px-3 py-1.5 text-sm"
         >
           <Icon name={each.kind === 'question' ? 'question' : 'person'} className="text-warn" />
-          <Link className="link font-semibold" to={itemPath(each, false)}>
+          <Link className="link font-semibold" to={itemPath(each, 'open')}>
             {OPEN_WORDS[each.kind](each.tool)}
           </Link>
           <span className="text-muted">{each.class}</span>
