@@ -210,9 +210,9 @@ describe('approvals and questions', () => {
     const dialog = page.getByRole('dialog', { name: 'Approve this action' })
     await dialog.waitFor()
     await press(page, 'matches the order', 'Enter')
-    await dialog.getByRole('alert').getByText('approve').waitFor()
+    await dialog.getByRole('alert').getByText('1,250.00 EUR').waitFor()
     expect(stage.mock.backend.changes).toEqual([])
-    await press(page, 'Tab', 'approve', 'Enter')
+    await press(page, 'Tab', '1250.00 eur', 'Enter')
     await dialog.waitFor({ state: 'detached' })
     await page.getByRole('article').getByText('by user:paul').waitFor()
     const seen = stage.mock.backend.approvals.find((each) => each.id === ASK.payment)?.packet_hash

@@ -99,7 +99,7 @@ describe('over the real server', () => {
     await checkPage(page, 'real-approval')
     await page.keyboard.press('a')
     await page.getByRole('dialog').waitFor()
-    for (const each of ['as agreed', 'approve']) {
+    for (const each of ['as agreed', '500.00 EUR']) {
       await page.keyboard.type(each)
       await page.keyboard.press('Tab')
     }
@@ -121,7 +121,7 @@ describe('over the real server', () => {
     await page.getByRole('dialog').waitFor()
     await page.keyboard.type('looks fine')
     await page.keyboard.press('Tab')
-    await page.keyboard.type('approve')
+    await page.keyboard.type('900.00 EUR')
     const other = createClient({ baseUrl: up.url, token: tokenOf('paul') })
     const { approvals } = await other.approvals({ query: { run_id: id } })
     const approval = await other.approval({ params: { id: approvals[0]?.id ?? '' } })

@@ -298,6 +298,7 @@ describe('what pages show', () => {
       can_decide: false,
       cannot_decide_code: 'FORBIDDEN',
     })
+    expect((await h.as('paul').approval({ params })).arguments_schema).toEqual({ type: 'object' })
     expect((await h.as('paul').approvals()).approvals).toMatchObject([{ id: 'apr_1', summary: 'Pay invoice 4711' }])
     await expect(h.as('paul').question({ params })).rejects.toMatchObject({ code: 'QUESTION_NOT_FOUND' })
   })

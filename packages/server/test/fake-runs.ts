@@ -227,7 +227,10 @@ function reads(state: State): Pick<RunsApi, Reads> {
         : [],
     request: async (tenant, id) => {
       if (tenant === 'dev' && id === 'apr_1')
-        return { row: APPROVAL, packet: PACKET, port: null, packetHash: 'packet-hash', reason: null }
+        return {
+          ...{ row: APPROVAL, packet: PACKET, port: null, packetHash: 'packet-hash', reason: null },
+          argumentsSchema: { type: 'object' },
+        }
       throw new SignalboxError('APPROVAL_NOT_FOUND', `there is no request \`${id}\``)
     },
     definition: async (tenant, runId) => {

@@ -1,5 +1,6 @@
 /** Approvals, questions and kill switches of the mock backend. */
 import type { ApprovalDetail, KillSwitchView, PortRequestDetail, QuestionDetail } from '@signalbox/protocol'
+import { livelyApproval } from './inbox.ts'
 import { hashOf } from './parts.ts'
 import { ASK, RUN } from './runs.ts'
 
@@ -31,6 +32,7 @@ function approval(id: string, runId: string, part: Part): ApprovalDetail {
     can_inform: false,
     can_withdraw: false,
     acts_for: null,
+    arguments_schema: null,
     packet_hash: `hmac:${hashOf(id).slice(0, 40)}`,
     reason: null,
     can_decide: false,
@@ -105,6 +107,7 @@ export function allApprovals(): ApprovalDetail[] {
       ...done(7200),
     }),
     approval(ASK.payment, RUN.waiting, { packet: PAYMENT }),
+    livelyApproval(),
     approval(ASK.notice, RUN.denied, { packet: NOTICE, requested_at: ago(120), deadline: ahead(240) }),
   ]
 }

@@ -20,6 +20,7 @@ import { allApprovals, allKillSwitches, allQuestions, allRequests } from './asks
 import { BUNDLE_CHANGES, BUNDLE_READS, startStatus } from './policy-life.ts'
 import { POLICY_CHANGES, POLICY_READS } from './policy.ts'
 import { allOverrides, SWITCH_CHANGES, SWITCH_READS } from './switches.ts'
+import { allMandates, INBOX_CHANGES, INBOX_READS, isOneOfSeveral, type Mandates, seenBy } from './inbox.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
 import { allSchedules, findSchedule, fire, pause, statusOf } from './schedules.ts'
 import { allRuns } from './runs.ts'
@@ -33,7 +34,7 @@ export interface Call {
 }
 
 /** State and behaviour, with ways for a test to let others act. */
-export interface Backend {
+export interface Backend extends Mandates {
   readonly runs: RunDetail[]
   readonly approvals: ApprovalDetail[]
   readonly questions: QuestionDetail[]
@@ -64,6 +65,7 @@ export function createBackend(): Backend {
     questions: allQuestions(),
     requests: allRequests(),
     killSwitches: allKillSwitches(),
+    ...allMandates(),
     overrides: allOverrides(),
     policy: startStatus(),
     schedules: allSchedules(),
@@ -128,7 +130,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   movePlan: (backend, { id, query }) => movePlan(find(backend.runs, id), query as { kind: string; seq: number }), // parsed before
   explain: (backend, { id }) => explanation(find(backend.runs, id)),
   approvals: (backend) => ({ approvals: backend.approvals }),
-  approval: (backend, { id, me }) => answerable(findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND'), me),
+  approval: (backend, { id, me }) => seenBy(answerable(findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND'), me), me),
   questions: (backend, { me }) => ({ questions: backend.questions.map((each) => answerable(each, me)) }),
   question: (backend, { id, me }) => answerable(findAsk(backend.questions, id, 'QUESTION_NOT_FOUND'), me),
   requests: (backend, { me }) => ({ requests: backend.requests.map((each) => answerable(each, me)) }),
@@ -136,6 +138,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   ...SWITCH_READS,
   ...POLICY_READS,
   ...BUNDLE_READS,
+  ...INBOX_READS,
   schedules: (backend) => ({ schedules: backend.schedules }),
   schedule: (backend, { id }) => findSchedule(backend, id),
   status: (backend) => statusOf(backend),
@@ -188,6 +191,7 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
   ...SWITCH_CHANGES,
   ...POLICY_CHANGES,
   ...BUNDLE_CHANGES,
+  ...INBOX_CHANGES,
 }
 
 function find(runs: readonly RunDetail[], id: string): RunDetail {
@@ -217,6 +221,7 @@ function decide(
     const details = { decided_by: ask.decided_by }
     throw new SignalboxError('APPROVAL_DECIDED', `${ask.decided_by} has already ${ask.state} it`, { details })
   }
+  if (answer === 'approved' && isOneOfSeveral(ask, who)) return
   Object.assign(ask, { state: answer, decided_by: who, decided_at: new Date().toISOString(), reason })
   goOn(backend, ask.run_id, ask.id)
 }

@@ -32,11 +32,15 @@ export function ApprovalDetailView({ id }: { id: string }) {
 function Approval({ approval }: { approval: ApprovalDetail }) {
   // The dialog keeps what was on screen when it was opened: that is what the decision says was seen.
   const [asked, setAsked] = useState<{ answer: Answer; seen: ApprovalDetail } | null>(null)
-  const [sent, setSent] = useState<Answer | 'edited' | null>(null)
+  // What was sent, and how much had happened before: arguments that are refused leave it to be answered again.
+  const [last, setLast] = useState<{ readonly word: Answer | 'edited'; readonly events: number } | null>(null)
+  const setSent = (word: Answer | 'edited') => setLast({ word, events: approval.history.length })
   const [conflict, setConflict] = useState<{ readonly by: string | null } | null>(null)
   useSeen(approval)
   const me = useSignedIn().principal.id
   const voted = approval.life?.votes.some((vote) => vote.by === me) ?? false
+  const refused = last && approval.history.slice(last.events).some((event) => event.what === 'edit_refused')
+  const sent = refused ? null : (last?.word ?? null)
   const blocked = decideBlocked(approval)
   const ask = (answer: Answer) => (blocked === null && !sent ? setAsked({ answer, seen: approval }) : undefined)
   useKeys({ a: () => ask('approved'), r: () => ask('rejected') })
@@ -46,7 +50,7 @@ function Approval({ approval }: { approval: ApprovalDetail }) {
       {conflict ? <SomeoneElse item={approval} by={conflict.by} /> : null}
       {open && sent && !voted ? <Sent word={sent} /> : null}
       {open && voted && approval.life ? <Voted progress={progressText(approval.life)} /> : null}
-      {open && !sent ? <Answers blocked={blocked} ask={ask} /> : null}
+      {open && (!sent || voted) ? <Answers blocked={blocked} ask={ask} /> : null}
       <ApprovalActs approval={approval} onEdited={() => setSent('edited')} />
       <ApprovalPacket approval={approval} />
       <LifePanel approval={approval} />

@@ -1,4 +1,4 @@
-import type { ApprovalDetail } from '@signalbox/protocol'
+import { type ApprovalDetail, SignalboxError } from '@signalbox/protocol'
 import { useId, useMemo, useState } from 'react'
 import { useChange } from '../../api/queries.ts'
 import { type EditField, fieldsOf, readForm } from '../../lib/edit-form.ts'
@@ -46,7 +46,7 @@ export function EditDialog({ seen, onClose, onDone }: EditDialogProps) {
         ? { word: packet.target.id, wordWhy: 'This cannot be undone. It acts on the target.' }
         : {})}
       pending={edit.isPending}
-      error={problem === null ? edit.error : new Error(problem)}
+      error={problem === null ? edit.error : new SignalboxError('INPUT_INVALID', problem)}
       onClose={onClose}
       onConfirm={confirm}
     >

@@ -1,3 +1,4 @@
+import { SignalboxError } from '@signalbox/protocol'
 import { useId, useState } from 'react'
 import { useChange, useSignedIn } from '../../api/queries.ts'
 import { ConfirmDialog } from '../../ui/dialog.tsx'
@@ -43,7 +44,7 @@ export function DelegateDialog({ onClose }: { onClose: () => void }) {
       title="Name a stand-in"
       action="Name"
       pending={change.isPending}
-      error={problem === null ? change.error : new Error(problem)}
+      error={problem === null ? change.error : new SignalboxError('INPUT_INVALID', problem)}
       onClose={onClose}
       onConfirm={confirm}
     >

@@ -1,4 +1,4 @@
-import type { ApprovalDetail } from '@signalbox/protocol'
+import { type ApprovalDetail, SignalboxError } from '@signalbox/protocol'
 import { useId, useState } from 'react'
 import { useChange } from '../../api/queries.ts'
 import { type ConstraintLine, EMPTY_LINE, linesLike, readConstraints } from '../../lib/standing-form.ts'
@@ -56,7 +56,7 @@ export function StandingDialog({ like, onClose }: { like?: ApprovalDetail; onClo
       kind="danger"
       word="standing"
       pending={change.isPending}
-      error={problem === null ? change.error : new Error(problem)}
+      error={problem === null ? change.error : new SignalboxError('INPUT_INVALID', problem)}
       onClose={onClose}
       onConfirm={confirm}
     >

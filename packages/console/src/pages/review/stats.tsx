@@ -66,10 +66,10 @@ function reviewerColumns(quick: number): readonly Column<Reviewer>[] {
     { name: 'Reviewer', cell: (row) => <strong className="breakable">{row.reviewer}</strong> },
     { name: 'Yes', cell: (row) => row.approved, num: true },
     { name: 'No', cell: (row) => row.rejected, num: true },
-    { name: 'Median to answer', cell: (row) => seconds(row.median_decision_seconds), num: true },
-    { name: 'Median reading', cell: (row) => seconds(row.median_reading_seconds), num: true },
+    { name: 'Answered in', cell: (row) => seconds(row.median_decision_seconds), num: true },
+    { name: 'Read for', cell: (row) => seconds(row.median_reading_seconds), num: true },
     {
-      name: 'Yes unread or too quick',
+      name: 'Not read',
       cell: (row) => (row.unread_share === null ? 'none yet' : `${Math.round(row.unread_share * 100)} %`),
       num: true,
     },
@@ -79,7 +79,8 @@ function reviewerColumns(quick: number): readonly Column<Reviewer>[] {
         <span>
           <State phrase={phraseOf(row)} />
           <span className="block text-xs text-muted">
-            {count(row.streak, 'yes', 'yeses')} since the last no; too quick is under {duration(quick * 1000)}
+            {count(row.streak, 'yes', 'yeses')} since the last no; not read means a yes without the details opened, or
+            in under {quick} s; times are medians
           </span>
         </span>
       ),

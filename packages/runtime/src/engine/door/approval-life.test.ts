@@ -262,6 +262,8 @@ describe('an edit', () => {
 
   it.each(ways)('APV-020, APV-021: what the reviewer made of it is sent, and both are on record, %s', async (way) => {
     const { one, outside, runId, id } = await waiting(bundle(''), 50)
+    const { argumentsSchema } = await one.sb.runs.request('acme', id)
+    expect(argumentsSchema).toMatchObject({ type: 'object', properties: { amount: {} } })
     await expect(edit(one, id, 'much')).rejects.toMatchObject({ code: 'TOOL_INPUT_INVALID' })
     await edit(one, id, 20)
     expect(await endOf(one, runId, way)).toBe('succeeded')
