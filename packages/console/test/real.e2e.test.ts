@@ -129,7 +129,7 @@ describe('over the real server', () => {
     await other.decide({ params: { id: approval.id }, body })
     await page.keyboard.press('Enter')
     await page.getByRole('alert').getByText('someone decided before you').waitFor()
-    await page.getByRole('article').getByText('not agreed').waitFor()
+    await page.getByRole('article').getByText('not agreed').first().waitFor()
     expect(await book('ben')).toEqual([])
   })
 

@@ -17,30 +17,31 @@ const ahead = (seconds: number) => ago(-seconds)
 /** An approval with two stages, of which the first takes two people. */
 export const LIVELY = 'apr_01kblively0000000000007'
 
+const PACKET: NonNullable<ApprovalDetail['packet']> = {
+  summary: 'Change the bank account of Nordlicht Papier GmbH',
+  target: { type: 'vendor', id: 'V-014', version: '7' },
+  impact: { text: 'Later payments go to the new account.' },
+  rollback: 'Write the earlier account back before the next payment run.',
+  tool: 'vendors.set_account',
+  class: 'vendors.write',
+  effect: 'irreversible',
+  arguments: JSON.stringify({ vendor: 'V-014', iban: 'DE02120300000000202051', limit_minor: 500_000, notify: true }),
+  requested_by: 'user:rita',
+  why: ['An account is changed by two people, then by finance (vendors.two-people, vendors.finance).'],
+  labels: { integrity: 1, marks: ['financial'] },
+}
+
 /** The approval whose life the inbox shows: one yes is given, and it was escalated. */
 export function livelyApproval(): ApprovalDetail {
-  const packet: NonNullable<ApprovalDetail['packet']> = {
-    summary: 'Change the bank account of Nordlicht Papier GmbH',
-    target: { type: 'vendor', id: 'V-014', version: '7' },
-    impact: { text: 'Later payments go to the new account.' },
-    rollback: 'Write the earlier account back before the next payment run.',
-    tool: 'vendors.set_account',
-    class: 'vendors.write',
-    effect: 'irreversible',
-    arguments: JSON.stringify({ vendor: 'V-014', iban: 'DE02120300000000202051', limit_minor: 500_000, notify: true }),
-    requested_by: 'user:rita',
-    why: ['An account is changed by two people, then by finance (vendors.two-people, vendors.finance).'],
-    labels: { integrity: 1, marks: ['financial'] },
-  }
   const demand = { approvers: ['role:approver'], quorum: 2, stage: 1, given: ['user:petra'], escalated_to: [] }
   return {
     ...{ id: LIVELY, kind: 'approval', run_id: RUN.waiting, workflow: 'payables', state: 'open' },
     ...{
-      tool: packet.tool,
-      class: packet.class,
-      effect: packet.effect,
-      summary: packet.summary,
-      impact: packet.impact,
+      tool: PACKET.tool,
+      class: PACKET.class,
+      effect: PACKET.effect,
+      summary: PACKET.summary,
+      impact: PACKET.impact,
     },
     approvers: [['role:approver']],
     requester: 'user:rita',
@@ -73,7 +74,7 @@ export function livelyApproval(): ApprovalDetail {
     ],
     can_inform: false,
     can_withdraw: false,
-    packet,
+    packet: PACKET,
     packet_hash: `hmac:${hashOf(LIVELY).slice(0, 40)}`,
     arguments_schema: {
       type: 'object',

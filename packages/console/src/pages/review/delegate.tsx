@@ -65,22 +65,7 @@ export function DelegateDialog({ onClose }: { onClose: () => void }) {
           onChange={(event) => setDelegate(event.target.value)}
         />
       </div>
-      <fieldset>
-        <legend className="label">Roles that they may use</legend>
-        {me.roles.map((role) => (
-          <label key={role} className="mr-4 inline-flex items-center gap-2 py-0.5 text-sm">
-            <input
-              type="checkbox"
-              className="size-4 accent-accent"
-              checked={roles.includes(role)}
-              onChange={(event) =>
-                setRoles(event.target.checked ? [...roles, role] : roles.filter((each) => each !== role))
-              }
-            />
-            {role}
-          </label>
-        ))}
-      </fieldset>
+      <Roles all={me.roles} chosen={roles} onChange={setRoles} />
       <div>
         <label htmlFor={lasts} className="label">
           Lasts
@@ -94,5 +79,32 @@ export function DelegateDialog({ onClose }: { onClose: () => void }) {
         </select>
       </div>
     </ConfirmDialog>
+  )
+}
+
+interface RolesProps {
+  readonly all: readonly string[]
+  readonly chosen: readonly string[]
+  readonly onChange: (roles: readonly string[]) => void
+}
+
+function Roles({ all, chosen, onChange }: RolesProps) {
+  return (
+    <fieldset>
+      <legend className="label">Roles that they may use</legend>
+      {all.map((role) => (
+        <label key={role} className="mr-4 inline-flex items-center gap-2 py-0.5 text-sm">
+          <input
+            type="checkbox"
+            className="size-4 accent-accent"
+            checked={chosen.includes(role)}
+            onChange={(event) =>
+              onChange(event.target.checked ? [...chosen, role] : chosen.filter((each) => each !== role))
+            }
+          />
+          {role}
+        </label>
+      ))}
+    </fieldset>
   )
 }
