@@ -204,8 +204,8 @@ export function useChange<V, R = unknown>(change: (client: Client, input: V) => 
     mutationFn: (input: V) => change(client, input),
     onSettled: () =>
       Promise.all(
-        ['runs', 'run', 'approvals', 'questions', 'requests', 'review', 'kill-switches', 'schedules', 'policy'].map((first) =>
-          queries.invalidateQueries({ queryKey: [first] }),
+        ['runs', 'run', 'approvals', 'questions', 'requests', 'review', 'kill-switches', 'schedules', 'policy'].map(
+          (first) => queries.invalidateQueries({ queryKey: [first] }),
         ),
       ),
   })

@@ -74,6 +74,7 @@ export function livelyApproval(): ApprovalDetail {
     ],
     can_inform: false,
     can_withdraw: false,
+    acts_for: null,
     packet: PACKET,
     packet_hash: `hmac:${hashOf(LIVELY).slice(0, 40)}`,
     arguments_schema: {

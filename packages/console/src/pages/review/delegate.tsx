@@ -18,7 +18,7 @@ export function DelegateDialog({ onClose }: { onClose: () => void }) {
   const [roles, setRoles] = useState<readonly string[]>(me.roles)
   const [days, setDays] = useState(1)
   const [problem, setProblem] = useState<string | null>(null)
-  const [who, lasts] = [useId(), useId()]
+  const who = useId()
   const change = useChange<string>((client, reason) =>
     client.delegate({
       body: {
@@ -66,18 +66,7 @@ export function DelegateDialog({ onClose }: { onClose: () => void }) {
         />
       </div>
       <Roles all={me.roles} chosen={roles} onChange={setRoles} />
-      <div>
-        <label htmlFor={lasts} className="label">
-          Lasts
-        </label>
-        <select id={lasts} className="field" value={days} onChange={(event) => setDays(Number(event.target.value))}>
-          {LASTS.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </div>
+      <Lasts days={days} onChange={setDays} />
     </ConfirmDialog>
   )
 }
@@ -106,5 +95,23 @@ function Roles({ all, chosen, onChange }: RolesProps) {
         </label>
       ))}
     </fieldset>
+  )
+}
+
+function Lasts({ days, onChange }: { days: number; onChange: (days: number) => void }) {
+  const id = useId()
+  return (
+    <div>
+      <label htmlFor={id} className="label">
+        Lasts
+      </label>
+      <select id={id} className="field" value={days} onChange={(event) => onChange(Number(event.target.value))}>
+        {LASTS.map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </div>
   )
 }
