@@ -51,6 +51,11 @@ function Approval({ approval }: { approval: ApprovalDetail }) {
       {open && sent && !voted ? <Sent word={sent} /> : null}
       {open && voted && approval.life ? <Voted progress={progressText(approval.life)} /> : null}
       {open && (!sent || voted) ? <Answers blocked={blocked} ask={ask} /> : null}
+      {open && approval.acts_for ? (
+        <p className="border-b border-line bg-sunken px-4 py-2 text-sm breakable">
+          You answer in the place of <strong>{approval.acts_for}</strong>; it is recorded so.
+        </p>
+      ) : null}
       <ApprovalActs approval={approval} onEdited={() => setSent('edited')} />
       <ApprovalPacket approval={approval} />
       <LifePanel approval={approval} />
