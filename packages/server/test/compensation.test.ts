@@ -20,10 +20,10 @@ describe('budgets over many runs, and undoing', () => {
         scope: 'tenant:dev/2026-01-01',
         current: true,
         lines: [
-          { count: 'cost', limit: '5000000000', given: '1250000000', left: '3750000000' },
-          { count: 'tokens', limit: '1000', given: '250', left: '750' },
-          { count: 'effects', limit: null, given: '3', left: null },
-          { count: 'runs', limit: null, given: '2', left: null },
+          { count: 'cost', limit: '5000000000', given: '1250000000', left: '3750000000', forecast: null },
+          { count: 'tokens', limit: '1000', given: '250', left: '750', forecast: null },
+          { count: 'effects', limit: null, given: '3', left: null, forecast: null },
+          { count: 'runs', limit: null, given: '2', left: null, forecast: null },
         ],
       },
     ])

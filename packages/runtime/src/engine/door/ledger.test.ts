@@ -138,14 +138,21 @@ describe('the ledger of a tool without one', () => {
   })
 })
 
+class NotYet extends Error {}
+
 describe('a node that is tried again', () => {
   function retrying(pay: PayTool, body: (ctx: OnlyCtx, attempt: number) => Promise<unknown>) {
-    let attempt = 0
+    // A call that waits may have the body begun anew within an attempt: only what was thrown ends one.
+    let failed = 0
     return oneNode(
       async (_input, ctx) => {
-        attempt += 1
-        await body(ctx, attempt)
-        return attempt
+        try {
+          await body(ctx, failed + 1)
+        } catch (thrown) {
+          if (thrown instanceof NotYet) failed += 1
+          throw thrown
+        }
+        return failed
       },
       { tools: [pay], retry: { attempts: 3, backoffSeconds: 1 } },
     )
@@ -157,7 +164,7 @@ describe('a node that is tried again', () => {
     const flow = retrying(pay, async (ctx, attempt) => {
       await ctx.call(pay, bob)
       await ctx.call(pay, eve)
-      if (attempt < 3) throw new Error('not yet')
+      if (attempt < 3) throw new NotYet()
     })
     const one = box({ workflows: [flow] })
     one.work()
@@ -172,7 +179,7 @@ describe('a node that is tried again', () => {
     const pay = payTool(outside)
     const flow = retrying(pay, async (ctx, attempt) => {
       await ctx.call(pay, { to: 'bob', amount: attempt })
-      if (attempt === 1) throw new Error('not yet')
+      if (attempt === 1) throw new NotYet()
     })
     const one = box({ workflows: [flow] })
     one.work()
@@ -191,7 +198,7 @@ describe('a node that is tried again', () => {
     outside.next('refuse')
     const flow = retrying(pay, async (ctx) => {
       const end = await ctx.call(pay, bob)
-      if (end.status !== 'succeeded') throw new Error('not yet')
+      if (end.status !== 'succeeded') throw new NotYet()
     })
     const one = box({ workflows: [flow], policy: approvalPolicy() })
     one.work()
@@ -226,7 +233,7 @@ describe('a restore', () => {
         retry: { attempts: 2, backoffSeconds: 1 },
         run: async (n, ctx) => {
           for (const one of wanted()) await ctx.call(pay, one)
-          if (fail()) throw new Error('not yet')
+          if (fail()) throw new NotYet()
           return n
         },
       })
