@@ -52,7 +52,7 @@ describe('who may do what', () => {
     expect(problem.detail).toContain('`user:rita`')
   })
 
-  it('API-004: identity comes from the credential alone; a body or header that names someone changes nothing', async () => {
+  it('API-004, HOL-012: identity comes from the credential alone; a body or header that names someone changes nothing', async () => {
     await h
       .as('paul')
       .decide({ params: { id: 'apr_1' }, body: { answer: 'approved', reason: REASON, packet_hash: 'packet-hash' } })

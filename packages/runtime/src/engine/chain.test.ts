@@ -179,7 +179,7 @@ describe.each(ways)('the chain before a tool call, %s', (way) => {
     expect(outside.booked).toHaveLength(1)
   })
 
-  it('CHN-005: a control that takes too long parks the run', async () => {
+  it('CHN-005, HOL-005: a control that takes too long parks the run', async () => {
     const never = checks('pre_tool_call', () => new Promise(() => undefined), { timeoutMs: 500 })
     const { outside, one } = await clerk([never])
     const runId = await one.start('clerks', 'go')

@@ -317,7 +317,7 @@ describe('a checkpoint with something open', () => {
 })
 
 describe('a step that calls out by itself', () => {
-  it('FLW-006: is noticed; in development it is on record, in production it ends the run', async () => {
+  it('FLW-006, HOL-015: is noticed; in development it is on record, in production it ends the run', async () => {
     const outside = await bank()
     const work = job((_input, f) =>
       f.step('sneak', null, async () => (await fetch(`http://${outside.host}/find?key=x`)).status),

@@ -50,7 +50,7 @@ describe.each(ways)('an approval, %s', (way) => {
     expect(outside.requests).toEqual([])
   })
 
-  it('ENG-072: that nobody answers expires; nothing is sent, and a later answer is refused', async () => {
+  it('ENG-072, HOL-010: that nobody answers expires; nothing is sent, and a later answer is refused', async () => {
     const { outside, one, runId, request } = await waiting({}, { approvalSeconds: 60 })
     await one.host.advance(61_000)
     expect((await endOf(one, runId, way)).output).toBe('expired')
@@ -60,7 +60,7 @@ describe.each(ways)('an approval, %s', (way) => {
     ).rejects.toMatchObject({ code: 'APPROVAL_EXPIRED' })
   })
 
-  it('ENG-073: whose target changed meanwhile is void; nothing is sent', async () => {
+  it('ENG-073, HOL-014: whose target changed meanwhile is void; nothing is sent', async () => {
     let version = 1
     const { outside, one, runId } = await waiting({
       preview: async ({ to }) => ({
@@ -83,7 +83,7 @@ describe.each(ways)('an approval, %s', (way) => {
     ['asks another role', (request) => needsApproval(request, 'auditor')],
     ['no longer asks', () => undefined],
     ['denies now', () => ({ verdict: 'deny', reason_code: 'CLOSED' })],
-  ])('ENG-074: under a policy that %s is void; nothing is sent', async (_what, changed) => {
+  ])('ENG-074, HOL-013: under a policy that %s is void; nothing is sent', async (_what, changed) => {
     const { outside, one, runId } = await waiting()
     await one.kill()
     const policy = scriptedPolicy({
@@ -150,7 +150,7 @@ describe.each(ways)('an approval, %s', (way) => {
     expect(outside.requests).toEqual([])
   })
 
-  it('ENG-079: a policy that throws parks the run; the model is not told and nothing is sent', async () => {
+  it('ENG-079, HOL-004: a policy that throws parks the run; the model is not told and nothing is sent', async () => {
     const outside = await bank()
     const { model, seen } = clerkModel([[{ tool: 'pay.send', args: { to: 'bob', amount: 1 } }]])
     let broken = true
