@@ -42,9 +42,7 @@ export function awaits(item: RequestSummary, { me, delegations }: Viewer): boole
     .filter((one) => !answered(one.created_by))
     .map((one) => ({ id: one.created_by, roles: one.roles }))
   return [{ id, roles }, ...others].some((who) =>
-    item.approvers.every((list) =>
-      list.some((one) => one === `user:${who.id}` || who.roles.includes(one.replace(/^role:/, ''))),
-    ),
+    item.approvers.every((list) => list.some((one) => one === who.id || who.roles.includes(one.replace(/^role:/, '')))),
   )
 }
 

@@ -61,7 +61,7 @@ export function lifeOf(
       given: votes.filter((vote) => voteCovers(ask, asVote(vote))).map((vote) => vote.by.id),
       escalated_to: progress.escalated
         .filter((one) => one.policy === ask.id)
-        .flatMap(({ roles, users }) => [...roles, ...users.map((id) => `user:${id}`)]),
+        .flatMap(({ roles, users }) => [...roles, ...users]),
     })),
     votes: votes.map((vote) => ({
       by: vote.by.id,
@@ -83,7 +83,7 @@ export function lifeOf(
     seen: timesOf(progress.seen),
     escalations: progress.escalated.map(({ policy, roles, users, at }) => ({
       policy,
-      to: [...roles, ...users.map((id) => `user:${id}`)],
+      to: [...roles, ...users],
       at: isoTime(at),
     })),
     edited_by: decided?.edited?.by ?? null,

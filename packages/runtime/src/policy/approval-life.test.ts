@@ -131,7 +131,7 @@ describe('the life of an approval', () => {
         ...{ quorum: 2, stage: 1, deadline_seconds: 14_400 },
         escalate: [
           { roles: ['treasury'], users: [], after_seconds: 3_600 },
-          { roles: [], users: ['ana'], after_seconds: 86_400 },
+          { roles: [], users: ['user:ana'], after_seconds: 86_400 },
         ],
       },
       problems: [],

@@ -88,7 +88,7 @@ export function lacking(terms: ApprovalTerms, progress: ApprovalProgress): reado
 export function answerableBy(terms: ApprovalTerms, progress: ApprovalProgress): readonly (readonly string[])[] {
   return lacking(terms, progress).map((ask) => {
     const beside = progress.escalated.filter((one) => one.policy === ask.id)
-    const others = beside.flatMap(({ roles, users }) => [...roles, ...users.map((id) => `user:${id}`)])
+    const others = beside.flatMap(({ roles, users }) => [...roles, ...users])
     return [...new Set([...ask.approvers, ...others])]
   })
 }

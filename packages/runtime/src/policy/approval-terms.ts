@@ -89,7 +89,7 @@ function escalations(
     else
       found.push({
         roles: kind === 'role' ? [name] : [],
-        users: kind === 'user' ? [name] : [],
+        users: kind === 'user' ? [`user:${name}`] : [],
         after_seconds: seconds,
       })
   }

@@ -169,9 +169,7 @@ export function mayDecide(row: PersonRequestRow, who: Principal): MayDecide {
   if (row.kind === 'approval' && row.approvers.length === 0) {
     return no('APPROVAL_NOT_ALLOWED', 'no role may answer this request')
   }
-  const lacking = row.approvers.find(
-    (needed) => !needed.some((one) => one === `user:${who.id}` || who.roles.includes(one)),
-  )
+  const lacking = row.approvers.find((needed) => !needed.some((one) => one === who.id || who.roles.includes(one)))
   if (lacking === undefined) return { allowed: true }
   return no('APPROVAL_NOT_ALLOWED', `one of the roles ${lacking.map((role) => `\`${role}\``).join(', ')} is needed`)
 }

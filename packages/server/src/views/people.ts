@@ -130,7 +130,7 @@ function cannotApprove(row: PersonRequestRow, viewer: Principal, now: number): E
   const answered = row.life?.votes.some((vote) => vote.by === viewer.id || vote.for === viewer.id)
   if (answered) return 'APPROVAL_DECIDED'
   const holdsOneOfEach = row.approvers.every((roles) =>
-    roles.some((role) => role === `user:${viewer.id}` || viewer.roles.includes(role.replace(/^role:/, ''))),
+    roles.some((role) => role === viewer.id || viewer.roles.includes(role.replace(/^role:/, ''))),
   )
   return holdsOneOfEach ? null : 'APPROVAL_NOT_ALLOWED'
 }

@@ -202,21 +202,27 @@ describe('while it is open', () => {
     expect(outside.requests).toEqual([])
   })
 
-  it('APV-013, APV-014: unanswered it goes to others who may answer then; the time survives a restart', async () => {
-    const policy = bundle('@deadline("PT4H") @escalate("role:treasury PT1H")')
-    const { one, outside, runId, id } = await waiting(policy)
-    await resting(one, runId)
-    await expect(yes(one, id, TINA)).rejects.toMatchObject({ code: 'APPROVAL_NOT_ALLOWED' })
-    await one.killAndExpire()
-    await one.host.advance(3_600_000)
-    one.work()
-    await one.until(async () => ((await one.asked()).life?.escalations.length === 1 ? true : null), 'an escalation')
-    expect((await one.asked()).approvers).toEqual([['approver', 'treasury']])
-    expect(outside.requests).toEqual([])
-    await yes(one, id, TINA)
-    expect(await endOf(one, runId)).toBe('succeeded')
-    expect(outside.booked).toHaveLength(1)
-  })
+  it.each([
+    ['a role', 'role:treasury', [['approver', 'treasury']]],
+    ['a person', 'user:tina', [['approver', 'user:tina']]],
+  ])(
+    'APV-013, APV-014: unanswered it goes to %s who may answer then; the time survives a restart',
+    async (_, to, shown) => {
+      const policy = bundle(`@deadline("PT4H") @escalate("${to} PT1H")`)
+      const { one, outside, runId, id } = await waiting(policy)
+      await resting(one, runId)
+      await expect(yes(one, id, TINA)).rejects.toMatchObject({ code: 'APPROVAL_NOT_ALLOWED' })
+      await one.killAndExpire()
+      await one.host.advance(3_600_000)
+      one.work()
+      await one.until(async () => ((await one.asked()).life?.escalations.length === 1 ? true : null), 'an escalation')
+      expect((await one.asked()).approvers).toEqual(shown)
+      expect(outside.requests).toEqual([])
+      await yes(one, id, TINA)
+      expect(await endOf(one, runId)).toBe('succeeded')
+      expect(outside.booked).toHaveLength(1)
+    },
+  )
 
   it('APV-015: not now is remembered for the person and comes back as a reminder', async () => {
     const { one, runId, id } = await waiting(bundle(''))
