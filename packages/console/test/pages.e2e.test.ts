@@ -110,7 +110,7 @@ describe('every page, light and dark, wide and narrow', () => {
 
   it('CON-002: kill switches and the form that engages one', async () => {
     const page = await stage.open('olga', '/kill-switches')
-    await page.getByRole('table', { name: 'Kill switches' }).waitFor()
+    await page.getByRole('table', { name: 'Kill switches', exact: true }).waitFor()
     await checkPage(page, 'kill-switches')
     await page.getByRole('button', { name: 'Engage a kill switch…' }).click()
     await page.getByRole('dialog').waitFor()
