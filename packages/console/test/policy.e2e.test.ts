@@ -28,7 +28,10 @@ describe('the policy page', () => {
     await page.getByRole('row', { name: /Denied.*payments\.pay.*PAYEE_UNKNOWN/ }).waitFor()
     await checkPage(page, 'policy-decisions')
     await page.getByLabel('Verdict').selectOption('allow')
-    await page.getByRole('row', { name: /payments\.pay/ }).first().waitFor({ state: 'detached' })
+    await page
+      .getByRole('row', { name: /payments\.pay/ })
+      .first()
+      .waitFor({ state: 'detached' })
     expect(await page.getByRole('table', { name: 'Decisions' }).getByRole('row').count()).toBe(2)
     await page.getByRole('button', { name: /^Why/ }).press('Enter')
     await text(page, 'The bundle of that time is not at hand').waitFor()
