@@ -10,7 +10,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['signalbox-source'] } },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // Tests wait for disks and for each other's processes: one more than the two processors of a small machine.
+    maxWorkers: 3,
     reporters: [['default', { summary: false }], new PlainReporter()],
     projects: [
       {

@@ -146,6 +146,7 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'time',
     'graph',
     'scopes',
+    'policy-author',
     'points',
     'kill-switch',
   ]) {

@@ -65,7 +65,7 @@ export const EFFECTS: readonly Mutation[] = [
     rule: 'R5',
     breaks: 'other arguments under one identity are answered from the ledger',
     file: `${DOOR}/ledger.ts`,
-    find: "if (holder.argsDigest !== ask.digest) return askedBeside(ask, 'other_arguments', holder, holder)",
+    find: "if (holder.argsDigest !== ask.sentDigest) return askedBeside(ask, 'other_arguments', holder, holder)",
     replace: '',
     noticed: 'ENG-041',
     test: `${DOOR}/ledger.test.ts`,
