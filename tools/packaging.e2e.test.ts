@@ -62,7 +62,9 @@ describe.each(packages)('package $name', ({ name, folder }) => {
     const files = readdirSync(join(modules, name), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(join(modules, name).length + 1))
-    expect(files.filter((file) => !/^(dist|bin|prices|policies)\/|^(package\.json|LICENSE|README\.md)$/.test(file))).toEqual([])
+    expect(
+      files.filter((file) => !/^(dist|bin|prices|policies)\/|^(package\.json|LICENSE|README\.md)$/.test(file)),
+    ).toEqual([])
     expect(files.filter((file) => /test\.|\.tsbuildinfo$/.test(file))).toEqual([])
     expect(readFileSync(join(modules, name, 'LICENSE'), 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'))
   })
