@@ -202,12 +202,9 @@ describe('while it is open', () => {
     expect(outside.requests).toEqual([])
   })
 
-  it.each([
-    ['a role', 'role:treasury', [['approver', 'treasury']]],
-    ['a person', 'user:tina', [['approver', 'user:tina']]],
-  ])(
-    'APV-013, APV-014: unanswered it goes to %s who may answer then; the time survives a restart',
-    async (_, to, shown) => {
+  it.each(['role:treasury', 'user:tina'])(
+    'APV-013, APV-014: unanswered %s may answer too, over a restart',
+    async (to) => {
       const policy = bundle(`@deadline("PT4H") @escalate("${to} PT1H")`)
       const { one, outside, runId, id } = await waiting(policy)
       await resting(one, runId)
@@ -216,7 +213,7 @@ describe('while it is open', () => {
       await one.host.advance(3_600_000)
       one.work()
       await one.until(async () => ((await one.asked()).life?.escalations.length === 1 ? true : null), 'an escalation')
-      expect((await one.asked()).approvers).toEqual(shown)
+      expect((await one.asked()).approvers).toEqual([['approver', to.replace('role:', '')]])
       expect(outside.requests).toEqual([])
       await yes(one, id, TINA)
       expect(await endOf(one, runId)).toBe('succeeded')
