@@ -1,4 +1,8 @@
+import type { Principal } from '../contracts/common.ts'
 import { loadBundle, type PolicyBundle } from '../policy/index.ts'
+import type { BenchBox, BenchSet } from './bench-box.ts'
+import { oneNode, payTool } from './engine-kit.ts'
+import type { OutsideBank } from './outside-bank.ts'
 
 /** A bundle with one policy that asks, and another for large amounts where `large` has annotations. */
 export function askingBundle(
@@ -41,4 +45,58 @@ forbid (principal is Signalbox::Run, action in Signalbox::Action::"class:payment
 when { context.input.amount > 1000 };
 ${asks('pay.asks', notes, 'approver', '')}${large}`,
   })
+}
+
+/** A run whose payment waits for people. */
+export interface Made {
+  readonly one: BenchBox
+  readonly outside: OutsideBank
+  readonly runId: string
+  readonly id: string
+}
+
+/** Runs on a bench whose payment, made once or more often, waits for people. */
+export function waitingOn({ bank, box }: BenchSet) {
+  return async (policy: ReturnType<typeof askingBundle>, amount = 5, times = 1): Promise<Made> => {
+    const outside = await bank()
+    const pay = payTool(outside)
+    const flow = oneNode(
+      async (_input, ctx) => {
+        const ends: string[] = []
+        for (let n = 0; n < times; n++) {
+          const end = await ctx.call(pay, { to: 'bob', amount })
+          ends.push('code' in end ? `${end.status} ${end.code}` : end.status)
+        }
+        return ends.join(', ')
+      },
+      { tools: [pay] },
+    )
+    const one = box({ workflows: [flow], policy })
+    one.work()
+    const runId = await one.start('one', null)
+    const { id } = await one.asked()
+    return { one, outside, runId, id }
+  }
+}
+
+/** A yes of somebody. */
+export const yes = (one: BenchBox, id: string, by: Principal, onBehalf = 'looked at it') =>
+  one.sb.runs.decide({ approvalId: id, answer: 'approved', by, reason: onBehalf, seen: null })
+/** A no of somebody. */
+export const no = (one: BenchBox, id: string, by: Principal) =>
+  one.sb.runs.decide({ approvalId: id, answer: 'rejected', by, reason: 'not this one', seen: null })
+/** Waiting counts in no budget once the run has left memory. */
+export const resting = (one: BenchBox, runId: string) =>
+  one.until(async () => ((await one.row(runId)).status === 'waiting' ? true : null), 'a wait')
+/** What happened to the approvals of a run, in order. */
+export const changes = async (one: BenchBox, runId: string) =>
+  (await one.of(runId, 'approval.changed')).map((record) => record.change.what)
+
+/** Every case is run collected and streamed: what the outside saw is the same. */
+export const ways = ['collected', 'streamed'] as const
+
+/** The output of a run once it ended. */
+export async function endOf(one: BenchBox, runId: string, way: (typeof ways)[number] = 'collected') {
+  if (way === 'streamed') for await (const _ of one.sb.runs.stream('acme', runId)) await one.host.macrotask()
+  return (await one.ended(runId)).output
 }
