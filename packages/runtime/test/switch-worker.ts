@@ -63,14 +63,23 @@ export async function open(database: string, isDeaf = false) {
   const host = systemHost
   const real = await openSqliteStore({ path: database, host })
   let blocked = false
-  process.on('SIGUSR1', () => {
+  let reading: Promise<unknown> = Promise.resolve()
+  process.on('SIGUSR1', async () => {
     blocked = true
+    // A read under way may still see what is written after this.
+    await reading
+    process.stdout.write('blocked\n')
   })
   const never = new Promise<never>(() => undefined)
+  const read = () => {
+    const book = real.switchBook()
+    reading = Promise.allSettled([reading, book])
+    return book
+  }
   const store = isDeaf
     ? deaf(real)
     : storeWith(real, {
-        switchBook: () => (blocked ? never : real.switchBook()),
+        switchBook: () => (blocked ? never : read()),
         claim: (request) => (blocked ? never : real.claim(request)),
       })
   return createSignalbox({

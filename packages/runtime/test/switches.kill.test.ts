@@ -95,6 +95,13 @@ async function standStill(child: ChildProcess | undefined, path: string): Promis
   }
 }
 
+/** Blocks the store of a process; resolves when no read of it is under way any more. */
+async function block(child: ChildProcess | undefined): Promise<void> {
+  const told = new Promise((resolve) => child?.stdout?.once('data', resolve))
+  child?.kill('SIGUSR1')
+  await told
+}
+
 const stop = { by: olga, scope: 'tool', target: 'pay.send', mode: 'pause', reason: 'drill' } as const
 
 async function acknowledged(box: Signalbox, id: string): Promise<boolean> {
@@ -105,8 +112,8 @@ describe('kill switches over worker processes', () => {
   it('KSW-050: no payment starts later than the lease after a throw, not from a process that stood still nor from one whose store is blocked; both are named', async () => {
     const { box, children, arrived, path } = await stand(['sound', 'sound', 'sound'])
     const [, stopped, blocked] = children
+    await block(blocked)
     await standStill(stopped, path)
-    blocked?.kill('SIGUSR1')
     const { id, createdAt } = await box.runs.engageKillSwitch(stop)
     await until(() => acknowledged(box, id))
     const [status] = await box.switches.status('acme', id)
