@@ -1,4 +1,5 @@
 export * from './acting.ts'
+export * from './alerts.ts'
 export * from './approval.ts'
 export * from './budget-records.ts'
 export * from './build.ts'

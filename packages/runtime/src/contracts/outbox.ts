@@ -24,6 +24,9 @@ export const NOTICE_KINDS = [
   'budget.warning',
   'budget.near_miss',
   'budget.debt',
+  'alert.opened',
+  'alert.escalated',
+  'alert.resolved',
   'channel.test',
 ] as const
 /** One kind of notice. */

@@ -1,3 +1,4 @@
+import type { AlertStore } from './alerts.ts'
 import type { ActRow, ActStore } from './duty.ts'
 import type { Principal } from './common.ts'
 import type { MandateStore, MandateUse } from './mandates.ts'
@@ -323,6 +324,7 @@ export interface Store
     PolicyStore,
     SwitchStore,
     MandateStore,
+    AlertStore,
     ActStore {
   /** Version of the stored format. */
   readonly version: number

@@ -44,9 +44,9 @@ import {
   STORE_VERSION,
   wakes,
 } from './rules.ts'
+import { MemoryAlerts } from './memory-alerts.ts'
 import { MemoryLedger } from './memory-ledger.ts'
 import { pair } from './memory-kept.ts'
-import { MemoryMandates } from './memory-mandates.ts'
 
 interface MemoryInboxRow {
   readonly item: StoredInboxItem
@@ -69,7 +69,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemoryMandates implements Store {
+class MemoryStore extends MemoryAlerts implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../base/errors.ts'
+import type { AlertStore } from '../contracts/alerts.ts'
 import type { MandateStore } from '../contracts/mandates.ts'
 import type { RunCommit, Store } from '../contracts/store.ts'
 
@@ -117,6 +118,7 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     channelStates: (tenant) => at('channelStates', () => inner.channelStates(tenant)),
     commitOutbox: (change) => at('commitOutbox', () => inner.commitOutbox(change)),
     ...mandatesAround(inner, at),
+    ...alertsAround(inner, at),
     acted: (tenant, tool, subject) => at('acted', () => inner.acted(tenant, tool, subject)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
@@ -130,6 +132,17 @@ function mandatesAround(inner: Store, at: StoreAround): MandateStore {
     mandate: (tenant, id) => at('mandate', () => inner.mandate(tenant, id)),
     mandates: (filter) => at('mandates', () => inner.mandates(filter)),
     mandateUses: (tenant, id) => at('mandateUses', () => inner.mandateUses(tenant, id)),
+  }
+}
+
+function alertsAround(inner: Store, at: StoreAround): AlertStore {
+  return {
+    alerts: (filter) => at('alerts', () => inner.alerts(filter)),
+    alert: (tenant, id) => at('alert', () => inner.alert(tenant, id)),
+    alertEvents: (...filter) => at('alertEvents', () => inner.alertEvents(...filter)),
+    alertHead: (tenant) => at('alertHead', () => inner.alertHead(tenant)),
+    alertProgress: () => at('alertProgress', () => inner.alertProgress()),
+    commitAlerts: (change) => at('commitAlerts', () => inner.commitAlerts(change)),
   }
 }
 

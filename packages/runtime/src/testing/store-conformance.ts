@@ -4,6 +4,7 @@ import { claimTests, leaseTests } from './conformance/claims.ts'
 import { commitTests, fenceTests } from './conformance/commits.ts'
 import { effectTests } from './conformance/effects.ts'
 import { actTests } from './conformance/acts.ts'
+import { alertTests } from './conformance/alerts.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { outboxTests } from './conformance/outbox.ts'
@@ -56,6 +57,7 @@ export function storeConformance(options: ConformanceOptions): void {
     policyTests(suite)
     outboxTests(suite)
     mandateTests(suite)
+    alertTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

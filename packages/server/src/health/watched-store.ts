@@ -21,6 +21,7 @@ const WRITES = [
   'commitSchedule',
   'notify',
   'commitOutbox',
+  'commitAlerts',
 ] as const satisfies readonly (keyof Store)[]
 
 /** A write that takes longer is told, and told again as long as it lasts. */

@@ -140,7 +140,12 @@ function linkOf({ kind, subject, runId }: Notice, baseUrl: string): string {
   return runId === null ? `${baseUrl}/approvals` : `${baseUrl}/runs/${encodeURIComponent(runId)}`
 }
 
-const PAGES: Readonly<Record<string, string>> = { approval: 'approvals', question: 'questions', request: 'requests' }
+const PAGES: Readonly<Record<string, string>> = {
+  approval: 'approvals',
+  question: 'questions',
+  request: 'requests',
+  alert: 'alerts',
+}
 
 function fact({ facts }: Notice, name: string): string {
   const value = facts[name]
@@ -165,5 +170,8 @@ const TITLES: Readonly<Record<NoticeKind, (notice: Notice) => string>> = {
   'budget.warning': (n) => `${fact(n, 'percent')} % of ${fact(n, 'limit')} is used`,
   'budget.near_miss': (n) => `A run came close to ${fact(n, 'limit')}`,
   'budget.debt': (n) => `A call cost more than was reserved for it, of ${n.subject ?? 'a budget'}`,
+  'alert.opened': (n) => `${fact(n, 'severity')}: ${fact(n, 'title')}`,
+  'alert.escalated': (n) => `nobody acknowledged it: ${fact(n, 'title')}`,
+  'alert.resolved': (n) => `resolved: ${fact(n, 'title')}`,
   'channel.test': () => 'This channel works',
 }

@@ -155,11 +155,11 @@ describe('a backup', () => {
   it('UPK-009: a vacuum on a full disk is STORE_FULL and changes nothing, where a small file system may be mounted', async () => {
     const disk = join(folder, 'disk')
     mkdirSync(disk)
-    if (!mounted(disk, '1m')) return
+    if (!mounted(disk, '2m')) return
     try {
       path = join(disk, 'signalbox.db')
       await (await filled(4)).close()
-      const room = 1_000_000 - statSync(path).size - 50_000
+      const room = 2_000_000 - statSync(path).size - 50_000
       writeFileSync(join(disk, 'filler'), new Uint8Array(room))
       await expect(vacuumSqlite(path)).rejects.toMatchObject({ code: 'STORE_FULL' })
       expect(checkBackup(path)).toMatchObject({ runs: 1, records: 5, failedRuns: [] })

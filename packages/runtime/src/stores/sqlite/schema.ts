@@ -1,3 +1,5 @@
+import { ALERT_TABLES } from './schema-alerts.ts'
+
 /**
  * The tables, as a list of steps from one version to the next. A step that has been released is never edited.
  *
@@ -390,4 +392,5 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_9,
   VERSION_10,
   VERSION_11,
+  ALERT_TABLES,
 ]

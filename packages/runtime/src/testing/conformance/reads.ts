@@ -4,6 +4,7 @@ import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleNotice, sampleOutbox } from './outbox.ts'
+import { alertMethods } from './alerts.ts'
 import { mandateMethods } from './mandates.ts'
 import { sampleEvent, sampleHolder } from './policy.ts'
 import { sampleSwitch, sampleSwitchWorker, sampleThrow } from './switches.ts'
@@ -187,6 +188,7 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     shadowFindings: () => store.shadowFindings(tenant, 1, 10),
     ...outboxMethods(store, tenant),
     ...mandateMethods(store, tenant),
+    ...alertMethods(store, tenant),
     acted: () => store.acted(tenant, 'vendors.edit', 's1'),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>

@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../base/errors.ts'
+import type { AlertCommit, AlertCommitResult } from '../../contracts/alerts.ts'
 import type { OutboxCommit, OutboxCommitResult } from '../../contracts/outbox.ts'
 import type { SwitchChange } from '../../contracts/switches.ts'
 import type { CommitResult, RunCommit, Store } from '../../contracts/store.ts'
@@ -63,6 +64,7 @@ export function rereadingStore(store: Store): Store {
     destroyKey: (tenant, subject, at) => twice(() => store.destroyKey(tenant, subject, at)),
     notify: (notices) => twice(() => store.notify(notices)),
     commitOutbox: (change) => outboxAgain(store, change),
+    commitAlerts: (change) => alertsAgain(store, change),
     commitSwitch: (change) => switchAgain(store, change),
     putSwitchWorker: (row) => twice(() => store.putSwitchWorker(row)),
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),
@@ -77,6 +79,17 @@ async function outboxAgain(store: Store, change: OutboxCommit): Promise<OutboxCo
   } catch (thrown) {
     if (!answerLost(thrown)) throw thrown
     const result = await store.commitOutbox(change)
+    // What is there already was stored by the first call.
+    return result === 'changed' ? 'committed' : result
+  }
+}
+
+async function alertsAgain(store: Store, change: AlertCommit): Promise<AlertCommitResult> {
+  try {
+    return await store.commitAlerts(change)
+  } catch (thrown) {
+    if (!answerLost(thrown)) throw thrown
+    const result = await store.commitAlerts(change)
     // What is there already was stored by the first call.
     return result === 'changed' ? 'committed' : result
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Store } from '../../contracts/store.ts'
+import { sampleAlert, sampleAlertEvent, sampleAlerts } from './alerts.ts'
 import { sampleCommit, sampleEffect, sampleItem, sampleRequest } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleSwitch, sampleThrow } from './switches.ts'
@@ -20,6 +21,8 @@ async function fill(store: Store, tenant: Tenant): Promise<void> {
   ])
   await store.post(sampleItem(run, 'i1', { slot: 's', body: tenant }))
   await store.commitSwitch(sampleThrow(sampleSwitch('k1', { tenant, reason: tenant }), 1))
+  const alert = sampleAlert('a1', { tenant, key: `desk of ${tenant}` })
+  await store.commitAlerts(sampleAlerts({ rows: [alert], events: [sampleAlertEvent(alert, 1)] }))
   await store.putKey(tenant, 'ana', Buffer.from(tenant))
 }
 
@@ -40,6 +43,9 @@ async function view(store: Store, tenant: Tenant): Promise<string> {
     await store.killSwitches(tenant),
     await store.overrides(tenant),
     (await store.switchEvents(tenant)).map(({ body }) => body),
+    await store.alerts({ tenant, limit: 10 }),
+    await store.alert(tenant, 'a1'),
+    (await store.alertEvents(tenant)).map(({ body }) => body),
     await store.key(tenant, 'ana'),
     await store.runs({ tenant, requestId: SAME.requestId, limit: 10 }),
   ])
