@@ -9,6 +9,7 @@ export {
 } from './store-conformance.ts'
 export { REVIEWED } from './reviewed.ts'
 export { scriptedModel } from './scripted-model.ts'
+export { type SkewedHost, skewedHost } from './skewed-host.ts'
 export { dropEvents, overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'
 export * from './sim/index.ts'
 export { playInMemory, type Play, type PlayAnswers } from './play-in-memory.ts'

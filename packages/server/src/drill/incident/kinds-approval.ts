@@ -1,0 +1,97 @@
+/** Incidents about who allowed what. */
+import { SignalboxError } from 'signalbox'
+import { decide, LARGE_RULE, order, paymentOf, type Plant, seen, written } from './planter.ts'
+import { PEOPLE } from './world.ts'
+
+/** An amount with two zeros too many was approved by somebody who did not look. */
+const wrongAmount: Plant = async (world, box) => {
+  const invoice = world.invoice()
+  const asked = order(invoice, { amount_minor: 4_800_000 })
+  const runId = await world.start(box, asked)
+  await decide(world, box, runId, 'approved', 'paul', 'as every month')
+  await world.ended(box, runId)
+  const approval = { answer: 'approved', by: PEOPLE.paul.id, saw: seen(asked) }
+  return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
+}
+
+/** A reviewer changed the amount and approved it so: what was paid is not what was asked for. */
+const edited: Plant = async (world, box) => {
+  const invoice = world.invoice()
+  const asked = order(invoice, { amount_minor: 96_000 })
+  const runId = await world.start(box, asked)
+  const approvalId = await world.asked(box, runId)
+  const args = paymentOf({ ...asked, amount_minor: 48_000 })
+  await box.runs.edit({ approvalId, by: PEOPLE.paul, args, reason: 'half of it is disputed', seen: null })
+  await world.ended(box, runId)
+  const approval = { answer: 'approved', by: PEOPLE.paul.id, saw: { target: invoice, amountMinor: 96_000 } }
+  return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
+}
+
+/** The requester tried to approve the own payment and was refused; another one said no. */
+const ownApproval: Plant = async (world, box) => {
+  const invoice = world.invoice()
+  const asked = order(invoice)
+  const runId = await world.start(box, asked, 'ben')
+  const refused = await decide(world, box, runId, 'approved', 'ben').catch((error: unknown) => error)
+  if (!(refused instanceof SignalboxError) || refused.code !== 'APPROVAL_SELF')
+    throw new Error('the requester could approve the own payment')
+  await decide(world, box, runId, 'rejected', 'paul', 'nobody ordered this')
+  await world.ended(box, runId)
+  const approval = { answer: 'rejected', by: PEOPLE.paul.id, saw: seen(asked) }
+  return written(world, { runId, invoice, who: 'ben', status: 'completed', why: LARGE_RULE, approval })
+}
+
+/** Nobody answered in time: the payment was not made. */
+const expired: Plant = async (world, box) => {
+  const invoice = world.invoice()
+  const asked = order(invoice)
+  const runId = await world.start(box, asked)
+  await world.asked(box, runId)
+  await world.host.advance(3_700_000)
+  await world.ended(box, runId)
+  const approval = { answer: 'expired', by: null, saw: seen(asked) }
+  return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
+}
+
+/** A standing approval answered in the place of a person. */
+const standing: Plant = async (world, box) => {
+  const invoice = world.invoice()
+  const asked = order(invoice, { payee: 'Standing Energy' })
+  const mandate = await box.runs.giveStanding({
+    by: PEOPLE.vera,
+    tool: 'payments.pay',
+    workflow: 'incident-desk',
+    principal: PEOPLE.ana.id,
+    constraints: [{ field: 'payee', equals: 'Standing Energy' }],
+    maxUses: 1,
+    expiresAt: world.host.now() + 86_400_000,
+    reason: 'the same amount every month',
+  })
+  const runId = await world.start(box, asked)
+  await world.ended(box, runId)
+  await box.runs.revoke({ id: mandate.id, by: PEOPLE.vera, reason: 'over now' })
+  const approval = { answer: 'approved', by: PEOPLE.vera.id, saw: seen(asked) }
+  return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
+}
+
+/** For a while a bundle without the rule about large payments was in force, and then it was taken back. */
+const looseBundle: Plant = async (world) => {
+  const invoice = world.invoice()
+  const runId = await world.during({ policy: world.loose }, async (box) => {
+    const started = await world.start(box, order(invoice, { amount_minor: 990_000 }))
+    await world.ended(box, started)
+    return started
+  })
+  const why = { verdict: 'allow', reason: 'PERMITTED', rule: 'desk.may-payments-write' }
+  return written(world, { runId, invoice, status: 'completed', why })
+}
+
+/** Incidents about who allowed what, by kind. */
+export const APPROVAL_KINDS = {
+  wrong_amount_approved: wrongAmount,
+  edited_and_approved: edited,
+  own_approval_refused: ownApproval,
+  approval_expired: expired,
+  standing_approval_used: standing,
+  rule_missing_for_a_while: looseBundle,
+} as const
