@@ -275,6 +275,8 @@ export const listRunsQuerySchema = z.strictObject({
     .pipe(z.array(runStatusSchema))
     .optional(),
   workflow: z.string().optional(),
+  /** The caller's own id of the start, such as the number of an invoice. */
+  request_id: z.string().min(1).max(200).optional(),
   limit: limitSchema.default(50),
   /** The `next` of the page before. */
   before: z.string().optional(),

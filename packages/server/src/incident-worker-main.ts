@@ -11,7 +11,9 @@ import { workerParts } from './drill/incident/world.ts'
 const start = JSON.parse(process.argv[2] ?? '{}') as IncidentWorkerStart
 const host = skewedHost()
 await host.advance(start.aheadMs)
-const { box, begin } = workerParts(await openSqliteStore({ path: start.path, host }), host, start, (call) => say({ call }))
+const { box, begin } = workerParts(await openSqliteStore({ path: start.path, host }), host, start, (call) =>
+  say({ call }),
+)
 process.on('disconnect', () => process.exit(1))
 say({ runId: await begin(start.order) })
 box.work({ pollMs: 5 })

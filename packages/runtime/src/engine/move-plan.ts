@@ -2,6 +2,7 @@ import { toSignalboxError } from '../base/errors.ts'
 import type { ForkChoice, LaterEffect, MovePlan } from '../contracts/runtime.ts'
 import { type EffectRow, holdsIdentity, type RunRow } from '../contracts/store.ts'
 import { decodeRecord } from '../reliability/chain.ts'
+import { undoIdentity, UNDO_SCOPE } from '../reliability/compensation.ts'
 import type { Env } from './env.ts'
 import { laterEffects, planOf, refuseOpenAtPoint } from './fork.ts'
 import { findPoint, openAtPoint, type Point, refuseChanged, refuseErased, rootOf, rowOf } from './move.ts'
@@ -19,6 +20,7 @@ export async function movePlan(
   const later = laterEffects(row, point, effects)
   const actions = new Map(planOf(row, later, plan).map((entry) => [entry.effect_id, entry.action]))
   const kept = openAtPoint(point).flatMap((ask) => rowOf(ask, effects) ?? [])
+  const undone = await undosOf(env, row, later)
   return {
     kind,
     runId: row.runId,
@@ -29,7 +31,9 @@ export async function movePlan(
     superstep: point.was.fold.checkpoint.superstep,
     effects: [
       ...kept.map((effect) => told(effect, isKnown(effect) ? 'kept' : 'blocks')),
-      ...later.map((effect) => told(effect, whatThen(effect, kind, row, actions.get(effect.effectId)))),
+      ...later.map((effect) =>
+        told(effect, whatThen(effect, kind, row, actions.get(effect.effectId), undone.get(effect.effectId))),
+      ),
     ],
     again: await madeAgain(env, row, seq),
     askedAnew: await toolsAskedAnew(env, row, point, kind),
@@ -51,11 +55,27 @@ function whatThen(
   kind: MovePlan['kind'],
   row: RunRow,
   action: 'ask' | 'repeat' | undefined,
+  undo: EffectRow | undefined,
 ): LaterEffect['handling'] {
   if (!holdsIdentity(effect.state)) return 'again'
   if (!isKnown(effect)) return kind === 'restore' && effect.runId === row.runId ? 'blocks' : 'waits'
+  // The ledger says the same when it is asked for again: nobody but a person knows whether it is wanted once more.
+  if (undo) return undo.state === 'succeeded' ? 'asked' : 'waits'
   if (action === 'repeat') return 'repeated'
   return action === 'ask' ? 'asked' : 'ledger'
+}
+
+/** The undoing of each effect that was undone or is being undone, by the id of the effect. */
+async function undosOf(env: Env, row: RunRow, effects: readonly EffectRow[]): Promise<ReadonlyMap<string, EffectRow>> {
+  const found = new Map<string, EffectRow>()
+  if (effects.length === 0) return found
+  const sealer = await env.vault.sealer(row.tenant, row.subject)
+  for (const { effectId, tool, state } of effects) {
+    if (state !== 'succeeded') continue
+    const undo = await env.store.effect(row.tenant, tool, UNDO_SCOPE, undoIdentity(sealer, effectId))
+    if (undo) found.set(effectId, undo)
+  }
+  return found
 }
 
 async function madeAgain(env: Env, row: RunRow, seq: number): Promise<MovePlan['again']> {

@@ -41,6 +41,7 @@ export function runHandlers(deps: ApiDeps): Pick<Handlers, Names> {
         limit: query.limit,
         ...(query.status ? { status: query.status } : {}),
         ...(query.workflow === undefined ? {} : { workflow: query.workflow }),
+        ...(query.request_id === undefined ? {} : { requestId: query.request_id }),
         ...(query.before === undefined ? {} : { before: cursor(query.before) }),
       })
       const last = rows.at(-1)

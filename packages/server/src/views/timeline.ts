@@ -252,7 +252,10 @@ async function stepView(step: StepDraft, current: boolean, open: Opener): Promis
 
 async function activityView(draft: ActivityDraft, open: Opener): Promise<Activity> {
   const { ask, proposal, decision, outcome } = draft
-  const [args, result] = await Promise.all([open.text(proposal?.args), open.text(outcome?.result)])
+  const [args, result] = await Promise.all([
+    open.text(proposal?.edited?.args ?? proposal?.args),
+    open.text(outcome?.result),
+  ])
   return {
     key: ask.key,
     seq: draft.seq,

@@ -283,13 +283,7 @@ export function deskBundle(loose = false): PolicyBundle {
     { name: DESK, owner: 'drill', roles: ['requester'], input: 'user' },
     { name: 'signalbox-compensation', owner: 'drill', roles: ['operator'] },
   ]
-  const classes = [
-    'records.read',
-    'payments.write',
-    'payments.recall',
-    'external.notification.send',
-    'model.call',
-  ]
+  const classes = ['records.read', 'payments.write', 'payments.recall', 'external.notification.send', 'model.call']
   return loadBundle({
     'bundle.json': JSON.stringify(manifest),
     'catalogue.json': JSON.stringify({ tools, models: [{ name: 'scripted/*', owner: 'drill' }], workflows }),

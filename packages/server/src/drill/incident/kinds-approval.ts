@@ -1,6 +1,6 @@
 /** Incidents about who allowed what. */
 import { SignalboxError } from 'signalbox'
-import { decide, LARGE_RULE, order, paymentOf, type Plant, seen, written } from './planter.ts'
+import { decide, LARGE_RULE, order, paymentOf, type Plant, type PlantAlone, seen, written } from './planter.ts'
 import { PEOPLE } from './world.ts'
 
 /** An amount with two zeros too many was approved by somebody who did not look. */
@@ -75,7 +75,7 @@ const standing: Plant = async (world, box) => {
 }
 
 /** For a while a bundle without the rule about large payments was in force, and then it was taken back. */
-const looseBundle: Plant = async (world) => {
+const looseBundle: PlantAlone = async (world) => {
   const invoice = world.invoice()
   const runId = await world.during({ policy: world.loose }, async (box) => {
     const started = await world.start(box, order(invoice, { amount_minor: 990_000 }))
@@ -93,5 +93,7 @@ export const APPROVAL_KINDS = {
   own_approval_refused: ownApproval,
   approval_expired: expired,
   standing_approval_used: standing,
-  rule_missing_for_a_while: looseBundle,
 } as const
+
+/** The one of them that is about a process with another policy. */
+export const POLICY_KINDS = { rule_missing_for_a_while: looseBundle } as const

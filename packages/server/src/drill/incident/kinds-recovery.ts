@@ -1,7 +1,17 @@
 /** Incidents about what happened once, twice, not at all, or was taken back. */
 import { eraseSubject } from 'signalbox'
 import { killedWorker } from './killed-worker.ts'
-import { approvedRun, callsAbout, decide, LARGE_RULE, order, type Plant, seen, written } from './planter.ts'
+import {
+  approvedRun,
+  callsAbout,
+  decide,
+  LARGE_RULE,
+  order,
+  type Plant,
+  type PlantAlone,
+  seen,
+  written,
+} from './planter.ts'
 import { PEOPLE, TENANT } from './world.ts'
 
 const SMALL = { amount_minor: 900 } as const
@@ -12,10 +22,11 @@ const doubleBooking: Plant = async (world, box) => {
   const invoice = world.invoice()
   await world.ended(box, await world.start(box, order(invoice, SMALL), 'ben'))
   const callsBefore = callsAbout(world, invoice)
-  const runId = await world.start(box, order(invoice, SMALL))
+  const reference = `${invoice} again`
+  const runId = await world.start(box, order(invoice, SMALL), 'ana', { reference })
   await world.ended(box, runId)
   const resume = { safe: true, refused: null, effects: [] }
-  return written(world, { runId, invoice, status: 'completed', why: ALLOWED, callsBefore, resume })
+  return written(world, { runId, invoice, reference, status: 'completed', why: ALLOWED, callsBefore, resume })
 }
 
 /** The bank booked and its answer was lost: the look-up found the booking. */
@@ -28,7 +39,7 @@ const lostAnswer: Plant = async (world, box) => {
 }
 
 /** The worker was killed after it had sent a payment; another one took the run over and found it booked. */
-const takeover: Plant = async (world) => {
+const takeover: PlantAlone = async (world) => {
   const invoice = world.invoice()
   const runId = await killedWorker(world, order(invoice, SMALL))
   // The lease of the dead worker runs out, and then the time within which its payment may still arrive.
@@ -60,10 +71,12 @@ const forked: Plant = async (world, box) => {
   const callsBefore = callsAbout(world, invoice)
   const points = await box.runs.restorePoints(TENANT, parent)
   const seq = Math.min(...points.map((point) => point.seq))
-  const { runId } = await box.runs.fork({ runId: parent, seq, by: PEOPLE.olga, reason: 'to see what it would do' })
+  const reference = `${invoice} fork`
+  const fork = { runId: parent, seq, by: PEOPLE.olga, reason: 'to see what it would do', requestId: reference }
+  const { runId } = await box.runs.fork(fork)
   await world.ended(box, runId)
   const resume = { safe: true, refused: null, effects: ['payments.pay: ledger'] }
-  return written(world, { runId, invoice, status: 'completed', why: ALLOWED, callsBefore, resume })
+  return written(world, { runId, invoice, reference, status: 'completed', why: ALLOWED, callsBefore, resume })
 }
 
 /** A payment was made and taken back by a compensation. */
@@ -93,24 +106,27 @@ const erased: Plant = async (world, box) => {
 }
 
 /** Another version with another prompt worked for a while. */
-const otherPrompt: Plant = async (world) => {
+const otherPrompt: PlantAlone = async (world) => {
   const invoice = world.invoice()
   const runId = await world.during({ version: '1.1.0' }, async (box) => {
-    const started = await world.start(box, order(invoice, { ...SMALL, plan: 'pay_and_write' }))
+    const started = await world.start(box, order(invoice, SMALL))
     await world.ended(box, started)
     return started
   })
-  return written(world, { runId, invoice, status: 'completed', version: '1.1.0', why: ALLOWED })
+  // The server has the version before it again.
+  const resume = { safe: false, refused: 'WORKFLOW_CHANGED', effects: [] }
+  return written(world, { runId, invoice, status: 'completed', version: '1.1.0', why: ALLOWED, resume })
 }
 
 /** Incidents about what happened and what did not, by kind. */
 export const RECOVERY_KINDS = {
   double_booking_answered: doubleBooking,
   answer_lost: lostAnswer,
-  worker_killed: takeover,
   restored_after_payment: restored,
   forked_after_payment: forked,
   payment_recalled: compensated,
   person_erased: erased,
-  other_prompt: otherPrompt,
 } as const
+
+/** Those of them that are about processes. */
+export const PROCESS_KINDS = { worker_killed: takeover, other_prompt: otherPrompt } as const

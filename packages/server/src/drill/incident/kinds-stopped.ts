@@ -19,9 +19,9 @@ const injected: Plant = async (world, box) => {
 const denialSpike: Plant = async (world, box) => {
   const invoice = world.invoice()
   const runId = await world.start(box, order(invoice, { plan: 'insist', payee: 'Blocked Ltd', amount_minor: 700 }))
-  await world.ended(box, runId)
+  const { status } = await world.ended(box, runId)
   const why = { verdict: 'deny', reason: 'PAYEE_BLOCKED', rule: 'payments.blocked-payee' }
-  return written(world, { runId, invoice, status: 'completed', why })
+  return written(world, { runId, invoice, status, why })
 }
 
 /** The agent read the same document without end until its budget stopped it. */

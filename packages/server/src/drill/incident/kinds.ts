@@ -1,12 +1,29 @@
 /** The twenty kinds of incidents. */
-import { APPROVAL_KINDS } from './kinds-approval.ts'
-import { RECOVERY_KINDS } from './kinds-recovery.ts'
+import { APPROVAL_KINDS, POLICY_KINDS } from './kinds-approval.ts'
+import { PROCESS_KINDS, RECOVERY_KINDS } from './kinds-recovery.ts'
 import { STOPPED_KINDS } from './kinds-stopped.ts'
+import type { Plant, PlantAlone } from './planter.ts'
+import type { Planted } from './truth.ts'
+import type { World } from './world.ts'
 
-/** How each kind of incident is planted. */
-export const INCIDENT_KINDS = { ...APPROVAL_KINDS, ...STOPPED_KINDS, ...RECOVERY_KINDS } as const
+const SHARED = { ...APPROVAL_KINDS, ...STOPPED_KINDS, ...RECOVERY_KINDS } as const
+const ALONE = { ...POLICY_KINDS, ...PROCESS_KINDS } as const
+
 /** A kind of incident. */
-export type IncidentKind = keyof typeof INCIDENT_KINDS
-/** All kinds, in the order in which they are listed. */
-// The keys of a literal are exactly its own.
-export const KIND_NAMES = Object.keys(INCIDENT_KINDS) as readonly IncidentKind[]
+export type IncidentKind = keyof typeof SHARED | keyof typeof ALONE
+
+const PLANTS = new Map<string, Plant>(Object.entries(SHARED))
+const PLANTS_ALONE = new Map<string, PlantAlone>(Object.entries(ALONE))
+
+/** All kinds. */
+// The keys of both literals are exactly their own.
+export const INCIDENT_KINDS = [...PLANTS.keys(), ...PLANTS_ALONE.keys()] as readonly IncidentKind[]
+
+/** Plants one incident of a kind. No worker of the world may be at work. */
+export async function plantIncident(world: World, kind: IncidentKind): Promise<Planted> {
+  const alone = PLANTS_ALONE.get(kind)
+  if (alone) return { kind, ...(await alone(world)) }
+  const plant = PLANTS.get(kind)
+  if (!plant) throw new Error(`nobody plants ${kind}`)
+  return { kind, ...(await world.during({}, (box) => plant(world, box))) }
+}

@@ -10,13 +10,17 @@ import { PEOPLE, type PersonName, type World } from './world.ts'
 const NANO_PER_INPUT = 2_000n
 const NANO_PER_OUTPUT = 10_000n
 
-/** A kind of incident: plants one and writes down what is true of it. */
+/** A kind of incident: plants one with a process of the world and writes down what is true of it. */
 export type Plant = (world: World, box: Signalbox) => Promise<Omit<Planted, 'kind'>>
+/** The same for kinds that are about processes: they start their own, and no other may be at work meanwhile. */
+export type PlantAlone = (world: World) => Promise<Omit<Planted, 'kind'>>
 
 /** What the planter knows from its own script; the rest is read from the outside. */
 export interface Script {
   readonly runId: string
   readonly invoice: string
+  /** Under which it was started. Default: the invoice. */
+  readonly reference?: string
   readonly status: RunStatus
   readonly why: Answers['why']
   readonly who?: PersonName
@@ -50,7 +54,7 @@ export function written(world: World, script: Script): Omit<Planted, 'kind'> {
   const booked = world.outside.booked.filter((one) => one.runId === runId)
   const effects = [...new Set(booked.map((one) => `${TOOL_OF[one.what]}: ledger`))].sort()
   return {
-    lead: { invoice },
+    lead: { reference: script.reference ?? invoice },
     runId,
     truth: {
       who: PEOPLE[who].id,
@@ -109,7 +113,7 @@ export async function decide(
 
 /** Starts a run, has it approved by Paul, and waits for its end. */
 export async function approvedRun(world: World, box: Signalbox, asked: Order, subject?: string): Promise<string> {
-  const runId = await world.start(box, asked, 'ana', subject)
+  const runId = await world.start(box, asked, 'ana', subject === undefined ? {} : { subject })
   await decide(world, box, runId, 'approved', 'paul')
   await world.ended(box, runId)
   return runId

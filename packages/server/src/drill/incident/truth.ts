@@ -32,7 +32,9 @@ export interface Answers {
   readonly who: string
   readonly ran: { readonly workflow: string; readonly version: string; readonly status: RunStatus }
   /** The verdict that decided about the outside world and its rule; or the closed code with which the run ended. */
-  readonly why: { readonly verdict: string; readonly reason: string; readonly rule: string } | { readonly ended: string }
+  readonly why:
+    | { readonly verdict: string; readonly reason: string; readonly rule: string }
+    | { readonly ended: string }
   readonly approval: {
     readonly answer: string
     readonly by: string | null
@@ -47,9 +49,9 @@ export interface Answers {
   readonly cost: string
 }
 
-/** Where an operator begins: a number on an invoice, or what a person was told. */
+/** Where an operator begins: the reference under which the caller had started it, such as the number of an invoice. */
 export interface Lead {
-  readonly invoice: string
+  readonly reference: string
 }
 
 /** One planted incident. */

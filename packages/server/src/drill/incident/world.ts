@@ -22,7 +22,12 @@ import { type Outside, startOutside } from './outside.ts'
 /** The tenant of the drill. */
 export const TENANT = 'drill'
 
-const person = (id: string, ...roles: string[]): Principal => ({ id: `user:${id}`, kind: 'user', tenant: TENANT, roles })
+const person = (id: string, ...roles: string[]): Principal => ({
+  id: `user:${id}`,
+  kind: 'user',
+  tenant: TENANT,
+  roles,
+})
 
 /** People of the drill. */
 export const PEOPLE = {
@@ -40,6 +45,13 @@ export type PersonName = keyof typeof PEOPLE
 export interface BoxChanges {
   readonly version?: DeskVersion
   readonly policy?: PolicyBundle
+}
+
+/** What a run is started with beside its order. */
+export interface Start {
+  readonly reference?: string
+  /** Whom it is about. */
+  readonly subject?: string
 }
 
 /** One process of the world. */
@@ -112,11 +124,13 @@ export class World {
     return `INV-${String(4_700 + this.invoices)}`
   }
 
-  /** Starts a run of the desk for somebody. */
-  async start(box: Signalbox, order: Order, by: PersonName = 'ana', subject?: string): Promise<string> {
+  /** Starts a run of the desk for somebody; its reference is the number of its invoice unless told otherwise. */
+  async start(box: Signalbox, order: Order, by: PersonName = 'ana', more: Start = {}): Promise<string> {
+    const { reference = order.invoice, subject } = more
     const input: JsonObject = { ...order }
     const about = subject === undefined ? {} : { subject }
-    return (await box.runs.start({ workflow: DESK, input, principal: PEOPLE[by], ...about })).runId
+    const request = { workflow: DESK, input, principal: PEOPLE[by], requestId: reference, ...about }
+    return (await box.runs.start(request)).runId
   }
 
   /** Waits until a run ends or waits for somebody. */
@@ -184,6 +198,7 @@ export function workerParts(
   return {
     box,
     begin: async (order) =>
-      (await box.runs.start({ workflow: DESK, input: { ...order }, principal: PEOPLE.ana })).runId,
+      (await box.runs.start({ workflow: DESK, input: { ...order }, principal: PEOPLE.ana, requestId: order.invoice }))
+        .runId,
   }
 }
