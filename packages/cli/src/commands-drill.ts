@@ -13,6 +13,7 @@ import { type Command, Option } from 'commander'
 import { keepAlive, SignalboxError, systemHost } from 'signalbox'
 import { intOption } from './ask.ts'
 import { addExercises } from './commands-exercises.ts'
+import { addIncident } from './commands-incident.ts'
 import type { Shell } from './context.ts'
 import { time } from './format.ts'
 import { type Output, outputOf, printable } from './output.ts'
@@ -72,6 +73,7 @@ export function addDrillCommands(program: Command, shell: Shell): void {
       else await restore(options, shell)
     })
   addExercises(group, shell, drillCommand, place)
+  addIncident(group, shell, drillCommand, place)
 }
 
 /** A command of the group, with the options that all of them have. */

@@ -18,6 +18,7 @@ export {
   projectIdentity,
   type SourceIdentity,
 } from './drill/build.ts'
+export * from './drill/incident/index.ts'
 export { checkEvidence } from './drill/check.ts'
 export type { Evidence } from './drill/evidence.ts'
 export type { Finding, FindingKind } from './drill/findings.ts'

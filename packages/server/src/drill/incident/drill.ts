@@ -30,6 +30,8 @@ export interface IncidentDrillOptions {
   readonly crowd?: (world: World) => Promise<void>
   /** An answer of the API that is broken on purpose. */
   readonly lie?: Lie | null
+  /** Puts something between the operator and the runtime: for tests of the drill. */
+  readonly tamper?: (box: Signalbox, world: World) => Signalbox
   /** Whether a call that takes too long is a finding. */
   readonly timed: boolean
   readonly log: (line: string) => void
@@ -82,7 +84,14 @@ export async function incidentDrill(options: IncidentDrillOptions): Promise<Inci
 }
 
 async function drilled(world: World, options: IncidentDrillOptions): Promise<IncidentDrillResult> {
-  const { seed, kinds, decoys, crowd, log, lie = null } = options
+  return await judgeIncidents(world, await plantIncidents(world, options), options)
+}
+
+/** Fills a world with decoys, the crowd and incidents, in an order that the seed decides. */
+export async function plantIncidents(
+  world: World,
+  { seed, kinds, decoys, crowd, log }: Pick<IncidentDrillOptions, 'seed' | 'kinds' | 'decoys' | 'crowd' | 'log'>,
+): Promise<readonly Planted[]> {
   const random = new SimRandom(`incident ${seed}`)
   log(`planting ${decoys} decoys`)
   await plantDecoys(world, random, decoys)
@@ -90,8 +99,18 @@ async function drilled(world: World, options: IncidentDrillOptions): Promise<Inc
   const planted: Planted[] = []
   for (const kind of shuffled(kinds, random)) planted.push(await plantIncident(world, kind))
   log(`planted ${planted.length} incidents`)
-  return await world.during({}, async (box) => {
-    const office = await openOffice(world, box, lie)
+  return planted
+}
+
+/** Lets the operator investigate each incident over HTTP, and tries some of the resumptions that they call safe. */
+export async function judgeIncidents(
+  world: World,
+  planted: readonly Planted[],
+  options: Pick<IncidentDrillOptions, 'seed' | 'tries' | 'timed' | 'lie' | 'tamper'>,
+): Promise<IncidentDrillResult> {
+  return await world.during({}, async (made) => {
+    const box = options.tamper ? options.tamper(made, world) : made
+    const office = await openOffice(world, box, options.lie ?? null)
     try {
       return await judged(world, box, office, planted, options)
     } finally {
@@ -105,7 +124,7 @@ async function judged(
   box: Signalbox,
   office: Office,
   planted: readonly Planted[],
-  { seed, tries, timed }: IncidentDrillOptions,
+  { seed, tries, timed }: Pick<IncidentDrillOptions, 'seed' | 'tries' | 'timed'>,
 ): Promise<IncidentDrillResult> {
   const findings: IncidentFinding[] = []
   const incidents: IncidentResult[] = []
@@ -130,7 +149,8 @@ async function judged(
   }
 }
 
-function judge(
+/** What an operator's answers and calls are worth. */
+export function judge(
   { kind, runId, truth }: Planted,
   found: Found,
   calls: readonly ApiCall[],

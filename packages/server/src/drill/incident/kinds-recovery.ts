@@ -1,17 +1,7 @@
 /** Incidents about what happened once, twice, not at all, or was taken back. */
 import { eraseSubject } from 'signalbox'
 import { killedWorker } from './killed-worker.ts'
-import {
-  approvedRun,
-  callsAbout,
-  decide,
-  LARGE_RULE,
-  order,
-  type Plant,
-  type PlantAlone,
-  seen,
-  written,
-} from './planter.ts'
+import { approvedRun, callsAbout, LARGE_RULE, order, type Plant, type PlantAlone, seen, written } from './planter.ts'
 import { PEOPLE, TENANT } from './world.ts'
 
 const SMALL = { amount_minor: 900 } as const

@@ -15,8 +15,8 @@ export type IncidentKind = keyof typeof SHARED | keyof typeof ALONE
 const PLANTS = new Map<string, Plant>(Object.entries(SHARED))
 const PLANTS_ALONE = new Map<string, PlantAlone>(Object.entries(ALONE))
 
-/** All kinds. */
 // The keys of both literals are exactly their own.
+/** All kinds. */
 export const INCIDENT_KINDS = [...PLANTS.keys(), ...PLANTS_ALONE.keys()] as readonly IncidentKind[]
 
 /** Plants one incident of a kind. No worker of the world may be at work. */

@@ -135,12 +135,22 @@ export class World {
 
   /** Waits until a run ends or waits for somebody. */
   settled(box: Signalbox, runId: string): Promise<RunResult> {
-    return box.runs.wait(TENANT, runId, { untilWaiting: true, signal: AbortSignal.timeout(PATIENCE_MS) })
+    return this.patiently((signal) => box.runs.wait(TENANT, runId, { untilWaiting: true, signal }))
   }
 
   /** Waits until a run has ended. */
   ended(box: Signalbox, runId: string): Promise<RunResult> {
-    return box.runs.wait(TENANT, runId, { signal: AbortSignal.timeout(PATIENCE_MS) })
+    return this.patiently((signal) => box.runs.wait(TENANT, runId, { signal }))
+  }
+
+  private async patiently<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const ending = new AbortController()
+    const cancel = systemHost.after(PATIENCE_MS, () => ending.abort())
+    try {
+      return await wait(ending.signal)
+    } finally {
+      cancel()
+    }
   }
 
   /** The open request of a run to people, when it waits for one. */
