@@ -16,7 +16,7 @@ const PLANTS = new Map<string, Plant>(Object.entries(SHARED))
 const PLANTS_ALONE = new Map<string, PlantAlone>(Object.entries(ALONE))
 
 // The keys of both literals are exactly their own.
-/** All kinds. */
+/** Every kind of incident that can be planted, in a fixed order. */
 export const INCIDENT_KINDS = [...PLANTS.keys(), ...PLANTS_ALONE.keys()] as readonly IncidentKind[]
 
 /** Plants one incident of a kind. No worker of the world may be at work. */
