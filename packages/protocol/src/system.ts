@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { answersSchema } from './answers.ts'
 import { integerTextSchema, jsonSchema, permissionSchema, principalSchema, timeSchema } from './common.ts'
 
 /** The server answers. Open to everyone; says nothing about runs. */
@@ -62,7 +63,10 @@ export const sentenceSchema = z.object({ seq: z.int().nullable(), at: timeSchema
 
 /** A run told in plain language, from its records alone. */
 export const explanationSchema = z.object({
+  /** Version of this form: fields may come in, and none changes its meaning, while it is the same. */
+  schema: z.literal('signalbox.explanation/1'),
   run_id: z.string(),
+  answers: answersSchema,
   status: z.string(),
   story: z.array(sentenceSchema),
   effects: z.array(sentenceSchema),

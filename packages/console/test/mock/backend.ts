@@ -351,8 +351,10 @@ function explanation(detail: RunDetail): unknown {
       .map((each) => say(each.seq, `${each.name}: ${each.status}.`)),
   )
   return {
+    schema: 'signalbox.explanation/1',
     run_id: detail.run.run_id,
     status: detail.run.status,
+    answers: answersAbout(detail),
     story,
     effects,
     open: detail.open.map((each) => say(null, `A person must answer about ${each.tool}.`)),
@@ -398,4 +400,27 @@ const WORKFLOW = {
   max_supersteps: 20,
   input_schema: { type: 'object', properties: { invoice: { type: 'string' } }, $comment: BUNDLE },
   models: [{ id: SCRIPTED, scripted: true }],
+}
+
+/** Answers as short as they may be. */
+function answersAbout({ run, principal, cost_nano_usd }: RunDetail): AnswersView {
+  const seqs = [1]
+  const none = { signature: null, runtime: null, code: null, reason: null, fork_of: null, compensates: null }
+  const { id, kind, roles, tenant } = principal
+  return {
+    who: { seqs, principal: id, kind, roles, tenant, via: null, credential: null, request_id: null },
+    ran: {
+      ...{ seqs, run: run.run_id, workflow: run.workflow, version: run.version, status: run.status },
+      ...{ ...none, takeovers: 0, overrides: [] },
+    },
+    why: { seqs, rules: [] },
+    approved: { seqs, approvals: [] },
+    model: { seqs, models: [], prompts: null },
+    outside: { seqs, effects: [], unmediated: [] },
+    resume: { seqs, goes_on: 'by_itself', open: [], points: [] },
+    cost: {
+      ...{ seqs, cost_nano_usd, held_nano_usd: '0', limit_nano_usd: null, turns: 0, tool_calls: 0, tokens: 0 },
+      ...{ estimated_seqs: [], limits_nearly_used: [] },
+    },
+  }
 }

@@ -1,6 +1,8 @@
 import { activationPath, scopePath } from '../base/scope-id.ts'
 import type { RunRecord, RunStarted, RunStatus } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
+import { type Answers, answersOf } from './answers.ts'
+import { isPoint } from './answers-resume.ts'
 import { costOf } from './cost.ts'
 import { type EffectLineage, lineageOf } from './lineage.ts'
 import { type OpenItem, openItems, statusFrom } from './open.ts'
@@ -27,6 +29,8 @@ export interface Explanation {
   readonly state: RunStatus
   /** One sentence: what the run is, and how it stands. */
   readonly status: string
+  /** The eight questions of an incident, each answered with the records it rests on. */
+  readonly answers: Answers
   readonly story: readonly Sentence[]
   /** What was asked to change in the outside world, and what became of it. */
   readonly effects: readonly Sentence[]
@@ -55,6 +59,7 @@ export function explain(records: readonly RunRecord[], options: ExplainOptions):
     run: records[0]?.run ?? '',
     state,
     status: statusSentence(records, state, open, options.now),
+    answers: answersOf(records, options.contents),
     story: storyOf(records, options.contents),
     effects: lineageOf(records).map((effect) => effectSentence(effect, records)),
     open: open.map((item) => openSentence(item, records)),
@@ -75,6 +80,7 @@ function prunedExplanation(records: readonly RunRecord[], marker: PruningRecord)
   return {
     run: marker.run,
     state: marker.ended_as,
+    answers: answersOf(records),
     status: `Run ${name(marker.run)} was ${marker.ended_as} and then pruned.`,
     story: storyOf(records),
     effects: [],
@@ -193,11 +199,6 @@ function resumeSentences(
   if (state === 'stopping')
     sentences.unshift(at(records, null, 'The run ends by itself once the open effect is resolved.'))
   return [...sentences, ...restoreSentences(records)]
-}
-
-/** A record to which a run can be restored. */
-function isPoint(record: RunRecord): boolean {
-  return record.type === 'position.saved' || ('checkpoint' in record && record.checkpoint !== null)
 }
 
 /** How many restore points are told, latest first; the others are found by their records. */

@@ -1,3 +1,4 @@
+export { type Answers, answersOf } from './answers.ts'
 export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, auditRun } from './audit.ts'
 export { buildChanges } from './build-words.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'

@@ -64,8 +64,10 @@ export async function explanationOf(
   const { status, story, effects, open, resume, unknown, cost } = explanation
   const copy = (sentences: Explanation['story']) => sentences.map(({ seq, at, text }) => ({ seq, at, text }))
   return {
+    schema: 'signalbox.explanation/1',
     run_id: runId,
     status,
+    answers: explanation.answers,
     story: copy(story),
     effects: copy(effects),
     open: copy(open),
