@@ -18,9 +18,18 @@ export {
   type ContextProvider,
   type ContextView,
   createModels,
+  importPrices,
   type ModelsOptions,
   type ProviderOptions,
+  type PriceBook,
+  type PriceFile,
+  type PriceFormat,
+  type PriceImport,
+  type PriceOverlay,
+  type PriceRow,
   type PriceTable,
+  priceBook,
+  readOverlay,
   readPrices,
   type Script,
   type ScriptedAnswer,
@@ -169,7 +178,7 @@ export {
   verifierKeyOf,
   verifierKeyText,
 } from './reliability/tree-head.ts'
-export { loadPrices } from './price-file.ts'
+export { loadPriceBook, loadPrices, type PriceFolders, savePrices } from './price-file.ts'
 export * from './stores/index.ts'
 export {
   type CredentialDef,

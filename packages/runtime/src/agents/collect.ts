@@ -1,8 +1,9 @@
 /** From the parts of a model's answer, streamed or not, to one ModelAnswer: the same code for both. */
-import type { LanguageModelV4GenerateResult, LanguageModelV4StreamPart, LanguageModelV4Usage } from '@ai-sdk/provider'
+import type { LanguageModelV4GenerateResult, LanguageModelV4StreamPart } from '@ai-sdk/provider'
 import { SignalboxError } from '../base/errors.ts'
 import type { Usage } from '../contracts/common.ts'
 import type { ModelAnswer, ModelDelta } from '../contracts/model.ts'
+import { usageAtStart, usageOf } from './usage.ts'
 
 type Part = LanguageModelV4StreamPart
 type Content = ModelAnswer['content'][number]
@@ -39,18 +40,21 @@ export async function* partsOf(result: LanguageModelV4GenerateResult): AsyncGene
     } else yield content
   }
   if (result.response) yield { type: 'response-metadata', ...result.response }
-  yield { type: 'finish', usage: result.usage, finishReason: result.finishReason }
+  const metadata = result.providerMetadata ? { providerMetadata: result.providerMetadata } : {}
+  yield { type: 'finish', usage: result.usage, finishReason: result.finishReason, ...metadata }
 }
 
 /**
  * Reads all parts. Growing texts keep the place where they began. Throws MODEL_FAILED when the parts end without a
  * finish, and StreamError for an error part: half an answer is never an answer. `received` is set once a part came from
- * the provider: not for the first one, which the library makes itself, nor for an error.
+ * the provider: not for the first one, which the library makes itself, nor for an error. `onUsage` is told what the
+ * provider says was used before the end.
  */
 export async function collect(
   parts: AsyncIterable<Part>,
   onDelta: (delta: ModelDelta) => void,
   received: { any: boolean } = { any: false },
+  onUsage: (usage: Usage) => void = () => undefined,
 ): Promise<ModelAnswer> {
   const content: (Content | Growing)[] = []
   const open = new Map<string, Growing>()
@@ -89,9 +93,12 @@ export async function collect(
         break
       case 'error':
         throw new StreamError('the provider reported an error', { cause: part.error })
-      case 'custom':
+      case 'custom': {
+        const usage = TRANSPORT_KINDS.has(part.kind) ? usageAtStart(part.providerMetadata) : null
+        if (usage) onUsage(usage)
         if (!TRANSPORT_KINDS.has(part.kind)) content.push(part)
         break
+      }
       case 'tool-input-start':
       case 'tool-input-end':
       case 'stream-start':
@@ -107,7 +114,7 @@ export async function collect(
   return {
     content: content.flatMap(settle),
     finishReason: finish.finishReason.unified,
-    usage: usageOf(finish.usage),
+    usage: usageOf(finish.usage, finish.providerMetadata),
     responseId,
     responseModel,
   }
@@ -137,14 +144,4 @@ function settle(part: Content | Growing): Content[] {
   const { type, text, metadata } = part
   if (text === '' && !metadata) return []
   return [metadata ? { type, text, providerMetadata: metadata } : { type, text }]
-}
-
-function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): Usage {
-  return {
-    input_tokens: inputTokens.total ?? null,
-    cache_read_tokens: inputTokens.cacheRead ?? null,
-    cache_write_tokens: inputTokens.cacheWrite ?? null,
-    output_tokens: outputTokens.total ?? null,
-    reasoning_tokens: outputTokens.reasoning ?? null,
-  }
 }

@@ -7,11 +7,12 @@ import type {
 } from '@ai-sdk/provider'
 import { SignalboxError } from '../base/errors.ts'
 import { type Host, systemHost } from '../base/host.ts'
-import type { ModelHandle, ModelPort } from '../contracts/model.ts'
+import type { ModelHandle, ModelPort, ModelPrice, PriceMoment } from '../contracts/model.ts'
 import { inputUpperBound } from './bound.ts'
 import { collect, partsOf } from './collect.ts'
 import { type GateLimits, ProviderGate } from './gate.ts'
 import { modelFailure } from './failure.ts'
+import { isPriceBook } from './price-book.ts'
 import { type PriceTable, priceOrAssumed, type UnknownPrice } from './prices.ts'
 import { type Env, PROVIDERS, type ProvidedModel } from './providers.ts'
 import { type Script, scriptedHandle } from './scripted.ts'
@@ -21,6 +22,7 @@ import { callOptions, fromWire, wireNames } from './wire.ts'
 export interface ModelsOptions {
   /** Keys and base URLs of the providers; nothing else of the environment is read. */
   readonly env: Env
+  /** One table, or a book of them: a book's prices count by the time of the call and its tenant. */
   readonly prices: PriceTable
   /** A model that no row of the prices covers: its calls are refused (default), or counted at the dearest rates. */
   readonly unknownPrice?: UnknownPrice
@@ -121,7 +123,10 @@ function makeHandle(id: string, options: ModelsOptions, gates: Gates): ModelHand
   const { scripted = {}, models = {}, prices } = options
   if (provider === 'scripted') {
     const script = Object.hasOwn(scripted, name) ? scripted[name] : undefined
-    if (script) return scriptedHandle(id, script, priceOrAssumed(prices, id, options.unknownPrice))
+    if (script) {
+      const handle = scriptedHandle(id, script, priceOrAssumed(prices, id, options.unknownPrice))
+      return { ...handle, priceFor: priceFor(id, options) }
+    }
     throw new SignalboxError(
       'MODEL_UNKNOWN',
       `there is no scripted model \`${name}\`: known are ${list(Object.keys(scripted))}`,
@@ -169,10 +174,11 @@ function providedHandle(
     get price() {
       return priceOrAssumed(prices, id, unknownPrice)
     },
+    priceFor: priceFor(id, options),
     retry: { attempts, backoffMs: backoffSeconds * 1_000, maxWaitMs: maxWaitSeconds * 1_000 },
     admit: (call) => gate.admit(call),
     inputUpperBound,
-    call: async (request, { signal, headers, onDelta }) => {
+    call: async (request, { signal, headers, onDelta, onUsage }) => {
       signal.throwIfAborted()
       const received = { any: false }
       const names = wireNames(request.tools.map((tool) => tool.name))
@@ -183,7 +189,8 @@ function providedHandle(
         headers: { ...headers },
       }
       try {
-        return fromWire(await collect(await partsOfCall(provided.model, call, streaming), onDelta, received), names)
+        const parts = await partsOfCall(provided.model, call, streaming)
+        return fromWire(await collect(parts, onDelta, received, onUsage), names)
       } catch (thrown) {
         // An abort is the caller's own doing and no failure of the provider.
         if (signal.aborted) throw signal.reason
@@ -191,6 +198,10 @@ function providedHandle(
       }
     },
   }
+}
+
+function priceFor(id: string, { prices, unknownPrice }: ModelsOptions): (moment: PriceMoment) => ModelPrice {
+  return (moment) => priceOrAssumed(isPriceBook(prices) ? prices.at(moment) : prices, id, unknownPrice)
 }
 
 async function partsOfCall(

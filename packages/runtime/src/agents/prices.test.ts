@@ -72,7 +72,7 @@ describe('prices', () => {
 
   it('AGT-075: the bundled file reads, prices scripted models, and asks to be checked', () => {
     const table = loadPrices()
-    expect(table.id).toMatch(/^2026-11-01@[0-9a-f]{12}$/)
+    expect(table.id).toMatch(/^2026-11-22@[0-9a-f]{12}$/)
     expect(table.lookup('scripted/any').outputPerMillion).toBeGreaterThan(0n)
     expect(table.lookup('openai-compatible/llama3').outputPerMillion).toBeGreaterThan(0n)
     expect(table.note).toContain('TO BE CHECKED')

@@ -111,6 +111,18 @@ export interface Usage {
   /** Output tokens, reasoning included. */
   readonly output_tokens: number | null
   readonly reasoning_tokens: number | null
+  /** Of the cache writes, those that are kept for an hour; absent: the provider did not tell them apart. */
+  readonly cache_write_1h_tokens?: number
+  /** Of the input tokens, those of sound; absent: none were told. */
+  readonly audio_input_tokens?: number
+  /** Of the output tokens, those of sound; absent: none were told. */
+  readonly audio_output_tokens?: number
+  /** Searches of the web that the provider made for the answer, each with a fee of its own. */
+  readonly web_searches?: number
+  /** The tier that the provider served the call in, where it is not the standard one. */
+  readonly service_tier?: string
+  /** What the provider says that the call cost, in nano-USD as a decimal string. */
+  readonly told_cost_nano_usd?: string
 }
 
 /** How an activity ended. */

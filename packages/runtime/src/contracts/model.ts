@@ -37,15 +37,53 @@ export type ModelDelta = Extract<
   { type: 'text-delta' | 'reasoning-delta' | 'tool-input-delta' }
 >
 
-/** Prices of one model, per million tokens, in nano-USD; from a dated price file. */
-export interface ModelPrice {
-  /** `<table id>#<model>`, recorded with each cost. */
-  readonly id: string
+/** Rates per million tokens in nano-USD. What is not there is priced at the rate that its comment names. */
+export interface ModelRates {
   readonly inputPerMillion: bigint
   readonly cacheReadPerMillion: bigint
   readonly cacheWritePerMillion: bigint
-  /** Reasoning tokens are priced as output. */
   readonly outputPerMillion: bigint
+  /** Cache writes that are kept for an hour; else as other cache writes. */
+  readonly cacheWrite1hPerMillion?: bigint
+  /** Reasoning tokens; else as output. */
+  readonly reasoningPerMillion?: bigint
+  /** Input tokens of sound; else as input. */
+  readonly audioInputPerMillion?: bigint
+  /** Output tokens of sound; else as output. */
+  readonly audioOutputPerMillion?: bigint
+}
+
+/** Rates of a whole call whose input tokens, cached ones included, are more than a bound. */
+export interface TierRates extends ModelRates {
+  readonly aboveInputTokens: number
+}
+
+/** What a call costs at one service level. Tiers by ascending bound. */
+export interface LevelRates extends ModelRates {
+  readonly tiers?: readonly TierRates[]
+}
+
+/** Prices of one model from a dated table. */
+export interface ModelPrice extends LevelRates {
+  /** `<table id>#<model>`, recorded with each cost. */
+  readonly id: string
+  /** `<overlay id>#<row>` of the tenant's own prices that changed it, recorded with each cost. */
+  readonly overlay?: string
+  /** A fee of each call, in nano-USD. */
+  readonly perRequest?: bigint
+  /** A fee of each search of the web that the provider makes, in nano-USD. */
+  readonly perWebSearch?: bigint
+  /** Rates of service levels such as `priority` and `flex`, by the name that the provider answers with. */
+  readonly levels?: Readonly<Record<string, LevelRates>>
+  /** True when what the provider says that a call cost is taken for its cost. */
+  readonly providerTells?: boolean
+}
+
+/** When and for whom a call is made: what decides which prices count. */
+export interface PriceMoment {
+  /** Milliseconds since 1970. */
+  readonly atMs: number
+  readonly tenant: string
 }
 
 /** A model that can be called. */
@@ -57,6 +95,8 @@ export interface ModelHandle {
   readonly scripted: boolean
   /** Throws PRICE_UNKNOWN when there is no price and none may be assumed. */
   readonly price: ModelPrice
+  /** The price of a call made then for that tenant; absent: `price`, always. Throws PRICE_UNKNOWN as `price` does. */
+  readonly priceFor?: (moment: PriceMoment) => ModelPrice
   /** How often a call in trouble is tried again; absent: never. */
   readonly retry?: ModelRetry
   /** An upper bound of the input tokens of a request (invariant 6). */
@@ -73,7 +113,13 @@ export interface ModelHandle {
    */
   call(
     request: ModelRequest,
-    options: { signal: AbortSignal; headers: Readonly<Record<string, string>>; onDelta: (delta: ModelDelta) => void },
+    options: {
+      signal: AbortSignal
+      headers: Readonly<Record<string, string>>
+      onDelta: (delta: ModelDelta) => void
+      /** Told each time the provider says what was used so far; the answer may still break off after it. */
+      onUsage?: (usage: Usage) => void
+    },
   ): Promise<ModelAnswer>
 }
 

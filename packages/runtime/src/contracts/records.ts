@@ -15,6 +15,7 @@ import type {
   Principal,
   Usage,
 } from './common.ts'
+import type { CostNote } from './cost.ts'
 import type { RunCompleted, RunStopped, RunStopping } from './end-records.ts'
 import type { Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
@@ -145,6 +146,8 @@ export interface ActivityOutcome extends RecordBase {
   readonly usage: Usage | null
   /** Price table entry used, or null. */
   readonly price: string | null
+  /** Of a model call that was sent: how its cost came about. Outcomes of earlier versions do not tell. */
+  readonly cost?: CostNote
   readonly latency_ms: number
   /** Set when the answer came from the ledger: the run and record of the effect itself. */
   readonly ledger: LedgerRef | null

@@ -9,7 +9,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import { type NanoUsd, parseNano } from '../base/money.ts'
 import type { Amounts, BudgetLimits, Usage } from '../contracts/common.ts'
-import { callCost, worstCallCost } from '../contracts/cost.ts'
+import { callCost, worstCallCost, worstRates } from '../contracts/cost.ts'
 import type { ModelPrice } from '../contracts/model.ts'
 import type { ActivityOutcome, RunRecord } from '../contracts/records.ts'
 import {
@@ -252,13 +252,11 @@ export function affordableOutputTokens(
 ): Affordable {
   const left = countsOf(remaining)
   const input = BigInt(inputUpperBound)
-  const dearest = [price.inputPerMillion, price.cacheReadPerMillion, price.cacheWritePerMillion].reduce((a, b) =>
-    a > b ? a : b,
-  )
+  const worst = worstRates(price, inputUpperBound)
   const byTokens = left.tokens - input
-  const forOutput = left.cost * MILLION - input * dearest
+  const forOutput = (left.cost - worst.fee) * MILLION - input * worst.input
   const wanted = BigInt(wantedMax)
-  const byCost = price.outputPerMillion > 0n ? forOutput / price.outputPerMillion : wanted
+  const byCost = worst.output > 0n ? forOutput / worst.output : wanted
   const least = wanted < BigInt(LEAST_OUTPUT_TOKENS) ? wanted : BigInt(LEAST_OUTPUT_TOKENS)
   const limits: LimitName[] = []
   if (left.turns < 1n) limits.push('turns')
@@ -267,8 +265,8 @@ export function affordableOutputTokens(
   if (limits.length > 0) return { status: 'refused', limits }
   const most = [wanted, byTokens, byCost].reduce((a, b) => (a < b ? a : b))
   const cost = worstCallCost(price, inputUpperBound, Number(most))
-  const worst = amountsOf({ turns: 1n, tool_calls: 0n, tokens: input + most, cost })
-  return { status: 'ok', maxOutputTokens: Number(most), lowered: most < wanted, worst }
+  const reserved = amountsOf({ turns: 1n, tool_calls: 0n, tokens: input + most, cost })
+  return { status: 'ok', maxOutputTokens: Number(most), lowered: most < wanted, worst: reserved }
 }
 
 /**

@@ -30,6 +30,7 @@ function mediatedHandle(handle: ModelHandle): ModelHandle {
     get price() {
       return handle.price
     },
+    ...(handle.priceFor ? { priceFor: handle.priceFor } : {}),
     ...(handle.retry ? { retry: handle.retry } : {}),
     ...admission(handle),
     inputUpperBound: (request) => handle.inputUpperBound(request),

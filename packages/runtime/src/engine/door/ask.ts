@@ -10,7 +10,8 @@ import {
   type Principal,
   type Usage,
 } from '../../contracts/common.ts'
-import type { ModelHandle, ModelMessage, ModelRequest } from '../../contracts/model.ts'
+import type { CostNote } from '../../contracts/cost.ts'
+import type { ModelHandle, ModelMessage, ModelPrice, ModelRequest } from '../../contracts/model.ts'
 import type { ApprovalVote, ArgumentOrigin, Decision, HiddenTool } from '../../contracts/policy.ts'
 import type { ModelPermit, ModelTrouble } from '../../contracts/provider.ts'
 import type {
@@ -65,6 +66,8 @@ export interface Ended {
   readonly settled?: Amounts
   readonly usage?: Usage | null
   readonly price?: string | null
+  /** Of a model call: how its cost came about. */
+  readonly cost?: CostNote
   readonly latencyMs?: number
   readonly ledger?: LedgerRef
   readonly resolvedBy?: ActivityOutcome['resolved_by']
@@ -117,6 +120,8 @@ export class Ask {
   kind: ActivityKind
   tool: ToolSpec | null = null
   model: ModelHandle | null = null
+  /** The price in force when the worst case was last worked out: what the call is settled at. */
+  price: ModelPrice | null = null
   request: ModelRequest | null = null
   /** Arguments after the tool's own schema; for models the reference form of the request. */
   args: JsonValue

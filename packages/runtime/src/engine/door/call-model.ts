@@ -1,8 +1,8 @@
 import { toSignalboxError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
-import type { Amounts, Usage } from '../../contracts/common.ts'
-import { callCost } from '../../contracts/cost.ts'
-import type { ModelAnswer, ModelHandle } from '../../contracts/model.ts'
+import type { Usage } from '../../contracts/common.ts'
+import { brokenOffCost, type CostNote, callCost } from '../../contracts/cost.ts'
+import type { ModelAnswer, ModelHandle, ModelPrice } from '../../contracts/model.ts'
 import { inForceAt } from '../chain.ts'
 import type { Ask, Ended } from './ask.ts'
 import { fault } from './fault.ts'
@@ -19,8 +19,13 @@ export async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
   const signal = AbortSignal.any([...signals, controller.signal])
   const started = run.env.host.monotonicMs()
   const latencyMs = (): number => run.env.host.monotonicMs() - started
+  const price = ask.price ?? model.price
+  let seen: Usage | null = null
+  const onUsage = (usage: Usage): void => {
+    seen = usage
+  }
   try {
-    const call = model.call(request, { signal, headers: outboundHeaders(ask), onDelta: deltas(ask) })
+    const call = model.call(request, { signal, headers: outboundHeaders(ask), onDelta: deltas(ask), onUsage })
     // While a fault point holds the caller up, the call may fail before it is awaited.
     call.catch(() => undefined)
     await fault(ask, 'sent')
@@ -39,7 +44,7 @@ export async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
       result,
       labels: ask.labels,
       latencyMs: latencyMs(),
-      ...charge(ask, model, answer),
+      ...charge(ask, price, answer),
     }
   } catch (thrown) {
     const error = toSignalboxError(thrown, 'MODEL_FAILED')
@@ -48,33 +53,57 @@ export async function callModel(ask: Ask, model: ModelHandle): Promise<Ended> {
     const trouble = brokenOff ? null : troubleOf(error)
     const waitMs = waitOf(error)
     if (!brokenOff) ask.permit?.done(trouble ? 'trouble' : 'answered', waitMs)
-    const free = error.details.charged === false
-    const settled: Amounts = free ? { ...ask.worst, tokens: 0, cost_nano_usd: '0' } : ask.worst
     return {
       status: 'failed',
       code: error.code,
       result: error.message,
-      settled,
-      price: model.price.id,
+      ...chargeFailed(ask, price, seen, error.details.charged === false),
       latencyMs: latencyMs(),
       ...(trouble ? { trouble, waitMs } : {}),
     }
   }
 }
 
+type Charge = Required<Pick<Ended, 'settled' | 'price' | 'cost'>> & Pick<Ended, 'usage'>
+
 /** What the call really cost; the whole reservation where the provider did not tell (invariant 6). */
-function charge(ask: Ask, model: ModelHandle, answer: ModelAnswer): { settled: Amounts; usage: Usage; price: string } {
-  const { input_tokens: input, output_tokens: output } = answer.usage
-  const known = input !== null && output !== null
-  const cost = known ? callCost(model.price, answer.usage) : null
+function charge(ask: Ask, price: ModelPrice, { usage }: ModelAnswer): Charge {
+  const { input_tokens: input, output_tokens: output } = usage
+  const cost = callCost(price, usage)
+  if (cost === null) return assumed(ask, price, { usage, why: 'no_usage' })
+  const source = price.providerTells && usage.told_cost_nano_usd !== undefined ? 'provider' : 'local'
+  const tokens = input === null || output === null ? ask.worst.tokens : input + output
   return {
-    settled:
-      known && cost !== null
-        ? { turns: 1, tool_calls: 0, tokens: input + output, cost_nano_usd: cost.toString() }
-        : ask.worst,
-    usage: answer.usage,
-    price: model.price.id,
+    settled: { turns: 1, tool_calls: 0, tokens, cost_nano_usd: cost.toString() },
+    usage,
+    price: price.id,
+    cost: { source, ...overlayOf(price) },
   }
+}
+
+/**
+ * What a failed call is charged: nothing where it certainly cost nothing; what was told of the input and the whole output
+ * limit where the answer broke off after it; the whole reservation where nothing was told (invariant 6).
+ */
+function chargeFailed(ask: Ask, price: ModelPrice, seen: Usage | null, free: boolean): Charge {
+  const none = { ...ask.worst, tokens: 0, cost_nano_usd: '0' }
+  if (free) return { settled: none, price: price.id, cost: { source: 'local', ...overlayOf(price) } }
+  const limit = ask.request?.maxOutputTokens ?? 0
+  const broken = seen ? brokenOffCost(price, seen, limit) : null
+  if (!seen || !broken) return assumed(ask, price, { why: 'no_answer' })
+  const settled = { ...ask.worst, tokens: broken.mostTokens, cost_nano_usd: broken.most.toString() }
+  const note = { why: 'partial_usage', least_nano_usd: broken.least.toString() } as const
+  return { settled, usage: seen, price: price.id, cost: { source: 'estimated', ...note, ...overlayOf(price) } }
+}
+
+function assumed(ask: Ask, price: ModelPrice, given: Pick<CostNote, 'why'> & { readonly usage?: Usage }): Charge {
+  const { usage, ...note } = given
+  const cost: CostNote = { source: 'estimated', ...note, ...overlayOf(price) }
+  return { settled: ask.worst, price: price.id, cost, ...(usage ? { usage } : {}) }
+}
+
+function overlayOf({ overlay }: ModelPrice): Pick<CostNote, 'overlay'> {
+  return overlay === undefined ? {} : { overlay }
 }
 
 /** Points whose verdict may withhold a model's text. */

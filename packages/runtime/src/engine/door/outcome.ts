@@ -37,6 +37,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       settled: end.settled ?? intent?.reserved ?? NO_AMOUNTS,
       usage: end.usage ?? null,
       price: end.price ?? null,
+      ...(end.cost ? { cost: end.cost } : {}),
       latency_ms: Math.round(end.latencyMs ?? 0),
       ledger: end.ledger ?? null,
       ...(end.trouble ? { trouble: end.trouble } : {}),

@@ -170,7 +170,9 @@ function reserveModel(ask: Ask): Ended | null {
   if (!model || !request) return null
   const input = model.inputUpperBound(request)
   const own = ownBudgets(ask)
-  const of = (left: Amounts): Affordable => affordableOutputTokens(left, input, request.maxOutputTokens, model.price)
+  const price = model.priceFor?.({ atMs: run.env.host.now(), tenant: run.tenant }) ?? model.price
+  ask.price = price
+  const of = (left: Amounts): Affordable => affordableOutputTokens(left, input, request.maxOutputTokens, price)
   const affordable = of(own.map(({ left }) => left).reduce(lowerOf, run.budget.remaining()))
   if (affordable.status === 'refused') {
     const byRun = of(run.budget.remaining())
