@@ -1,6 +1,7 @@
 /** The state of the mock backend and what each endpoint does to it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
+  type AnswersView,
   type ApprovalDetail,
   ENDED,
   type EndpointName,
