@@ -7,6 +7,8 @@ export * from './base/json.ts'
 export * from './base/money.ts'
 export { activationPath, nodePath, runSuperstep, scopePath } from './base/scope-id.ts'
 export { isoTime, momentOf } from './base/time.ts'
+export * from './base/secret-forms.ts'
+export { spellings } from './base/secret-spellings.ts'
 export * from './contracts/index.ts'
 export * from './observability/index.ts'
 export * from './policy/index.ts'
@@ -136,6 +138,7 @@ export {
   type RetentionLimits,
   type RetentionReport,
 } from './keeping/retention.ts'
+export { createRedactor, type RedactorOptions } from './redactor.ts'
 export { type ExportOptions, type ExportReport, exportRuns } from './keeping/export.ts'
 export { type ImportOptions, type ImportReport, importRuns } from './keeping/import.ts'
 export {

@@ -20,6 +20,7 @@ import type { PrincipalDef } from './identity/directory.ts'
 import type { WorkflowDrill } from './drill/define.ts'
 import { type Notifications, type NotificationsDef, readNotifications } from './notify/definition.ts'
 import type { PolicySettings } from './policy/settings.ts'
+import type { OutgoingDef, TelemetryDef } from './telemetry/capture.ts'
 import { readSchedules, type Schedule, type ScheduleDef } from './schedules/definition.ts'
 
 /** Values of the environment, by name. */
@@ -78,6 +79,10 @@ export interface ProjectDef {
   readonly schedules?: readonly ScheduleDef[]
   /** Whom to tell of what waits for people, and how; checked at the start, every mistake at once. */
   readonly notifications?: NotificationsDef
+  /** What may leave in telemetry. Default: no content and no identity. */
+  readonly telemetry?: TelemetryDef
+  /** What is taken out of everything that leaves. Default: forms of keys and tokens, and the known credentials of tools. */
+  readonly outgoing?: OutgoingDef
   /** What `signalbox drill` exercises: one entry for each workflow that can be drilled. */
   readonly drills?: readonly WorkflowDrill[]
 }

@@ -89,6 +89,11 @@ export const ATTRIBUTES = {
   'gen_ai.output.messages': { type: 'string', sensitivity: 'content', cardinality: 'high' },
   'gen_ai.tool.call.arguments': { type: 'string', sensitivity: 'content', cardinality: 'high' },
   'gen_ai.tool.call.result': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'signalbox.error.detail': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'signalbox.approval.texts': { type: 'string', sensitivity: 'content', cardinality: 'high' },
+  'signalbox.content.refs': { type: 'string[]', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.content.left_out': { type: 'string[]', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.content.about': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'user.id': { type: 'string', sensitivity: 'identity', cardinality: 'high' },
   'error.type': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'server.address': { type: 'string', sensitivity: 'none', cardinality: 'high' },
@@ -125,6 +130,7 @@ export const ENUMS = {
   'gen_ai.operation.name': 'chat execute_tool invoke_agent invoke_workflow',
   'gen_ai.token.type': 'input output',
   'gen_ai.tool.type': 'function extension datastore',
+  'signalbox.content.about': 'run node tool activity',
 } as const
 
 /** Every kind of span. `optIn` attributes are left out unless capture is switched on. */
@@ -135,7 +141,8 @@ export const SPANS = {
       'signalbox.run.segment signalbox.run.branch gen_ai.operation.name signalbox.segment.reason signalbox.worker.id signalbox.run.status signalbox.run.active_ms',
     allowed:
       'signalbox.run.waiting_ms signalbox.run.mode signalbox.checkpoint.id error.type signalbox.run.parent_id signalbox.run.stop_reason',
-    optIn: 'user.id',
+    optIn:
+      'user.id gen_ai.input.messages gen_ai.output.messages signalbox.error.detail signalbox.content.refs signalbox.content.left_out',
   },
   superstep: {
     kind: 'internal',
@@ -147,7 +154,7 @@ export const SPANS = {
     kind: 'internal',
     required: 'signalbox.run.segment signalbox.run.branch signalbox.superstep.index signalbox.node.name',
     allowed: 'signalbox.attempt error.type signalbox.checkpoint.id',
-    optIn: '',
+    optIn: 'signalbox.error.detail signalbox.content.refs signalbox.content.left_out',
   },
   agent: {
     kind: 'internal',
@@ -162,7 +169,8 @@ export const SPANS = {
       'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq gen_ai.operation.name gen_ai.provider.name gen_ai.request.model',
     allowed:
       'signalbox.model.trouble signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name signalbox.price.id gen_ai.usage.input_tokens gen_ai.usage.output_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens gen_ai.usage.reasoning.output_tokens',
-    optIn: 'gen_ai.input.messages gen_ai.output.messages',
+    optIn:
+      'gen_ai.input.messages gen_ai.output.messages signalbox.error.detail signalbox.approval.texts signalbox.content.refs signalbox.content.left_out',
   },
   tool_call: {
     kind: 'internal',
@@ -170,7 +178,8 @@ export const SPANS = {
       'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq gen_ai.operation.name gen_ai.tool.name gen_ai.tool.type signalbox.tool.risk_class signalbox.tool.effect',
     allowed:
       'signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name gen_ai.tool.call.id signalbox.approval.decision signalbox.effect.id signalbox.effect.phase signalbox.effect.hash signalbox.effect.resolved_by signalbox.effect.ledger_run',
-    optIn: 'gen_ai.tool.call.arguments gen_ai.tool.call.result',
+    optIn:
+      'gen_ai.tool.call.arguments gen_ai.tool.call.result signalbox.error.detail signalbox.approval.texts signalbox.content.refs signalbox.content.left_out',
   },
   activity: {
     kind: 'internal',
@@ -178,7 +187,8 @@ export const SPANS = {
       'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq',
     allowed:
       'signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name',
-    optIn: '',
+    optIn:
+      'gen_ai.tool.call.arguments gen_ai.tool.call.result signalbox.error.detail signalbox.approval.texts signalbox.content.refs signalbox.content.left_out',
   },
 } as const
 
@@ -300,6 +310,16 @@ export const EVENTS = {
   'signalbox.call.unmediated': {
     required: 'signalbox.record.seq signalbox.unmediated.where server.address',
     allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'gen_ai.client.inference.operation.details': {
+    required: 'signalbox.record.seq gen_ai.operation.name gen_ai.provider.name gen_ai.request.model',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id gen_ai.agent.name signalbox.superstep.index signalbox.node.name signalbox.attempt gen_ai.input.messages gen_ai.output.messages signalbox.error.detail signalbox.approval.texts signalbox.content.refs signalbox.content.left_out',
+  },
+  'signalbox.content.details': {
+    required: 'signalbox.record.seq signalbox.content.about',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id gen_ai.agent.name signalbox.superstep.index signalbox.node.name signalbox.attempt gen_ai.tool.name gen_ai.input.messages gen_ai.output.messages gen_ai.tool.call.arguments gen_ai.tool.call.result signalbox.error.detail signalbox.approval.texts signalbox.content.refs signalbox.content.left_out',
   },
 } as const
 

@@ -1,6 +1,7 @@
 export { type Answers, answersOf } from './answers.ts'
 export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, auditRun } from './audit.ts'
 export { buildChanges } from './build-words.ts'
+export { type CaptureParts, withCapture } from './capture.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
 export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
 export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './fork-audit.ts'

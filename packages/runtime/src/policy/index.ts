@@ -70,7 +70,7 @@ export {
 export { readAnswer } from './controls/answer.ts'
 export { control } from './controls/control.ts'
 export { type MaxLengthOptions, maxLength } from './controls/max-length.ts'
-export { type RedactOptions, type RedactPattern, REDACT_PATTERNS, redact } from './controls/redact.ts'
+export { type RedactOptions, type RedactPattern, redact } from './controls/redact.ts'
 export { POLICY_REASONS, type PolicyReason } from './reasons.ts'
 export type { Rule, RuleKind } from './rules.ts'
 export {

@@ -8,6 +8,7 @@ export {
   type TestFunctions,
 } from './store-conformance.ts'
 export { REVIEWED } from './reviewed.ts'
+export { PLANTED_SECRETS, type PlantedPlace, secretBox, secretRun } from './secret-run.ts'
 export { scriptedModel } from './scripted-model.ts'
 export { type SkewedHost, skewedHost } from './skewed-host.ts'
 export { dropEvents, overrideStore, PLANTED_FAULTS, type PlantedFault, plantFault } from './planted-faults.ts'

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { skewedHost } from '../testing/skewed-host.ts'
 import { fromCommand, fromEnvironment, fromFile, fromProvider, type IssuedCredential } from './credential-sources.ts'
 import { CredentialKeeper } from './credentials.ts'
-import { REDACTED, redacted, spellings } from './redact.ts'
+import { spellings } from '../base/secret-spellings.ts'
+import { REDACTED, redacted } from './redact.ts'
 
 const SECRET = 'sk-live-0123456789-abcdef'
 const USE = { hosts: ['bank.test:443'] }

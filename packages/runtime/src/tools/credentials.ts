@@ -5,7 +5,8 @@ import type { CredentialHeader, CredentialPort, Redacted, ToolCredential } from 
 import type { CredentialDef } from './credential-sources.ts'
 import { readHosts } from './hosts.ts'
 import { mediatedCall } from './place.ts'
-import { redacted, spellings } from './redact.ts'
+import { spellings } from '../base/secret-spellings.ts'
+import { redacted } from './redact.ts'
 
 /** How the credential of one tool stands. Never its value. */
 export interface CredentialStatus {

@@ -4,6 +4,7 @@ import {
   assertGuarded,
   type CredentialKeeper,
   checkAgainstCode,
+  createRedactor,
   createSignalbox,
   type FaultHook,
   type Host,
@@ -16,6 +17,7 @@ import {
   openSqliteStore,
   type PolicyBundle,
   type ProcessStops,
+  type Redactor,
   type Signalbox,
   type SqliteStoreOptions,
   type Store,
@@ -36,6 +38,8 @@ export interface Composed {
   /** The policy bundle in force. */
   readonly bundle: () => PolicyBundle
   readonly credentials: CredentialKeeper
+  /** Looks at everything that leaves with content in it. */
+  readonly redactor: Redactor
   /** Its life; null where the folder is used as it is. */
   readonly policy: GovernedPolicy | null
   close(): Promise<void>
@@ -118,11 +122,23 @@ export async function compose(
     const bundle = (): PolicyBundle => live.current()
     // Closing the runtime closes its store.
     const close = (): Promise<void> => signalbox.close()
-    return { signalbox, store, models, vault, bundle, policy: governed ?? null, credentials, close }
+    const redactor = redactorOf(project, host, credentials)
+    return { signalbox, store, models, vault, bundle, policy: governed ?? null, credentials, redactor, close }
   } catch (error) {
     await store.close()
     throw error
   }
+}
+
+/** Takes out the known credentials of tools, forms of secrets, and what the project's own rule says. */
+function redactorOf({ outgoing = {} }: Project, host: Host, credentials: CredentialKeeper): Redactor {
+  const { redact, forms } = outgoing
+  return createRedactor({
+    host,
+    known: (value) => credentials.redact(value).value,
+    ...(redact ? { hook: redact } : {}),
+    ...(forms ? { forms } : {}),
+  })
 }
 
 /** Mistakes of a folder that is to be used are told before the store is touched. */

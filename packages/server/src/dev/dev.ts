@@ -37,6 +37,7 @@ import { processJobs } from '../schedules/jobs.ts'
 import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { createServer } from '../server.ts'
+import { captureSettings } from '../telemetry/capture.ts'
 import { startTelemetry } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
@@ -112,6 +113,7 @@ async function start(
   const project = await loadProject(configPath)
   const schedules = schedulesOf(project)
   const notifications = notificationsOf(project)
+  const capturing = captureSettings(process.env, project.telemetry)
   makeDataDir(dataDir)
   const lock = lockData(dataDir)
   ends.push(() => lock.release())
@@ -140,17 +142,19 @@ async function start(
   requireModels(project, composed)
   const server = await serve(options, { project, composed, people, host, troubles, erasures, access, keeper })
   ends.push(() => server.close())
-  const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log })
+  const { runs } = composed.signalbox
+  const contents = (tenant: string, runId: string) => runs.contents(tenant, runId)
+  const capture = { settings: capturing, redactor: composed.redactor, contents }
+  const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log, capture })
   if (telemetry) ends.push(() => telemetry.stop())
   lock.announce({ pid: process.pid, url: server.url })
   const pool = await poolOf(options, { composed, env, host, troubles, log })
   ends.push(() => pool.stop())
   const runJob = processJobs({ dataDir, configPath, env })
-  const { runs } = composed.signalbox
   const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
   ends.push(() => scheduler.stop())
   const baseUrl = (notifications.baseUrl ?? server.url).replace(/\/+$/, '')
-  const outbox = startOutbox({ store: composed.store, runs, host, notifications, baseUrl, log })
+  const outbox = startOutbox({ ...composed, runs, host, notifications, baseUrl, log })
   ends.push(() => outbox.stop())
   const named = Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)]))
   if (people.length > 0) await project.seed?.({ signalbox: composed.signalbox, people: named, dataDir })

@@ -1,4 +1,13 @@
-import { type ApprovalPacket, isoTime, type Notice, type NoticeKind, type RunsApi, SignalboxError } from 'signalbox'
+import {
+  type ApprovalPacket,
+  isoTime,
+  type Notice,
+  type NoticeKind,
+  type Redactor,
+  type RunsApi,
+  SignalboxError,
+} from 'signalbox'
+import { z } from 'zod'
 import type { Channel } from './definition.ts'
 
 /** What a reviewer would see of what is asked, as the channel may carry it. Its texts are untrusted. */
@@ -51,6 +60,8 @@ export interface MessageParts {
   readonly runs: Pick<RunsApi, 'request'>
   /** Without a slash at the end. */
   readonly baseUrl: string
+  /** Looks at previews before they leave. Default: they leave as they are. */
+  readonly redactor?: Redactor
 }
 
 /** The message of some notices for a channel. Equal for every attempt, unless content was erased in between. */
@@ -95,7 +106,37 @@ async function itemOf(notice: Notice, channel: Channel, parts: MessageParts): Pr
   }
 }
 
-async function previewOf(notice: Notice, channel: Channel, { runs }: MessageParts): Promise<MessagePreview | null> {
+async function previewOf(notice: Notice, channel: Channel, parts: MessageParts): Promise<MessagePreview | null> {
+  const preview = await carriedOf(notice, channel, parts)
+  if (preview === null || !parts.redactor) return preview
+  const { target, ...texts } = preview
+  const cleaned = await parts.redactor.clean('notification', { ...texts, target: { ...target } })
+  // What could not be looked at is left out, and the message says so.
+  return cleaned.status === 'clean' && isPreview(cleaned.value) ? cleaned.value : WITHHELD
+}
+
+/** Stands where a preview could not be looked at. */
+const WITHHELD: MessagePreview = {
+  summary: 'withheld: the rule that looks at what leaves did not finish',
+  target: { type: 'withheld', id: '' },
+  impact: 'withheld',
+  rollback: 'withheld',
+}
+
+/** A project's rule may have changed texts; it must not have changed what a preview is. */
+function isPreview(value: unknown): value is MessagePreview {
+  return previewSchema.safeParse(value).success
+}
+
+const previewSchema = z.strictObject({
+  summary: z.string(),
+  target: z.strictObject({ type: z.string(), id: z.string() }),
+  impact: z.string(),
+  rollback: z.string(),
+  arguments: z.string().optional(),
+})
+
+async function carriedOf(notice: Notice, channel: Channel, { runs }: MessageParts): Promise<MessagePreview | null> {
   const asks = notice.kind.startsWith('approval.') && notice.kind !== 'approval.decided'
   if (channel.carries === 'link' || !asks || notice.subject === null) return null
   const packet = await packetOf(notice.tenant, notice.subject, runs)

@@ -1,13 +1,18 @@
 import {
+  CAPTURE_NOTHING,
+  type CaptureSettings,
+  type ContentReader,
   type ExportedRecord,
   type Host,
   isEmptied,
   type ProjectionState,
+  type Redactor,
   projectRecords,
   type RunRecord,
   type Store,
   sleep,
   type Telemetry,
+  withCapture,
 } from 'signalbox'
 import { otlpSender, type TelemetrySender } from './otlp.ts'
 import { type Environment, telemetrySettings } from './settings.ts'
@@ -34,10 +39,19 @@ export interface TelemetryOptions {
   readonly env: Environment
   readonly version: string
   readonly log: (line: string) => void
+  /** What may leave beside names, codes and numbers. Default: nothing (Invariant 14). */
+  readonly capture?: CaptureOptions
   /** Pause between two looks at an idle store, in milliseconds. Default 1,000. */
   readonly pollMs?: number
   /** First pause after a failure, in milliseconds; doubled up to a minute. Default 1,000. */
   readonly backoffMs?: number
+}
+
+/** How content and identity get into telemetry, where they are switched on. */
+export interface CaptureOptions {
+  readonly settings: CaptureSettings
+  readonly redactor: Redactor
+  readonly contents: (tenant: string, runId: string) => Promise<ContentReader>
 }
 
 /** A running exporter. */
@@ -75,9 +89,10 @@ export class TelemetryExporter {
     for (const own of Map.groupBy(records, (record) => record.runId).values()) {
       const projection = await this.#project(own)
       if (!projection) continue
-      batch.spans.push(...projection.spans)
-      batch.logs.push(...projection.logs)
-      batch.metrics.push(...projection.metrics)
+      const telemetry = await captured(projection, own, this.#options)
+      batch.spans.push(...telemetry.spans)
+      batch.logs.push(...telemetry.logs)
+      batch.metrics.push(...telemetry.metrics)
       states.set(own[0]?.runId ?? '', projection.state)
     }
     await this.#sender.send(batch)
@@ -118,6 +133,26 @@ export class TelemetryExporter {
     const oldest = this.#states.keys().next().value
     if (this.#states.size > KEPT_RUNS && oldest !== undefined) this.#states.delete(oldest)
   }
+}
+
+/** Telemetry of one run's records with what may leave beside it. */
+async function captured(
+  telemetry: Telemetry,
+  own: readonly ExportedRecord[],
+  { capture, store }: TelemetryOptions,
+): Promise<Telemetry> {
+  const last = own.at(-1)
+  const { mode, identity } = capture?.settings ?? CAPTURE_NOTHING
+  if (!capture || !last || (mode === 'none' && !identity)) return telemetry
+  // A call's arguments and the turns before it may lie in records that were sent long ago.
+  const all = await store.records(last.tenant, last.runId, { through: last.seq })
+  const { settings, redactor, contents } = capture
+  const reader = await contents(last.tenant, last.runId)
+  return await withCapture(telemetry, all.filter((record) => !isEmptied(record)).map(parsed), {
+    settings,
+    redactor,
+    reader,
+  })
 }
 
 function parsed(record: { readonly body: string }): RunRecord {
