@@ -143,8 +143,7 @@ async function start(
   const server = await serve(options, { project, composed, people, host, troubles, erasures, access, keeper })
   ends.push(() => server.close())
   const { runs } = composed.signalbox
-  const contents = (tenant: string, runId: string) => runs.contents(tenant, runId)
-  const capture = { settings: capturing, redactor: composed.redactor, contents }
+  const capture = { settings: capturing, redactor: composed.redactor, contents: runs.contents.bind(runs) }
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log, capture })
   if (telemetry) ends.push(() => telemetry.stop())
   lock.announce({ pid: process.pid, url: server.url })

@@ -77,16 +77,3 @@ export function captureSettings(env: Environment, def: TelemetryDef | undefined)
     `\`${CAPTURE_VARIABLE}\` is \`${given.slice(0, 40)}\`: set it to none, span_only, event_only, span_and_event or reference`,
   )
 }
-
-/** True where content itself is sent, and not only where it lies. */
-export function sendsContent({ mode }: CaptureSettings): boolean {
-  return mode !== 'none' && mode !== 'reference'
-}
-
-/** What is wrong with the sign-off of content capture at a time (ms since 1970); null when it counts. */
-export function captureSignOffFault(signOff: CaptureSignOff | undefined, now: number): string | null {
-  if (!signOff) return 'nobody has signed for it'
-  const until = Date.parse(signOff.until)
-  if (Number.isNaN(until)) return `\`telemetry.signOff.until\` is no time`
-  return until > now ? null : `the sign-off by \`${signOff.by}\` ended at ${signOff.until}`
-}
