@@ -1,6 +1,7 @@
 import type { StatusView, TroubleView } from '@signalbox/protocol'
 import type { Command } from 'commander'
 import { ERROR_TABLE } from 'signalbox/errors'
+import { summaryText } from './alert-views.ts'
 import { type Shell, withClient, withShared } from './context.ts'
 import { time } from './format.ts'
 import { folded, type Output, printable } from './output.ts'
@@ -21,7 +22,7 @@ export function addStatusCommand(program: Command, shell: Shell): void {
 
 function statusText(status: StatusView, out: Output): string {
   const head = `Signalbox ${status.version} (${status.mode}), ${time(status.now)} UTC`
-  const told = notificationText(status, out)
+  const told = [...(status.alerts ? [summaryText(status.alerts, out)] : []), ...notificationText(status, out)]
   if (status.ok) return [`${out.color.green('ok')}  ${head}`, ...told].join('\n')
   return [head, ...told, ...status.troubles.map((each) => troubleText(each, out))].join('\n')
 }

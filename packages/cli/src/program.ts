@@ -5,6 +5,7 @@ import { addAccessCommands } from './commands-access.ts'
 import { addDevCommand } from './commands-dev.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
+import { addAlertCommands } from './commands-alerts.ts'
 import { addApprovalCommands, APPROVAL_VERBS } from './commands-approvals.ts'
 import { addBudgetCommands } from './commands-budget.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
@@ -94,6 +95,7 @@ function program(shell: Shell): Command {
   addToolCommands(root, shell)
   addSystemCommands(root, shell)
   addScheduleCommands(root, shell)
+  addAlertCommands(root, shell)
   addOutboxCommands(root, shell)
   addStatusCommand(root, shell)
   addAccessCommands(root, shell)

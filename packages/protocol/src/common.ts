@@ -35,6 +35,7 @@ export const permissionSchema = z.enum([
   'overrides.write',
   'schedules.write',
   'outbox.write',
+  'alerts.manage',
   'policy.propose',
   'policy.activate',
   'subjects.erase',

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { ACCESS_ENDPOINTS } from './access.ts'
+import { ALERT_ENDPOINTS } from './alerts.ts'
 import { APPROVAL_ENDPOINTS } from './approvals.ts'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { outerBudgetListSchema } from './budgets.ts'
@@ -357,6 +358,7 @@ export const ENDPOINTS = {
   ...POLICY_LIFE_ENDPOINTS,
   ...SCHEDULE_ENDPOINTS,
   ...OUTBOX_ENDPOINTS,
+  ...ALERT_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   ...DECISION_ENDPOINTS,

@@ -1,5 +1,6 @@
 export { ERROR_TABLE, type ErrorCode, isErrorCode, SignalboxError } from 'signalbox/errors'
 export * from './access.ts'
+export * from './alerts.ts'
 export * from './answers.ts'
 export * from './approvals.ts'
 export * from './client.ts'

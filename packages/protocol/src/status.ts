@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { alertSummarySchema } from './alerts.ts'
 import { timeSchema } from './common.ts'
 
 /** Kinds of trouble that no run can record. */
@@ -13,6 +14,7 @@ export const troubleCodeSchema = z.enum([
   'ROLES_NOT_SIGNED',
   'POLICY_REFUSED',
   'POLICY_REVIEW_DUE',
+  'ALERTS_BLIND',
   'OTHER',
 ])
 /** A kind of trouble that no run can record. */
@@ -42,6 +44,8 @@ export const statusSchema = z.object({
   mode: z.enum(['development', 'production']),
   now: timeSchema,
   troubles: z.array(troubleSchema),
+  /** How the alerts stand; absent where none are kept. */
+  alerts: alertSummarySchema.optional(),
   /** Messages that wait or were given up (up to a thousand each are counted), and channels that are disabled. */
   notifications: z.object({ queued: z.int(), dead: z.int(), disabled_channels: z.array(z.string()) }).optional(),
 })

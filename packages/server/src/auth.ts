@@ -33,8 +33,9 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'overrides.write',
     'schedules.write',
     'outbox.write',
+    'alerts.manage',
   ],
-  platform_operator: ['read', 'kill_switches.write', 'kill_switches.global'],
+  platform_operator: ['read', 'kill_switches.write', 'kill_switches.global', 'alerts.manage'],
 }
 
 /** Roles that give something on the API, by name. */
@@ -48,6 +49,7 @@ export const PEOPLE_ONLY: readonly Permission[] = [
   'roles.sign_off',
   'policy.propose',
   'policy.activate',
+  'alerts.manage',
 ]
 
 /** Everything that the roles of a principal permit and their credential is not kept from, each once, sorted. */

@@ -64,6 +64,8 @@ export {
 export { headsDirOf, publicKeyPath, readPublicKey } from './heads/files.ts'
 export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
+export type { AlertsDef } from './alerts/settings.ts'
+export { type AlertTrial, tryAlert } from './alerts/trial.ts'
 export { type NotificationsDef, type SecretSource, secretFromEnv, secretFromFile } from './notify/definition.ts'
 export { readCases } from './policy/cases.ts'
 export { readBundleDir } from './policy/folder.ts'

@@ -15,6 +15,7 @@ import {
   type SwitchSettings,
   type WorkflowSpec,
 } from 'signalbox'
+import { type AlertSettings, type AlertsDef, readAlertSettings } from './alerts/settings.ts'
 import type { Authenticator } from './auth.ts'
 import type { PrincipalDef } from './identity/directory.ts'
 import type { WorkflowDrill } from './drill/define.ts'
@@ -83,6 +84,8 @@ export interface ProjectDef {
   readonly telemetry?: TelemetryDef
   /** What is taken out of everything that leaves. Default: forms of keys and tokens, and the known credentials of tools. */
   readonly outgoing?: OutgoingDef
+  /** Which alerts there are, and which kill switches they throw; checked at the start, every mistake at once. */
+  readonly alerts?: AlertsDef
   /** What `signalbox drill` exercises: one entry for each workflow that can be drilled. */
   readonly drills?: readonly WorkflowDrill[]
 }
@@ -108,6 +111,11 @@ export function schedulesOf(project: Project): readonly Schedule[] {
 /** The checked channels of a project. Throws CONFIG_INVALID with every mistake. */
 export function notificationsOf(project: Project): Notifications {
   return readNotifications(project.notifications)
+}
+
+/** The checked alerts of a project. Throws CONFIG_INVALID with every mistake. */
+export function alertsOf(project: Project): AlertSettings {
+  return readAlertSettings(project.alerts)
 }
 
 /** Where a project lies in a folder when nothing else is said. */

@@ -258,9 +258,10 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
     'overrides.write',
     'schedules.write',
     'outbox.write',
+    'alerts.manage',
   ],
   'access-owner': ['read', 'roles.sign_off'],
-  platform_operator: ['read', 'kill_switches.write', 'kill_switches.global'],
+  platform_operator: ['read', 'kill_switches.write', 'kill_switches.global', 'alerts.manage'],
 }
 const PERSONAL: readonly Permission[] = [
   'approvals.decide',
@@ -269,6 +270,7 @@ const PERSONAL: readonly Permission[] = [
   'roles.sign_off',
   'policy.propose',
   'policy.activate',
+  'alerts.manage',
 ]
 
 describe('every endpoint, role and scope', () => {

@@ -114,7 +114,6 @@ export type AlertEventKind =
   | 'escalated'
   | 'acknowledged'
   | 'silenced'
-  | 'silence_over'
   | 'resolved'
   | 'switch_thrown'
   | 'switch_held_back'

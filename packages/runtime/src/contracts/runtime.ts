@@ -251,6 +251,8 @@ export interface RunsApi extends ReviewApi {
     mode: KillSwitch['mode']
     reason: string
     expiresAt?: number
+    /** Thrown again under the same id it is the same switch, on record once. Default: a new one. */
+    id?: string
   }): Promise<KillSwitch>
   /**
    * Lifts it; where that takes two persons, the first one asks (`lifted` is false) and the second one lifts. Throws

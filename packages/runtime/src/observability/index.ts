@@ -21,3 +21,29 @@ export {
 export { type Projection, projectRecords } from './project.ts'
 export type { ProjectionState } from './projection.ts'
 export type { Attributes, AttributeValue, LogData, MetricPoint, SpanData, SpanLink, Telemetry } from './telemetry.ts'
+export {
+  ALERT_SERVICE,
+  type AlertChange,
+  type AlertEventDraft,
+  alertId,
+  alertTitle,
+  changed as alertChanged,
+  inputsOf as alertInputsOf,
+} from './alerts/change.ts'
+export {
+  ALERT_READS,
+  type AlertFacts,
+  type AlertFinding,
+  type AlertGauges,
+  type AlertIncident,
+  type AlertProgress,
+  NO_PROGRESS,
+  QUIET_GAUGES,
+  RUN_ENDS,
+} from './alerts/facts.ts'
+export { type AlertRecord, readForAlerts, settleProgress, streamPlace } from './alerts/fold.ts'
+export { alertEventOf, alertHistoryFindings, chainAlertEvents, type AlertHead } from './alerts/history.ts'
+export { ALERT_RULES, ALERT_RULES_VERSION, evaluateAlerts, isIncident } from './alerts/kinds.ts'
+export { ALERT_MACHINE, type AlertAct } from './alerts/machine.ts'
+export { type AlertTerms, planAlerts, resolvedBy as resolveAlert } from './alerts/plan.ts'
+export type { AlertRule, LimitsFor } from './alerts/rule.ts'

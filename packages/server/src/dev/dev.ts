@@ -12,6 +12,7 @@ import {
   signingKey,
   systemHost,
 } from 'signalbox'
+import { type AlertPart, alertPart } from '../alerts/part.ts'
 import { type ErasureService, erasureService } from '../erasure/service.ts'
 import { headsDirOf, publicKeyPath } from '../heads/files.ts'
 import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
@@ -135,14 +136,13 @@ async function start(
   const heads = signHeads(options, { project, composed, dataDir, host, env })
   ends.push(() => heads.stop())
   const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })
-  const again = await erasures.reapply()
-  if (again > 0) log(`${again} persons had come back with an older copy of the store and are erased again`)
-  const unlogged = await erasures.missingLog()
-  if (unlogged !== null) log(unlogged)
+  await eraseAgain(erasures, log)
   requireModels(project, composed)
-  const server = await serve(options, { project, composed, people, host, troubles, erasures, access, keeper })
-  ends.push(() => server.close())
+  const { store } = composed
   const { runs } = composed.signalbox
+  const alerts = alertPart({ project, store, runs, host, home: DEV_TENANT, dataDir, env, troubles, log })
+  const server = await serve(options, { project, composed, people, host, troubles, erasures, access, keeper, alerts })
+  ends.push(() => server.close())
   const capture = { settings: capturing, redactor: composed.redactor, contents: runs.contents.bind(runs) }
   const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log, capture })
   if (telemetry) ends.push(() => telemetry.stop())
@@ -153,6 +153,7 @@ async function start(
   const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
   ends.push(() => scheduler.stop())
   const baseUrl = (notifications.baseUrl ?? server.url).replace(/\/+$/, '')
+  ends.push(alerts.start().stop)
   const outbox = startOutbox({ ...composed, runs, host, notifications, baseUrl, log })
   ends.push(() => outbox.stop())
   const named = Object.fromEntries(people.map((each) => [each.person, principalOfPerson(each)]))
@@ -170,6 +171,14 @@ async function start(
     workers: () => pool.processes(),
     stop,
   }
+}
+
+/** Erases who came back with an older copy of the store, and tells of it. */
+async function eraseAgain(erasures: ErasureService, log: (line: string) => void): Promise<void> {
+  const again = await erasures.reapply()
+  if (again > 0) log(`${again} persons had come back with an older copy of the store and are erased again`)
+  const unlogged = await erasures.missingLog()
+  if (unlogged !== null) log(unlogged)
 }
 
 const DRAIN_SECONDS = 10
@@ -295,10 +304,11 @@ interface ServeParts {
   readonly erasures: ErasureService
   readonly access: AccessService
   readonly keeper: PolicyFollower
+  readonly alerts: AlertPart
 }
 
 async function serve(options: DevOptions, parts: ServeParts) {
-  const { project, composed, people, host, troubles, erasures, access, keeper } = parts
+  const { project, composed, people, host, troubles, erasures, access, keeper, alerts } = parts
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
@@ -307,6 +317,7 @@ async function serve(options: DevOptions, parts: ServeParts) {
     models: composed.models,
     troubles,
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
+    alerts: alerts.service,
     outbox: outboxService({ store: composed.store, notifications: notificationsOf(project), host }),
     ...policyPart(project, composed, host, () => keeper.look()),
     workflows: project.workflows.map((each) => each.spec),

@@ -1,9 +1,10 @@
 import { type Mode, systemHost } from 'signalbox'
+import { alertService } from '../alerts/service.ts'
 import { erasureService } from '../erasure/service.ts'
 import { createApp } from '../http/app.ts'
 import { accessService } from '../identity/access.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
-import { loadProject, type Project, notificationsOf, schedulesOf } from '../project.ts'
+import { alertsOf, loadProject, type Project, notificationsOf, schedulesOf } from '../project.ts'
 import { outboxService } from '../notify/service.ts'
 import { bundleBook } from '../policy/bundles.ts'
 import { policyPart } from '../policy/follow.ts'
@@ -49,6 +50,7 @@ export async function openLocalApi(options: {
     store: composed.store,
     models: composed.models,
     schedules: scheduleService({ store: composed.store, schedules, host: systemHost }),
+    alerts: alertService({ store: composed.store, settings: alertsOf(project), host: systemHost }),
     outbox: outboxService({
       store: composed.store,
       notifications: notificationsOf(project),

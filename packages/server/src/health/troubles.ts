@@ -45,6 +45,11 @@ const TROUBLES: Readonly<Record<TroubleCode, { readonly title: string; readonly 
     title: 'a bundle was taken back by one person alone',
     advice: 'somebody else looks at it and says so: `signalbox policy review <number>`',
   },
+  ALERTS_BLIND: {
+    title: 'alerts are not evaluated',
+    advice:
+      'nobody is told of what goes wrong until it works again: see why in the output of the server, and look by hand',
+  },
   OTHER: { title: 'something is wrong', advice: "see the server's output" },
 }
 

@@ -6,6 +6,7 @@ import { type Duty, type Principal, SignalboxError } from 'signalbox'
 import type { z } from 'zod'
 import { type Authenticator, principalOf, requirePermission } from '../auth.ts'
 import { accessHandlers } from './access-handlers.ts'
+import { alertHandlers } from './alert-handlers.ts'
 import { consoleFile } from './console.ts'
 import { decisionHandlers } from './decision-handlers.ts'
 import { eventStream } from './event-stream.ts'
@@ -52,6 +53,7 @@ export function createApp(options: AppOptions): Hono {
     ...policyLifeHandlers(options),
     ...scheduleHandlers(options),
     ...outboxHandlers(options),
+    ...alertHandlers(options),
     ...subjectHandlers(options),
     ...accessHandlers(options),
     ...systemHandlers(options),

@@ -1,5 +1,6 @@
 import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
+import type { AlertService } from '../alerts/service.ts'
 import type { BundleBook } from '../policy/bundles.ts'
 import type { TroubleBoard } from '../health/troubles.ts'
 import type { PolicyService } from '../policy/service.ts'
@@ -21,6 +22,8 @@ export interface ApiDeps {
   readonly schedules?: ScheduleService
   /** Without it who may do what is not told here. */
   readonly access?: AccessService
+  /** Default: none are kept. */
+  readonly alerts?: AlertService
   /** Default: no channels. */
   readonly outbox?: OutboxService
   /** Without it nobody is erased here. */

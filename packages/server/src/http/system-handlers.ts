@@ -2,6 +2,7 @@ import { isoTime } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
 import { troubleNow } from '../health/troubles.ts'
 import { signOffFault } from '../identity/access.ts'
+import { alertSummaryView } from '../views/alerts.ts'
 import { outerBudgetView } from '../views/budgets.ts'
 import { undosOf } from '../views/compensation.ts'
 import { auditEvery, auditOne, explanationOf, lineageView } from '../views/history.ts'
@@ -18,13 +19,24 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     health: async () => ({ status: 'ok', name: 'signalbox', version, mode }),
     status: async (_input, who) => {
       const unsigned = deps.access ? signOffFault(await deps.access.signOff()) : null
+      const alerts = await deps.alerts?.summary(who.tenant)
+      const blind = alerts?.blind ?? null
       const troubles = [
         ...(deps.troubles?.view() ?? []),
         ...(unsigned === null ? [] : [troubleNow('ROLES_NOT_SIGNED', unsigned, host.now())]),
+        ...(blind === null ? [] : [troubleNow('ALERTS_BLIND', blind, host.now())]),
       ]
       const { queued, dead, disabled } = await (deps.outbox ?? noOutbox(deps)).summary(who.tenant)
       const notifications = { queued, dead, disabled_channels: [...disabled] }
-      return { ok: troubles.length === 0, version, mode, now: isoTime(host.now()), troubles, notifications }
+      return {
+        ok: troubles.length === 0,
+        version,
+        mode,
+        now: isoTime(host.now()),
+        troubles,
+        notifications,
+        ...(alerts ? { alerts: alertSummaryView(alerts) } : {}),
+      }
     },
     me: async (_input, who) => ({
       principal: { ...who, roles: [...who.roles] },

@@ -25,7 +25,7 @@ export async function engageSwitch(env: Env, request: Engage): Promise<KillSwitc
   return row
 }
 
-function newSwitch(env: Env, { by, scope, target, mode, reason, expiresAt }: Engage): KillSwitch {
+function newSwitch(env: Env, { by, scope, target, mode, reason, expiresAt, id }: Engage): KillSwitch {
   const whole = scope === 'tenant' || scope === 'global'
   if (!whole && target.trim() === '')
     throw new SignalboxError('INPUT_INVALID', `\`target\` must name the ${scope} to stop`)
@@ -33,7 +33,7 @@ function newSwitch(env: Env, { by, scope, target, mode, reason, expiresAt }: Eng
   if (expiresAt !== undefined && expiresAt <= now)
     throw new SignalboxError('INPUT_INVALID', '`expires_at` has passed already: give a later time, or none')
   return {
-    id: newId(env.host, 'ksw'),
+    id: id ?? newId(env.host, 'ksw'),
     tenant: scope === 'global' ? EVERY_TENANT : by.tenant,
     scope,
     target: whole ? '*' : target,
