@@ -153,6 +153,7 @@ export {
   type ReturnedKey,
   returnedKeys,
 } from './keeping/erasure.ts'
+export { traceIdOf } from './reliability/keys.ts'
 export { type Erasure, type ErasureLog, erasureLine, readErasures } from './reliability/erasure-log.ts'
 export {
   type KeepReason,
@@ -197,6 +198,8 @@ export {
   type KeeperParts,
   ToolFailure,
   tool,
+  traceEnv,
+  traceMeta,
 } from './tools/index.ts'
 export { localStops, type ProcessStops } from './local-stops.ts'
 export { backupSqlite, checkBackup } from './upkeep.ts'

@@ -25,7 +25,14 @@ import { createSwitches } from './engine/switches/api.ts'
 import { Worker, type WorkerOptions } from './engine/worker.ts'
 import { type OuterBudget, OuterBudgets } from './policy/index.ts'
 import { reviewWorkflow } from './orchestration/index.ts'
-import { type GuardedFetchOptions, guardedFetch, mediatedModels, outsideWatch, runIn } from './tools/index.ts'
+import {
+  type GuardedFetchOptions,
+  guardedFetch,
+  mediatedModels,
+  outsideWatch,
+  readHosts,
+  runIn,
+} from './tools/index.ts'
 
 /** Version of this runtime, recorded with every run. */
 export const RUNTIME_VERSION = '0.1.0'
@@ -46,6 +53,8 @@ export interface SignalboxOptions {
   readonly limits?: Partial<EngineLimits>
   /** The platform's fetch, behind `ctx.fetch`. Default: the global one. */
   readonly fetch?: typeof fetch
+  /** `host:port` entries that are told the run in a `baggage` header. Default: none. */
+  readonly baggageHosts?: readonly string[]
   /** Default: the one of this process. Another one only makes workers elsewhere look sooner. */
   readonly scheduler?: Scheduler
   /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. */
@@ -87,7 +96,7 @@ export interface Signalbox {
  * WORKFLOW_INVALID in production when a workflow's contract leaves a question open.
  */
 export function createSignalbox(options: SignalboxOptions): Signalbox {
-  return composeSignalbox(options, outletOver(options.fetch ?? fetch))
+  return composeSignalbox(options, outletOver(options.fetch ?? fetch, options.baggageHosts))
 }
 
 /** The same with another way out for tools: for simulations, whose processes share one real one. Not for user code. */
@@ -209,22 +218,26 @@ function refuseOpenQuestions(workflows: readonly WorkflowSpec[]): void {
   )
 }
 
-/** The way out for tools: the guarded fetch and the watch over calls beside it. */
-export function outletOver(base: typeof fetch): OutletPort {
+/** The way out for tools: the guarded fetch and the watch over calls beside it. Throws CONFIG_INVALID for no host. */
+export function outletOver(base: typeof fetch, baggageHosts: readonly string[] = []): OutletPort {
+  const trusted = new Set(readHosts(baggageHosts))
+  const isTrusted = (host: string): boolean => trusted.has(host)
   return {
-    fetch: (options) => guardedFetch(guardOptions(base, options)),
+    fetch: (options) => guardedFetch({ ...guardOptions(base, options), isTrusted }),
+    isTrusted,
     runIn: (place, fn) => runIn(place, fn),
     onUnmediated: (listener) => outsideWatch(({ place, host }) => listener(place, host)),
   }
 }
 
-function guardOptions(base: typeof fetch, options: OutletOptions): GuardedFetchOptions {
-  const { hosts, unsafeAllowed, headers, idempotencyKey, signal, beforeSend, credential } = options
+function guardOptions(base: typeof fetch, options: OutletOptions): Omit<GuardedFetchOptions, 'isTrusted'> {
+  const { hosts, unsafeAllowed, headers, baggage, idempotencyKey, signal, beforeSend, credential } = options
   return {
     base,
     hosts,
     unsafeAllowed,
     headers,
+    baggage,
     idempotencyKey,
     signal,
     beforeSend,

@@ -58,6 +58,8 @@ export interface ProjectDef {
    * environment is handed to it.
    */
   readonly credentials?: Readonly<Record<string, CredentialDef>>
+  /** `host:port` entries that are told the run in a `baggage` header, on calls of tools and of notifications. Default: none. */
+  readonly baggageHosts?: readonly string[]
   /** Checks of your own that follow the policy bundle at the intervention points that they name, in this order. */
   readonly controls?: readonly Control[]
   /** Limits over many runs: per tenant, workflow or principal, and per day, month or for good. Default: none. */

@@ -14,8 +14,10 @@ export interface OutletOptions {
   readonly hosts: readonly string[]
   /** False when only reading is allowed: POST, PUT, PATCH and DELETE are refused. */
   readonly unsafeAllowed: boolean
-  /** Run id, traceparent, baggage; sent with every request. */
+  /** Run id and traceparent; sent with every request, but not to the host that a redirect leads to. */
   readonly headers: Readonly<Record<string, string>>
+  /** `baggage` of the run; sent only to hosts that are trusted with it. */
+  readonly baggage: string
   /** Sent as `Idempotency-Key` with unsafe methods; null for reads. */
   readonly idempotencyKey: string | null
   /** The tool's credential for a host, or null. Asked before each request, so before `beforeSend`. */
@@ -34,6 +36,8 @@ export interface OutletOptions {
 /** The way out of the process for tools, and the watch over what goes out beside it. */
 export interface OutletPort {
   fetch(options: OutletOptions): typeof fetch
+  /** True for a `host:port` that may be told the run in `baggage`. */
+  isTrusted(host: string): boolean
   /** Runs code with its place known to the watch. */
   runIn<T>(place: Place, fn: () => T): T
   /** Calls back for every outside call in a place that is not mediated; the returned function stops. */

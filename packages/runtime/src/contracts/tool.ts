@@ -3,6 +3,21 @@ import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { EffectClass, Labels, Principal } from './common.ts'
 import type { ToolCredential } from './credential.ts'
 
+/**
+ * Where a call stands in the trace of its run, for a client of the tool's own; `ctx.fetch` sends it by itself. The span is
+ * the one that the exported telemetry holds for the call (ENGINE R18).
+ */
+export interface TraceContext {
+  /** 32 hex digits, of the run. */
+  readonly traceId: string
+  /** 16 hex digits, of this call. A read for facts or a preview comes before its call's span and has an id of its own. */
+  readonly spanId: string
+  /** The W3C header of both. */
+  readonly traceparent: string
+  /** The W3C `baggage` header with the run, or null for a `host:port` that is not trusted with it. */
+  baggageFor(host: string): string | null
+}
+
 /** What a tool gets that may only read. */
 export interface ReadCtx {
   /**
@@ -11,6 +26,8 @@ export interface ReadCtx {
    */
   readonly fetch: typeof fetch
   readonly runId: string
+  /** For clients of the tool's own: see `traceMeta` and `traceEnv`. */
+  readonly trace: TraceContext
   readonly tenant: string
   readonly principal: Principal
   /**

@@ -19,7 +19,7 @@ export {
   type SpanId,
 } from './contract.generated.ts'
 export { type Projection, projectRecords } from './project.ts'
-export type { ProjectionState } from './projection.ts'
+export { callSpanId, type ProjectionState } from './projection.ts'
 export type { Attributes, AttributeValue, LogData, MetricPoint, SpanData, SpanLink, Telemetry } from './telemetry.ts'
 export {
   ALERT_SERVICE,

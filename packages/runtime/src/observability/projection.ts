@@ -102,6 +102,16 @@ export function safeCode(text: string): string {
   return /^[A-Z][A-Z0-9_]{1,63}$/.test(text) ? text : '_OTHER'
 }
 
+/** First 16 hex digits of a digest over run, opening record and what opens there: equal whenever it is computed. */
+function spanIdOf(runId: string, seq: number, what: readonly (string | number)[]): string {
+  return sha256Hex([runId, seq, ...what].join('\n')).slice(0, 16)
+}
+
+/** Id of the span that telemetry holds for the call of an intent, known before it is sent (ENGINE R18). */
+export function callSpanId(runId: string, intentSeq: number): string {
+  return spanIdOf(runId, intentSeq, ['call'])
+}
+
 /** Collects what one batch gives, and the state after it. */
 export class Projector {
   #fixedMs: number | null = null
@@ -130,9 +140,9 @@ export class Projector {
     return Math.max(this.state.lastMs, millisOf(this.record.at))
   }
 
-  /** First 16 hex digits of a digest over run, opening record and what opens there: equal whenever it is computed. */
+  /** Id of a span that opens at a record. */
   spanId(seq: number, ...what: readonly (string | number)[]): string {
-    return sha256Hex([this.record.run, seq, ...what].join('\n')).slice(0, 16)
+    return spanIdOf(this.record.run, seq, what)
   }
 
   /** Adds a finished span. */

@@ -12,6 +12,7 @@ interface Seen {
 
 let server: Server
 let host: string
+let trusted: string
 let seen: Seen[]
 let answer: (request: IncomingMessage, response: ServerResponse) => void
 
@@ -26,6 +27,7 @@ beforeEach(async () => {
   await once(server, 'listening')
   // A listening TCP server has an address with a port.
   host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  trusted = host
 })
 
 afterEach(async () => {
@@ -41,7 +43,9 @@ function guarded(more: Partial<GuardedFetchOptions> = {}) {
     base: fetch,
     hosts: [host],
     unsafeAllowed: true,
-    headers: { traceparent: '00-1-2-01', 'x-signalbox-run-id': 'run_1', baggage: 'signalbox.run=run_1' },
+    headers: { traceparent: '00-1-2-01', 'x-signalbox-run-id': 'run_1' },
+    baggage: 'signalbox.run.id=run_1',
+    isTrusted: (name) => name === trusted,
     idempotencyKey: 'key-1',
     beforeSend: () => undefined,
     signal: new AbortController().signal,
@@ -129,8 +133,8 @@ describe('guardedFetch', () => {
     await call(`http://${host}/`, { headers: own })
     await call(new Request(`http://${host}/`, { method: 'POST', body: 'x', headers: own }))
     expect(seen.map(({ headers }) => [headers.traceparent, headers['x-signalbox-run-id'], headers.baggage])).toEqual([
-      ['00-1-2-01', 'run_1', 'signalbox.run=run_1'],
-      ['00-1-2-01', 'run_1', 'signalbox.run=run_1'],
+      ['00-1-2-01', 'run_1', 'signalbox.run.id=run_1'],
+      ['00-1-2-01', 'run_1', 'signalbox.run.id=run_1'],
     ])
     expect(seen.map(({ headers }) => headers['idempotency-key'])).toEqual([undefined, 'key-1'])
     expect(seen.every(({ headers }) => headers['x-other'] === 'kept')).toBe(true)

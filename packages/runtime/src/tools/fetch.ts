@@ -15,8 +15,15 @@ export interface GuardedFetchOptions {
   readonly hosts: readonly string[]
   /** False refuses every method but GET, HEAD and OPTIONS. */
   readonly unsafeAllowed: boolean
-  /** `traceparent`, `x-signalbox-run-id`, `baggage`: sent with each request, over what the tool set itself. */
+  /**
+   * `traceparent`, `x-signalbox-run-id`: sent with each request, over what the tool set itself. The host that a redirect
+   * leads to gets none of them unless it is trusted.
+   */
   readonly headers: Readonly<Record<string, string>>
+  /** `baggage`, for trusted hosts only; no other host gets one, not even the tool's own. */
+  readonly baggage: string
+  /** True for a host that is trusted with the run's baggage. */
+  readonly isTrusted: (host: string) => boolean
   /** Sent as `Idempotency-Key` with unsafe methods. */
   readonly idempotencyKey: string | null
   /** The credential for a host, sent over what the tool set itself; null for a host that it is not for. */
@@ -70,8 +77,9 @@ export function guardedFetch(options: GuardedFetchOptions): typeof fetch {
     refuseCredentials(new URL(input instanceof Request ? input.url : input))
     let request = new Request(input, { ...init, redirect: 'manual' })
     const wanted = init?.redirect ?? (input instanceof Request ? input.redirect : 'follow')
+    const asked = new URL(request.url).origin
     for (let hops = 0; ; hops++) {
-      const response = await send(request, options)
+      const response = await send(request, options, new URL(request.url).origin === asked)
       if (wanted === 'manual' || !REDIRECTS.has(response.status)) return response
       if (wanted === 'error') throw refused(`answered with a redirect`, request.url)
       if (hops === MAX_REDIRECTS) throw refused(`redirects more than ${MAX_REDIRECTS} times`, request.url)
@@ -83,7 +91,7 @@ export function guardedFetch(options: GuardedFetchOptions): typeof fetch {
   }
 }
 
-async function send(request: Request, options: GuardedFetchOptions): Promise<Response> {
+async function send(request: Request, options: GuardedFetchOptions, isAsked: boolean): Promise<Response> {
   const url = new URL(request.url)
   const host = hostOf(url)
   if (host === null) throw refused('is not a plain http address', request.url)
@@ -95,7 +103,7 @@ async function send(request: Request, options: GuardedFetchOptions): Promise<Res
       `method \`${request.method}\` to host \`${host}\` is refused: only reading is allowed here`,
     )
   const headers = new Headers(request.headers)
-  for (const [name, value] of Object.entries(options.headers)) headers.set(name, value)
+  setTrace(headers, options, { isAsked, isTrusted: options.isTrusted(host) })
   if (unsafe && options.idempotencyKey !== null) headers.set('Idempotency-Key', options.idempotencyKey)
   else headers.delete('Idempotency-Key')
   const credential = (await options.credential?.(host)) ?? null
@@ -115,6 +123,20 @@ async function send(request: Request, options: GuardedFetchOptions): Promise<Res
     options.onAnswer(event, { kind: neverConnected(thrown) ? 'not_sent' : 'unknown' })
     throw thrown
   }
+}
+
+/** Run and trace for the host that the tool asked; of another one to which it redirects we know only that it is listed. */
+function setTrace(
+  headers: Headers,
+  options: GuardedFetchOptions,
+  host: { readonly isAsked: boolean; readonly isTrusted: boolean },
+): void {
+  for (const [name, value] of Object.entries(options.headers)) {
+    if (host.isAsked || host.isTrusted) headers.set(name, value)
+    else headers.delete(name)
+  }
+  if (host.isTrusted) headers.set('baggage', options.baggage)
+  else headers.delete('baggage')
 }
 
 /** The request after a redirect, or null when the answer names no place. */

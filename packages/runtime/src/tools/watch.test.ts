@@ -96,6 +96,8 @@ describe('outsideWatch', () => {
       hosts: [`127.0.0.1:${port}`],
       unsafeAllowed: false,
       headers: {},
+      baggage: '',
+      isTrusted: () => false,
       idempotencyKey: null,
       beforeSend: () => undefined,
       signal: new AbortController().signal,

@@ -106,6 +106,7 @@ export async function compose(
     const switches = { ...project.switches, local }
     const controls = project.controls ?? []
     const parts = {
+      ...(project.baggageHosts ? { baggageHosts: project.baggageHosts } : {}),
       host,
       store,
       vault,

@@ -14,6 +14,7 @@ import { type MessageParts, messageOf, webhookBody } from './message.ts'
 import { post, type PostResult } from './post.ts'
 import { Routing } from './routing.ts'
 import { signedHeaders } from './sign.ts'
+import { traceHeaders } from './trace.ts'
 import { slackBody } from './slack.ts'
 
 /** Name of the lease of the one process that sends. */
@@ -35,6 +36,8 @@ export interface OutboxOptions extends MessageParts {
   readonly host: Host
   readonly notifications: Notifications
   readonly log: (line: string) => void
+  /** `host:port` entries that are told the run in `baggage`. Default: none. */
+  readonly baggageHosts?: readonly string[]
   /** Default 500. */
   readonly tickMs?: number
   readonly leaseMs?: number
@@ -193,7 +196,8 @@ export class Outbox {
       const body = channel.kind === 'slack' ? slackBody(message) : webhookBody(message)
       const url = typeof channel.url === 'string' ? channel.url : await channel.url()
       const secrets = channel.kind === 'webhook' ? await Promise.all(channel.secrets.map((each) => each())) : []
-      const headers = secrets.length > 0 ? signedHeaders({ id: delivery.id, at: host.now(), body }, secrets) : {}
+      const signed = secrets.length > 0 ? signedHeaders({ id: delivery.id, at: host.now(), body }, secrets) : {}
+      const headers = { ...traceHeaders(delivery.id, notices, url, this.#options.baggageHosts), ...signed }
       const { timeoutSeconds, privateHosts } = channel
       return await post({
         url,

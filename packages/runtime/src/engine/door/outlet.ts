@@ -1,7 +1,8 @@
 import { type ErrorCode, SignalboxError, toSignalboxError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
 import type { Redacted, ToolCredential } from '../../contracts/credential.ts'
-import type { ActCtx } from '../../contracts/tool.ts'
+import type { ActCtx, TraceContext } from '../../contracts/tool.ts'
+import { callSpanId } from '../../observability/index.ts'
 import { endsRuns } from '../../policy/index.ts'
 import { isPast } from '../lease.ts'
 import type { Ask } from './ask.ts'
@@ -32,6 +33,7 @@ export function toolCtx(
   const unsafe = !options.reading && ask.effect !== 'none'
   return {
     runId: run.runId,
+    trace: traceOf(ask),
     tenant: run.tenant,
     principal: run.principal,
     signal: options.signal,
@@ -43,6 +45,7 @@ export function toolCtx(
       hosts: ask.tool?.hosts() ?? [],
       unsafeAllowed: unsafe,
       headers: outboundHeaders(ask),
+      baggage: baggageOf(ask),
       idempotencyKey: unsafe ? key : null,
       credential: async (host) => (await run.env.credentials?.headerFor(ask.name, host)) ?? null,
       signal: options.signal,
@@ -80,18 +83,31 @@ export function withoutCredentials<T extends JsonValue>(ask: Ask, value: T): Red
   return ask.run.env.credentials?.redact(value) ?? { value, leaked: [] }
 }
 
-/** Run id and trace of every outbound call. The span id is derived from the ask, so repeats agree. */
+/** Run id and trace of every outbound call: the span is the one that the projection gives the call's intent. */
 export function outboundHeaders(ask: Ask): Readonly<Record<string, string>> {
-  const trace = ask.run.fold.started.trace_id
-  const span = ask.digest
-    .replace(/[^0-9a-f]/g, '')
-    .padEnd(16, '1')
-    .slice(0, 16)
+  return { 'x-signalbox-run-id': ask.run.runId, traceparent: traceOf(ask).traceparent }
+}
+
+function traceOf(ask: Ask): TraceContext {
+  const { run, intent } = ask
+  const traceId = run.fold.started.trace_id
+  // What is read before the intent has no record to take an id from; it has one of the ask, so that repeats agree.
+  const spanId = intent
+    ? callSpanId(run.runId, intent.seq)
+    : ask.digest
+        .replace(/[^0-9a-f]/g, '')
+        .padEnd(16, '1')
+        .slice(0, 16)
   return {
-    'x-signalbox-run-id': ask.run.runId,
-    traceparent: `00-${trace}-${span}-01`,
-    baggage: `signalbox.run.id=${ask.run.runId}`,
+    traceId,
+    spanId,
+    traceparent: `00-${traceId}-${spanId}-01`,
+    baggageFor: (host) => (run.env.outlet.isTrusted(host) ? baggageOf(ask) : null),
   }
+}
+
+function baggageOf(ask: Ask): string {
+  return `signalbox.run.id=${ask.run.runId}`
 }
 
 /** What is to be sent. */
