@@ -40,6 +40,8 @@ export interface Composed {
   readonly credentials: CredentialKeeper
   /** Looks at everything that leaves with content in it. */
   readonly redactor: Redactor
+  /** Hosts that are told the run in `baggage`. */
+  readonly baggageHosts: readonly string[]
   /** Its life; null where the folder is used as it is. */
   readonly policy: GovernedPolicy | null
   close(): Promise<void>
@@ -105,8 +107,9 @@ export async function compose(
     const local = stops ?? localStops({ path: join(dataDir, STOP_FILE) })
     const switches = { ...project.switches, local }
     const controls = project.controls ?? []
+    const baggageHosts = project.baggageHosts ?? []
     const parts = {
-      ...(project.baggageHosts ? { baggageHosts: project.baggageHosts } : {}),
+      baggageHosts,
       host,
       store,
       vault,
@@ -124,7 +127,18 @@ export async function compose(
     // Closing the runtime closes its store.
     const close = (): Promise<void> => signalbox.close()
     const redactor = redactorOf(project, host, credentials)
-    return { signalbox, store, models, vault, bundle, policy: governed ?? null, credentials, redactor, close }
+    return {
+      signalbox,
+      store,
+      models,
+      vault,
+      bundle,
+      policy: governed ?? null,
+      credentials,
+      baggageHosts,
+      redactor,
+      close,
+    }
   } catch (error) {
     await store.close()
     throw error
