@@ -40,6 +40,7 @@ export const permissionSchema = z.enum([
   'policy.activate',
   'subjects.erase',
   'roles.sign_off',
+  'exposure.audit',
 ])
 /** What a signed-in principal may do. */
 export type Permission = z.output<typeof permissionSchema>

@@ -6,6 +6,7 @@ import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { outerBudgetListSchema } from './budgets.ts'
 import { DECISION_ENDPOINTS } from './decisions.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
+import { EXPOSURE_ENDPOINTS } from './exposure.ts'
 import { forkSchema, movePlanQuerySchema, movePlanSchema, restoreSchema } from './moves.ts'
 import {
   answeredSchema,
@@ -360,6 +361,7 @@ export const ENDPOINTS = {
   ...OUTBOX_ENDPOINTS,
   ...ALERT_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
+  ...EXPOSURE_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   ...DECISION_ENDPOINTS,
   auditAll: {

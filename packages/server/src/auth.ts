@@ -18,6 +18,8 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
   privacy: ['read', 'subjects.erase'],
+  // What it finds is of all tenants: nobody who works for one has it by another role.
+  auditor: ['read', 'exposure.audit'],
   'access-owner': ['read', 'roles.sign_off'],
   // Who of these may is what the bundle in force says.
   'policy-author': ['read', 'policy.propose'],

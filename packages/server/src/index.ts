@@ -107,3 +107,11 @@ export {
   upgradeReport,
 } from './upgrade/report.ts'
 export { VERSION } from './version.ts'
+export {
+  auditProjectExposure,
+  type ExposureAudited,
+  type ExposureOrder,
+  orderOf,
+  secretsFrom,
+} from './exposure/project-audit.ts'
+export type { ExposureFinding, ExposureReport } from './exposure/report.ts'

@@ -103,6 +103,8 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
   credentials: { path: '/access/credentials' },
   principals: { path: '/access/principals' },
   auditAll: { path: '/audit/verify' },
+  exposureAudit: { path: '/audit/exposure' },
+  startExposureAudit: { path: '/audit/exposure', body: {} },
   decisions: { path: '/policy/decisions' },
   decision: { path: '/policy/decisions/dec_1?run_id=run_w' },
   simulatePolicy: { path: '/policy/simulate', body: { who: { roles: ['requester'] }, tool: 'payments.pay' } },
@@ -170,4 +172,6 @@ export const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   resumeSchedule: ['olga'],
   eraseSubject: ['olga'],
   signRoles: [],
+  exposureAudit: [],
+  startExposureAudit: [],
 }

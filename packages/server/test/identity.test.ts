@@ -260,6 +260,7 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
     'outbox.write',
     'alerts.manage',
   ],
+  auditor: ['read', 'exposure.audit'],
   'access-owner': ['read', 'roles.sign_off'],
   platform_operator: ['read', 'kill_switches.write', 'kill_switches.global', 'alerts.manage'],
 }

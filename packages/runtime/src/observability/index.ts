@@ -11,6 +11,7 @@ export { type Branches, branchesOf, presentBranch } from './view.ts'
 export { type OpenItem, openItems, statusFrom } from './open.ts'
 export { type Capture, type ContractViolation, checkTelemetry } from './checker.ts'
 export {
+  ATTRIBUTES,
   type AttributeName,
   CONTRACT,
   type EventName,

@@ -14,6 +14,7 @@ import {
 } from 'signalbox'
 import { type AlertPart, alertPart } from '../alerts/part.ts'
 import { type ErasureService, erasureService } from '../erasure/service.ts'
+import { exposureService } from '../exposure/service.ts'
 import { headsDirOf, publicKeyPath } from '../heads/files.ts'
 import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
 import { TroubleBoard } from '../health/troubles.ts'
@@ -316,6 +317,7 @@ async function serve(options: DevOptions, parts: ServeParts) {
     store: composed.store,
     models: composed.models,
     troubles,
+    exposure: exposureService({ project, composed, dataDir: resolve(options.dataDir), env: process.env, host }),
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
     alerts: alerts.service,
     outbox: outboxService({ store: composed.store, notifications: notificationsOf(project), host }),

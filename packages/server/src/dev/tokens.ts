@@ -28,7 +28,7 @@ const SEEDED: readonly { readonly person: string; readonly roles: readonly strin
   { person: 'rita', roles: ['requester', 'payables-clerk'] },
   { person: 'paul', roles: ['approver'] },
   { person: 'vera', roles: ['viewer'] },
-  { person: 'olga', roles: ['operator', 'privacy', 'access-owner'] },
+  { person: 'olga', roles: ['operator', 'privacy', 'access-owner', 'auditor'] },
   { person: 'sam', roles: ['policy-author'] },
   { person: 'pia', roles: ['policy-approver'] },
 ]

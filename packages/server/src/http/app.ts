@@ -10,6 +10,7 @@ import { alertHandlers } from './alert-handlers.ts'
 import { consoleFile } from './console.ts'
 import { decisionHandlers } from './decision-handlers.ts'
 import { eventStream } from './event-stream.ts'
+import { exposureHandlers } from './exposure-handlers.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
 import { outboxHandlers } from './outbox-handlers.ts'
@@ -55,6 +56,7 @@ export function createApp(options: AppOptions): Hono {
     ...outboxHandlers(options),
     ...alertHandlers(options),
     ...subjectHandlers(options),
+    ...exposureHandlers(options),
     ...accessHandlers(options),
     ...systemHandlers(options),
     ...switchHandlers(options),

@@ -15,6 +15,7 @@ import { ioError } from '../dev/io.ts'
 import { STAGE_NAMES } from '../drill/orders.ts'
 import { drillProject } from '../drill/project-drill.ts'
 import { backupProject } from '../drill/project-exercises.ts'
+import { auditProjectExposure, orderOf } from '../exposure/project-audit.ts'
 import { checkTreeHeads } from '../heads/verify.ts'
 import { type EnvValues, loadProject } from '../project.ts'
 import type { JobName } from './definition.ts'
@@ -27,6 +28,7 @@ const JOB_TABLE: Readonly<Record<JobName, Job>> = {
   'audit.heads': verifyHeads,
   'drill.backup': drillBackup,
   'drill.restore': drillRestore,
+  'exposure-audit': auditExposed,
   report: writeReport,
   retention: applyRules,
   'store.vacuum': giveSpaceBack,
@@ -132,4 +134,13 @@ async function drillBackup(start: JobStart, env: EnvValues): Promise<JobEnd> {
   const { passed, drills, findings } = await backupProject(drillPlace(start, env))
   const detail = `${drills.length} workflows, ${findings.length} findings`
   return passed ? { ok: true, code: null, detail } : { ok: false, code: 'AUDIT_FAILED', detail }
+}
+
+/** Searches every place where content could have got to, and writes the signed report. */
+async function auditExposed(start: JobStart, env: EnvValues): Promise<JobEnd> {
+  const { dataDir, configPath } = start
+  const { report } = await auditProjectExposure({ dataDir, configPath, env, host: systemHost }, orderOf(env))
+  const { findings_total: found, unexplained } = report
+  const detail = `${found} findings, ${unexplained} of them explained by no setting`
+  return unexplained === 0 ? { ok: true, code: null, detail } : { ok: false, code: 'AUDIT_FAILED', detail }
 }

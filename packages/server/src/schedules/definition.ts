@@ -3,7 +3,15 @@ import { canonicalJson, everyInterval, type JsonValue, type NextDue, SignalboxEr
 import { z } from 'zod'
 
 /** Work that the server itself can do on a schedule. */
-export const JOBS = ['retention', 'drill.restore', 'drill.backup', 'audit.heads', 'report', 'store.vacuum'] as const
+export const JOBS = [
+  'retention',
+  'drill.restore',
+  'drill.backup',
+  'audit.heads',
+  'exposure-audit',
+  'report',
+  'store.vacuum',
+] as const
 /** Name of a built-in job. */
 export type JobName = (typeof JOBS)[number]
 

@@ -21,9 +21,9 @@ const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../job-main.ts' : '../job-main.js', import.meta.url),
 )
 
-/** Whoever holds the audit key can sign another history: only drills, which sign their reports, get it. */
+/** Whoever holds the audit key can sign another history: only jobs that sign their reports get it. */
 function envOf(job: JobName, env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  return job.startsWith('drill.') ? { ...env } : { ...env, SIGNALBOX_AUDIT_KEY: undefined }
+  return job.startsWith('drill.') || job === 'exposure-audit' ? { ...env } : { ...env, SIGNALBOX_AUDIT_KEY: undefined }
 }
 
 /**
