@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: measures and prints; `--save <file>` writes the JSON too, `--quick` measures less, `--turns`
- * only agent turns and streaming, `--policy` only decisions of the policy, `--self-check`
+ * only agent turns and streaming, `--policy` only decisions of the policy, `--endpoints` only the API over 100,000
+ * runs, `--self-check`
  * plants faults instead. `npm run bench:peers` installs other products first. Exit code 1 when a check fails; missed
  * aims are told and do not fail.
  */
@@ -10,6 +11,7 @@ import { keepAlive } from 'signalbox'
 import { honestStore } from './box.ts'
 import type { Check } from './checks.ts'
 import { type DecisionPlan, decisionAims, decisionTable, measureDecisions } from './decision.ts'
+import { endpoints, endpointTable } from './endpoints.ts'
 import { canTrace } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
 import { installedPeers } from './peers.ts'
@@ -79,6 +81,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     turns: { type: 'boolean', default: false },
     policy: { type: 'boolean', default: false },
+    endpoints: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
@@ -107,6 +110,17 @@ function decisions(): readonly Check[] {
   return checks
 }
 
+/** The API over a store with many runs; `--quick` over a smaller one. */
+async function api(): Promise<readonly Check[]> {
+  const before = loadNow()
+  const plan = values.quick ? { runs: 2_000, rounds: 10 } : { runs: 100_000, rounds: 20 }
+  const { times, checks } = await endpoints(plan, (line) => process.stderr.write(`${line}\n`))
+  console.log(endpointTable(times))
+  for (const { ok, name, found } of checks) if (!ok) console.log(`FAILED ${name} (${found})`)
+  if (values.save) writeFileSync(values.save, `${JSON.stringify({ machine: before, ...plan, times }, null, 2)}\n`)
+  return checks
+}
+
 async function check(): Promise<readonly Check[]> {
   const checks = await selfCheck()
   for (const { ok, name, found } of checks) console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${found})`)
@@ -115,6 +129,6 @@ async function check(): Promise<readonly Check[]> {
 }
 
 const release = keepAlive()
-const checks = await (values['self-check'] ? check() : values.policy ? decisions() : bench())
+const checks = await (values['self-check'] ? check() : values.endpoints ? api() : values.policy ? decisions() : bench())
 process.exitCode = checks.every(({ ok }) => ok) ? 0 : 1
 release()

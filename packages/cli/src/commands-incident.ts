@@ -22,6 +22,7 @@ interface Flags {
   readonly seed: number
   readonly kind?: IncidentKind
   readonly all?: boolean
+  readonly runs: number
   readonly plant?: Question
 }
 
@@ -41,6 +42,7 @@ export function addIncident(
     )
     .option('--all', `all ${INCIDENT_KINDS.length} kinds`)
     .option('--seed <n>', 'decides the order, and what is tried', intOption('--seed', 0, 2_147_483_647), 1)
+    .option('--runs <n>', 'more runs in the store; 100000 take minutes once', intOption('--runs', 0, 1_000_000), 0)
     .addOption(
       new Option('--plant <question>', 'let the API lie about one question, to see that the drill finds it').choices(
         QUESTIONS,
@@ -64,6 +66,7 @@ async function drillIncident(
       seed: options.seed,
       kinds: kindsOf(options),
       decoys: DECOYS,
+      runs: options.runs,
       tries: TRIES,
       lie: options.plant ?? null,
       timed: true,

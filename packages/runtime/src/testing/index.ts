@@ -1,4 +1,5 @@
 export * from './history.ts'
+export { type CrowdOptions, makeCrowd } from './crowd/crowd.ts'
 export { type FaultPlan, faultStore, type StoreFault, type StoreOperation } from './fault-store.ts'
 export { openFaultySqliteStore, type SqliteFaults } from './sqlite-faults.ts'
 export {

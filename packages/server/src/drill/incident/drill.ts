@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Signalbox } from 'signalbox'
 import { SimRandom } from 'signalbox/testing'
+import { crowdStore, FIRST_INVOICE } from './crowd-store.ts'
 import { plantDecoys } from './decoys.ts'
 import { type IncidentKind, plantIncident } from './kinds.ts'
 import type { Lie } from './lies.ts'
@@ -26,8 +27,8 @@ export interface IncidentDrillOptions {
   readonly decoys: number
   /** How many of the resumptions that the operator calls safe are tried. */
   readonly tries: number
-  /** Fills the store with more runs, made of what is in it. Absent: none. */
-  readonly crowd?: (world: World) => Promise<void>
+  /** More runs in the store, made of decoys. 0: none. */
+  readonly runs: number
   /** An answer of the API that is broken on purpose. */
   readonly lie?: Lie | null
   /** Puts something between the operator and the runtime: for tests of the drill. */
@@ -72,7 +73,9 @@ export interface IncidentDrillResult {
 export async function incidentDrill(options: IncidentDrillOptions): Promise<IncidentDrillResult> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-incident-'))
   try {
-    const world = await World.open(join(folder, 'signalbox.db'))
+    const path = join(folder, 'signalbox.db')
+    if (options.runs > 0) await crowdStore({ ...options, path })
+    const world = await World.open(path, options.runs > 0 ? FIRST_INVOICE : undefined)
     try {
       return await drilled(world, options)
     } finally {
@@ -87,15 +90,14 @@ async function drilled(world: World, options: IncidentDrillOptions): Promise<Inc
   return await judgeIncidents(world, await plantIncidents(world, options), options)
 }
 
-/** Fills a world with decoys, the crowd and incidents, in an order that the seed decides. */
+/** Fills a world with decoys and incidents, in an order that the seed decides. */
 export async function plantIncidents(
   world: World,
-  { seed, kinds, decoys, crowd, log }: Pick<IncidentDrillOptions, 'seed' | 'kinds' | 'decoys' | 'crowd' | 'log'>,
+  { seed, kinds, decoys, log }: Pick<IncidentDrillOptions, 'seed' | 'kinds' | 'decoys' | 'log'>,
 ): Promise<readonly Planted[]> {
   const random = new SimRandom(`incident ${seed}`)
   log(`planting ${decoys} decoys`)
   await plantDecoys(world, random, decoys)
-  if (crowd) await crowd(world)
   const planted: Planted[] = []
   for (const kind of shuffled(kinds, random)) planted.push(await plantIncident(world, kind))
   log(`planted ${planted.length} incidents`)

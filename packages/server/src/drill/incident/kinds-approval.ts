@@ -1,7 +1,7 @@
 /** Incidents about who allowed what. */
 import { SignalboxError } from 'signalbox'
 import { decide, LARGE_RULE, order, paymentOf, type Plant, type PlantAlone, seen, written } from './planter.ts'
-import { PEOPLE } from './world.ts'
+import { PEOPLE, TENANT } from './world.ts'
 
 /** An amount with two zeros too many was approved by somebody who did not look. */
 const wrongAmount: Plant = async (world, box) => {
@@ -21,7 +21,9 @@ const edited: Plant = async (world, box) => {
   const runId = await world.start(box, asked)
   const approvalId = await world.asked(box, runId)
   const args = paymentOf({ ...asked, amount_minor: 48_000 })
-  await box.runs.edit({ approvalId, by: PEOPLE.paul, args, reason: 'half of it is disputed', seen: null })
+  const { packetHash } = await box.runs.request(TENANT, approvalId)
+  const reason = 'half of it is disputed'
+  await box.runs.edit({ approvalId, by: PEOPLE.paul, args, reason, seen: packetHash })
   await world.ended(box, runId)
   const approval = { answer: 'approved', by: PEOPLE.paul.id, saw: { target: invoice, amountMinor: 96_000 } }
   return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })

@@ -4,7 +4,7 @@ import type { JsonObject, RunStatus, Signalbox } from 'signalbox'
 import { CLERK_MODEL, DESK, type DeskVersion, type Order, PROMPTS } from './desk.ts'
 import type { Booking } from './outside.ts'
 import type { Answers, Change, Planted } from './truth.ts'
-import { PEOPLE, type PersonName, type World } from './world.ts'
+import { PEOPLE, type PersonName, TENANT, type World } from './world.ts'
 
 /** Nano-dollars a token, worked out by hand from the prices of the desk. */
 const NANO_PER_INPUT = 2_000n
@@ -107,7 +107,8 @@ export async function decide(
   reason = 'looked at the invoice',
 ): Promise<string> {
   const approvalId = await world.asked(box, runId)
-  await box.runs.decide({ approvalId, answer, by: PEOPLE[by], reason, seen: null })
+  const { packetHash: seen } = await box.runs.request(TENANT, approvalId)
+  await box.runs.decide({ approvalId, answer, by: PEOPLE[by], reason, seen })
   return approvalId
 }
 

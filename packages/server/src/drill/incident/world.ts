@@ -60,6 +60,9 @@ export interface Box {
   readonly worker: WorkerHandle
 }
 
+/** Key of the drill's contents, which hold nothing of anybody. */
+export const MASTER_KEY = new Uint8Array(32).fill(7)
+
 /** Real time after which a drill that waits has failed. */
 const PATIENCE_MS = 20_000
 
@@ -74,12 +77,13 @@ export class World {
   readonly policy = deskBundle()
   readonly loose = deskBundle(true)
   private readonly boxes: Box[] = []
-  private invoices = 0
+  private invoices: number
 
   /** Path of the store's file. */
   readonly path: string
 
-  private constructor(store: Store, path: string, host: SkewedHost, outside: Outside) {
+  private constructor(store: Store, path: string, host: SkewedHost, outside: Outside, firstInvoice: number) {
+    this.invoices = firstInvoice
     this.store = store
     this.path = path
     this.host = host
@@ -87,10 +91,13 @@ export class World {
     this.vault = drillVault(store, host)
   }
 
-  /** Opens a world over the store of a file, which is made when there is none; closing the world closes it. */
-  static async open(path: string): Promise<World> {
+  /**
+   * Opens a world over the store of a file, which is made when there is none; closing the world closes it. Numbers of
+   * invoices come after `firstInvoice`.
+   */
+  static async open(path: string, firstInvoice = 4_700): Promise<World> {
     const host = skewedHost()
-    return new World(await openSqliteStore({ path, host }), path, host, await startOutside())
+    return new World(await openSqliteStore({ path, host }), path, host, await startOutside(), firstInvoice)
   }
 
   /** By how many milliseconds the clock of the drill is ahead. */
@@ -121,7 +128,7 @@ export class World {
   /** A number of an invoice that no other run has. */
   invoice(): string {
     this.invoices += 1
-    return `INV-${String(4_700 + this.invoices)}`
+    return `INV-${this.invoices}`
   }
 
   /** Starts a run of the desk for somebody; its reference is the number of its invoice unless told otherwise. */
@@ -191,7 +198,7 @@ export class World {
 }
 
 function drillVault(store: Store, host: Host): Vault {
-  return keyVault({ store, host, masterKey: new Uint8Array(32).fill(7) })
+  return keyVault({ store, host, masterKey: MASTER_KEY })
 }
 
 /** The desk in a process of its own, over the same store and service. */
