@@ -68,11 +68,13 @@ async function makeStore(kept: string, { runs, seed, decoys, log }: CrowdStoreOp
 /** The real machine with random bytes that follow from a seed: for contents of runs that never happened. */
 function seededHost(seed: number): Host {
   const random = new SimRandom(`contents ${seed}`)
-  const randomBytes = (length: number): Uint8Array => {
-    const words = Uint32Array.from({ length: Math.ceil(length / 4) }, () => random.bits())
-    return new Uint8Array(words.buffer, 0, length)
+  return {
+    ...systemHost,
+    randomBytes: (length) => {
+      const words = Uint32Array.from({ length: Math.ceil(length / 4) }, () => random.bits())
+      return new Uint8Array(words.buffer, 0, length)
+    },
   }
-  return { ...systemHost, randomBytes }
 }
 
 /** A hash over the code of the drill: other code may make other runs. */
