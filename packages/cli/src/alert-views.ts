@@ -1,6 +1,6 @@
 import type { AlertDetailView, AlertEventView, AlertInputsView, AlertRuleView, AlertView } from '@signalbox/protocol'
 import { time, who } from './format.ts'
-import { folded, type Output, printable, table } from './output.ts'
+import { folded, type Output, printable } from './output.ts'
 
 /** A page of alerts, with how they stand as a whole. */
 export function alertListText(
@@ -9,20 +9,21 @@ export function alertListText(
 ): string {
   const head = summaryText(summary, out)
   if (alerts.length === 0) return [head, 'no alerts'].join('\n')
-  const rows = table(
-    alerts,
-    [
-      { title: 'since (utc)', of: (row) => time(row.opened_at) },
-      { title: 'severity', of: (row) => row.severity },
-      { title: 'state', of: (row) => row.state },
-      { title: 'n', of: (row) => String(row.count), right: true },
-      { title: 'id', of: (row) => row.id },
-      { title: 'what', of: (row) => row.title, grow: true },
-    ],
-    out.width,
-  )
+  const rows = alerts.map((row) => listedText(row, out))
   const more = next === null ? [] : ['more: raise --limit, or narrow with --severity, --kind, --workflow']
-  return [head, rows, ...more].join('\n')
+  return [head, ...rows, ...more].join('\n')
+}
+
+/** Two lines: what is to be typed, and what is wrong. */
+function listedText(row: AlertView, out: Output): string {
+  const { severity, state, count, id, opened_at: since } = row
+  const line = `${coloured(severity, severity.padEnd(6), out)}  ${state.padEnd(12)}  ${time(since)} UTC  ${String(count).padStart(4)}  ${id}`
+  return `${line}\n${folded(`  ${row.title}`, out.width, '  ')}`
+}
+
+function coloured(severity: AlertView['severity'], text: string, { color }: Output): string {
+  if (severity === 'info') return text
+  return severity === 'page' ? color.red(text) : color.yellow(text)
 }
 
 interface SummaryView {
@@ -54,12 +55,11 @@ export function alertText(row: AlertView, out: Output): string {
 /** One alert whole. */
 export function alertDetailText(row: AlertDetailView, out: Output): string {
   const { severity, kind, state, kill_switch: stop } = row
-  const color = severity === 'page' ? out.color.red : severity === 'ticket' ? out.color.yellow : (text: string) => text
   return [
-    folded(`${color(severity.toUpperCase())}  ${row.title}`, out.width),
+    `${coloured(severity, severity.toUpperCase(), out)}  ${folded(row.title, out.width - 8, '  ')}`,
     `${kind}  ${printable(row.key)}  ${state}  ${row.id}`,
     folded(`looks at: ${row.about}`, out.width, '  '),
-    `since ${time(row.opened_at)} UTC, last seen ${time(row.last_seen_at)} UTC, ${row.holds ? 'holds now' : 'not found at the last look'}; found ${row.count} times, opened ${row.openings} times`,
+    `since ${time(row.opened_at)} UTC, last seen ${time(row.last_seen_at)} UTC, ${row.holds ? 'holds now' : 'not found at the last look'}; count ${row.count}, opening ${row.openings}`,
     ...inputsText('saw when it opened', row.inputs, out),
     ...(row.latest.at === row.inputs.at ? [] : inputsText('saw last', row.latest, out)),
     ...(stop ? [`kill switch ${stop.id} by rule ${printable(stop.rule)}: ${stop.state.replace('_', ' ')}`] : []),

@@ -1,5 +1,10 @@
 import { ALERT_KINDS, ALERT_RULES, systemHost } from 'signalbox'
 import { describe, expect, it } from 'vitest'
+import { readNotifications } from '../notify/definition.ts'
+import { messageOf } from '../notify/message.ts'
+import { slackBody } from '../notify/slack.ts'
+import { alertWorld } from '../../test/alert-world.ts'
+import { PLANTS, plantRuns } from './plant.ts'
 import { tryAlert } from './trial.ts'
 
 describe('every kind of alert', () => {
@@ -13,4 +18,27 @@ describe('every kind of alert', () => {
       expect(data.title).not.toContain('undefined')
       expect(data.link).toMatch(/\/alerts\/alr_/)
     })
+})
+
+describe('what people are told', () => {
+  it('ALR-003: in the format of Slack an alert says what, since when, the values, the command and the runbook', async () => {
+    const { store, host, another } = alertWorld()
+    await plantRuns(store, PLANTS['effect.unknown'].hit, host)
+    await another().tick()
+    const notices = await store.unrouted(9)
+    const { channels } = readNotifications({ channels: [{ kind: 'slack', name: 'chat', url: async () => '' }] })
+    const [channel] = channels
+    if (!channel) throw new Error('a channel was declared')
+    const runs = { request: () => Promise.reject(new Error('an alert has no request')) }
+    const body = slackBody(await messageOf('m1', notices, channel, { runs, baseUrl: 'https://box.example' }))
+    for (const part of [
+      'page: outcome of 1 effects of payments.refund in planted-desk is unknown',
+      'effect.unknown planted-desk/payments.refund, page, since 20',
+      'unknown: 1, oldest_seconds: 3600',
+      'Look: signalbox alerts show alr_',
+      'Do: docs/runbooks/unknown-effects.md',
+      'https://box.example/alerts/alr_',
+    ])
+      expect(body).toContain(part)
+  })
 })

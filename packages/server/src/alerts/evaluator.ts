@@ -173,15 +173,17 @@ export class AlertEvaluator {
     const { store, settings, sources, home } = this.#options
     const { now, incidents, atEnd } = read
     const states = ['open', 'acknowledged', 'silenced'] as const
-    const unresolved = atEnd ? await store.alerts({ states, limit: MOST_UNRESOLVED }) : []
+    const kind = atEnd ? {} : ({ kind: 'denial.spike' } as const)
+    const unresolved = await store.alerts({ states, limit: MOST_UNRESOLVED, ...kind })
     const frozen = unresolved.filter(({ kind, state }) => kind === 'denial.spike' && state === 'open')
     const places = new Set(frozen.map(({ tenant, workflow }) => streamPlace(tenant, workflow ?? '')))
-    const progress = atEnd ? settleProgress(read.progress, now, places) : read.progress
+    // In every batch: what left the window must not pile up while the evaluation is behind.
+    const progress = settleProgress(read.progress, now, places)
     const gauges = atEnd ? await sources.gauges(now) : QUIET_GAUGES
     const facts: AlertFacts = { now, home, incidents, gauges, progress: atEnd ? progress : NO_PROGRESS }
     const all = evaluateAlerts(facts, limitsIn(settings))
     const found = atEnd ? all : all.filter(({ kind, finding }) => isIncident(kind, finding))
-    const rows = new Map(unresolved.map((row) => [row.id, row]))
+    const rows = new Map(atEnd ? unresolved.map((row) => [row.id, row]) : [])
     for (const { kind, finding } of found) {
       const id = alertId(finding.tenant, kind, finding.key)
       const row = rows.has(id) ? null : await store.alert(finding.tenant, id)

@@ -26,6 +26,7 @@ function detailBlocks(item: MessageItem): readonly object[] {
   const { preview } = item
   const context = [item.tenant, item.workflow ?? '', item.run_id ?? '', item.at].filter((part) => part !== '')
   return [
+    ...(item.type.startsWith('alert.') ? alertBlocks(item) : []),
     ...(preview === null
       ? []
       : [
@@ -41,6 +42,20 @@ function detailBlocks(item: MessageItem): readonly object[] {
           ...(preview.arguments === undefined ? [] : [section(`Arguments: ${preview.arguments}`, 2_000)]),
         ]),
     { type: 'context', elements: [plain(context.join(' · '), MOST)] },
+  ]
+}
+
+/** Facts of an alert that have a place of their own in its message. */
+const PLACED = ['title', 'severity', 'alert', 'key', 'since', 'count', 'opening', 'runbook', 'command']
+
+/** What was seen, since when, and what to do. */
+function alertBlocks({ facts }: MessageItem): readonly object[] {
+  const values = Object.entries(facts).filter(([name]) => !PLACED.includes(name))
+  const seen = values.map(([name, value]) => `${name}: ${String(value)}`).join(', ')
+  return [
+    section(`${String(facts.alert)} ${String(facts.key)}, ${String(facts.severity)}, since ${String(facts.since)}`),
+    ...(seen === '' ? [] : [section(seen)]),
+    section(`Look: ${String(facts.command)}\nDo: ${String(facts.runbook)}`),
   ]
 }
 
