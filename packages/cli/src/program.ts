@@ -8,6 +8,8 @@ import { addPeopleCommands } from './commands-people.ts'
 import { addAlertCommands } from './commands-alerts.ts'
 import { addApprovalCommands, APPROVAL_VERBS } from './commands-approvals.ts'
 import { addBudgetCommands } from './commands-budget.ts'
+import { addCostCommands } from './commands-cost.ts'
+import { addPriceCommands } from './commands-prices.ts'
 import { addCompensateCommand } from './commands-compensate.ts'
 import { addMoveCommands } from './commands-moves.ts'
 import { addPolicyCommands } from './commands-policy.ts'
@@ -89,6 +91,8 @@ function program(shell: Shell): Command {
   addMoveCommands(root, shell)
   addCompensateCommand(root, shell)
   addBudgetCommands(root, shell)
+  addCostCommands(root, shell)
+  addPriceCommands(root, shell)
   addPeopleCommands(root, shell)
   addApprovalCommands(root, shell)
   addPolicyAuthorCommands(addPolicyCommands(root, shell), shell)

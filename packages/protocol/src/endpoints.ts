@@ -1,4 +1,11 @@
 import type { z } from 'zod'
+import {
+  costReportQuerySchema,
+  costReportSchema,
+  recomputeCostSchema,
+  recomputedCostSchema,
+  runCostSchema,
+} from './cost.ts'
 import { ACCESS_ENDPOINTS } from './access.ts'
 import { ALERT_ENDPOINTS } from './alerts.ts'
 import { APPROVAL_ENDPOINTS } from './approvals.ts'
@@ -104,6 +111,15 @@ export const ENDPOINTS = {
     permission: 'read',
     status: 200,
     response: outerBudgetListSchema,
+  },
+  costReport: {
+    method: 'get',
+    path: '/cost',
+    summary: 'What runs cost, by workflow, model, tenant or agent',
+    permission: 'read',
+    status: 200,
+    query: costReportQuerySchema,
+    response: costReportSchema,
   },
 
   startRun: {
@@ -230,6 +246,25 @@ export const ENDPOINTS = {
     status: 201,
     body: compensateSchema,
     response: startedSchema,
+  },
+  runCost: {
+    ...one,
+    method: 'get',
+    path: '/runs/{id}/cost',
+    summary: 'What a run cost, by attempt, model, node and agent',
+    permission: 'read',
+    status: 200,
+    response: runCostSchema,
+  },
+  recomputeCost: {
+    ...one,
+    method: 'post',
+    path: '/runs/{id}/cost/recompute',
+    summary: 'Compute the cost of an ended run again by another price table',
+    permission: 'runs.operate',
+    status: 200,
+    body: recomputeCostSchema,
+    response: recomputedCostSchema,
   },
   feedback: {
     ...one,

@@ -5,6 +5,9 @@ import type { Person } from './harness.ts'
 /** A reason that is long enough. */
 export const REASON = 'checked by hand'
 
+const RATES = { input: '1', cache_read: '1', cache_write: '1', output: '1' }
+const PRICES = JSON.stringify({ date: '2026-01-01', note: 'for a test', models: { 'scripted/*': RATES } })
+
 /** One well-formed request for each endpoint that needs a permission. */
 export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unknown }>> = {
   workflows: { path: '/workflows' },
@@ -22,6 +25,9 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
   compensationPlan: { path: '/runs/run_w/compensation' },
   compensate: { path: '/runs/run_w/compensation', body: { reason: REASON } },
   feedback: { path: '/runs/run_w/feedback', body: { verdict: 'accepted', reason: REASON } },
+  runCost: { path: '/runs/run_w/cost' },
+  recomputeCost: { path: '/runs/run_w/cost/recompute', body: { prices: PRICES } },
+  costReport: { path: '/cost' },
   explain: { path: '/runs/run_w/explain' },
   lineage: { path: '/runs/run_w/lineage' },
   audit: { path: '/runs/run_w/audit' },
@@ -140,6 +146,7 @@ export const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   fork: ['olga'],
   compensate: ['olga'],
   feedback: ['rita'],
+  recomputeCost: ['olga'],
   decide: ['paul'],
   claimApproval: ['paul'],
   unclaimApproval: ['paul'],

@@ -285,6 +285,7 @@ type Changes =
   | 'restore'
   | 'fork'
   | 'feedback'
+  | 'correctCost'
 
 function changes({ note }: State): Pick<RunsApi, Changes> {
   return {
@@ -304,6 +305,7 @@ function changes({ note }: State): Pick<RunsApi, Changes> {
       return { runId: 'run_fork', existed: false }
     },
     feedback: async (request) => note('feedback', request.by, request),
+    correctCost: async (request) => note('correctCost', request.by, request),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BudgetWarning } from './budget-records.ts'
+import type { BudgetWarning, CostCorrected } from './budget-records.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { BuildRecord } from './build.ts'
 import type { CheckpointBody, DefinitionRef, OpenRequest } from './checkpoint.ts'
@@ -420,6 +420,7 @@ export type RunRecord =
   | RunParked
   | OverrideRecorded
   | FeedbackRecorded
+  | CostCorrected
   | RunStopping
   | RunCompleted
   | RunStopped

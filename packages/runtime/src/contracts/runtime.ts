@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
+import type { CostCorrection } from './budget-records.ts'
 import type { OutcomeStatus, Principal } from './common.ts'
 import type { CompensateRequest, CompensationPlan } from './compensation.ts'
 import type { Ending } from './ending.ts'
@@ -237,6 +238,14 @@ export interface RunsApi extends ReviewApi {
 
   /** Records what a person says of an ended run's result. Throws RUN_STATE while it has not ended. */
   feedback(request: { runId: string; verdict: FeedbackVerdict; by: Principal; reason: string }): Promise<void>
+  /** Records costs of an ended run by another price table. Throws RUN_STATE while it has not ended. */
+  correctCost(request: {
+    runId: string
+    table: string
+    lines: readonly CostCorrection[]
+    by: Principal
+    reason: string
+  }): Promise<void>
 
   /** Budgets over many runs of the tenant: those in force, and periods that are over; by name. */
   outerBudgets(tenant: string): Promise<readonly ScopeState[]>
@@ -293,6 +302,7 @@ export const ENTRY_POINTS = {
   revoke: 'moves',
   liftDecline: 'moves',
   feedback: 'reads',
+  correctCost: 'reads',
   delegations: 'reads',
   standing: 'reads',
   stats: 'reads',

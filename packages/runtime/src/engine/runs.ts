@@ -98,6 +98,7 @@ export function createRuns(env: Env): RunsApi {
     },
     ...reviewApi(env),
     feedback: (request) => recordFeedback(env, request),
+    correctCost: (request) => recordCorrection(env, request),
     outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
     killSwitches: (tenant) => allSwitches(env, tenant),
     engageKillSwitch: (request) => engageSwitch(env, { ...request, reason: checkReason(request.reason) }),
@@ -105,14 +106,9 @@ export function createRuns(env: Env): RunsApi {
   }
 }
 
-/** Nobody holds an ended run: whoever records something claims it for that moment (ENGINE R3). */
 async function recordFeedback(env: Env, request: Parameters<RunsApi['feedback']>[0]): Promise<void> {
   const reason = checkReason(request.reason)
-  const row = await runOf(env, request.by.tenant, request.runId)
-  if (!isEnded(row.status))
-    throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` has not ended; there is no result to judge yet`)
-  refusePruned(row)
-  const run = await claimAlone(env, row, `feedback:${request.by.id}`)
+  const run = await endedRun(env, request, 'feedback', 'there is no result to judge yet')
   run.append((put) => ({
     type: 'feedback.recorded' as const,
     verdict: request.verdict,
@@ -120,6 +116,22 @@ async function recordFeedback(env: Env, request: Parameters<RunsApi['feedback']>
     reason: put(reason, OPERATOR_LABELS),
   }))
   if (!(await run.release(null))) run.unload()
+}
+
+async function recordCorrection(env: Env, request: Parameters<RunsApi['correctCost']>[0]): Promise<void> {
+  const reason = checkReason(request.reason)
+  const { table, lines, by } = request
+  const run = await endedRun(env, request, 'cost', 'its costs are not known yet')
+  run.append((put) => ({ type: 'cost.corrected' as const, table, lines, by, reason: put(reason, OPERATOR_LABELS) }))
+  if (!(await run.release(null))) run.unload()
+}
+
+/** Nobody holds an ended run: whoever records something claims it for that moment (ENGINE R3). */
+async function endedRun(env: Env, request: { runId: string; by: Principal }, what: string, why: string) {
+  const row = await runOf(env, request.by.tenant, request.runId)
+  if (!isEnded(row.status)) throw new SignalboxError('RUN_STATE', `run \`${row.runId}\` has not ended; ${why}`)
+  refusePruned(row)
+  return claimAlone(env, row, `${what}:${request.by.id}`)
 }
 
 async function runOf(env: Env, tenant: string, runId: string): Promise<RunRow> {

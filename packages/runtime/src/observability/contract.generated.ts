@@ -49,6 +49,8 @@ export const ATTRIBUTES = {
   'signalbox.port_request.answer': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.cost.estimate_nano_usd': { type: 'int', sensitivity: 'none', cardinality: 'high' },
   'signalbox.cost.nano_usd': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.cost.source': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.price.overlay_id': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.price.id': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.latency_ms': { type: 'double', sensitivity: 'none', cardinality: 'high' },
   'signalbox.policy.verdict': { type: 'string', sensitivity: 'none', cardinality: 'low' },
@@ -114,6 +116,7 @@ export const ENUMS = {
   'signalbox.question.about': 'unknown_effect other_arguments undone_effect asked_again',
   'signalbox.question.answer': 'happened did_not stop',
   'signalbox.port_request.answer': 'answered expired',
+  'signalbox.cost.source': 'provider local estimated',
   'signalbox.policy.verdict': 'allow warn deny require_approval transform',
   'signalbox.policy.point':
     'agent_startup input pre_model_call post_model_call pre_tool_call post_tool_call output agent_shutdown',
@@ -168,7 +171,7 @@ export const SPANS = {
     required:
       'signalbox.run.segment signalbox.run.branch signalbox.activity.kind signalbox.activity.outcome signalbox.superstep.index signalbox.node.name signalbox.attempt signalbox.record.seq gen_ai.operation.name gen_ai.provider.name gen_ai.request.model',
     allowed:
-      'signalbox.model.trouble signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name signalbox.price.id gen_ai.usage.input_tokens gen_ai.usage.output_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens gen_ai.usage.reasoning.output_tokens',
+      'signalbox.model.trouble signalbox.policy.verdict signalbox.policy.decision_id signalbox.policy.reason_code signalbox.policy.rules signalbox.policy.bundle signalbox.approval.required signalbox.approval.id signalbox.cost.estimate_nano_usd signalbox.cost.nano_usd signalbox.latency_ms signalbox.checkpoint.id signalbox.ask.phase error.type gen_ai.agent.name signalbox.price.id signalbox.price.overlay_id signalbox.cost.source gen_ai.usage.input_tokens gen_ai.usage.output_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens gen_ai.usage.reasoning.output_tokens',
     optIn:
       'gen_ai.input.messages gen_ai.output.messages signalbox.error.detail signalbox.approval.texts signalbox.content.refs signalbox.content.left_out',
   },
@@ -226,6 +229,10 @@ export const EVENTS = {
   },
   'signalbox.override.recorded': {
     required: 'signalbox.record.seq signalbox.override.what',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.cost.corrected': {
+    required: 'signalbox.record.seq signalbox.price.id',
     allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
   },
   'signalbox.feedback.recorded': {

@@ -25,7 +25,7 @@ interface Context {
   readonly ended: boolean
 }
 
-const AFTER_THE_END = new Set<string>(['feedback.recorded', 'history.moved', ...PRUNING_TYPES])
+const AFTER_THE_END = new Set<string>(['feedback.recorded', 'cost.corrected', 'history.moved', ...PRUNING_TYPES])
 const ENDS = new Set(['run.completed', 'run.stopped', 'run.cancelled', 'run.terminated'])
 
 /**

@@ -3,6 +3,15 @@ export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, au
 export { buildChanges } from './build-words.ts'
 export { type CaptureParts, withCapture } from './capture.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
+export {
+  COST_RECORDS,
+  type CostAttempt,
+  type CostGroup,
+  groupedBy,
+  type RunCost,
+  recomputedCost,
+  runCostOf,
+} from './run-cost.ts'
 export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
 export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './fork-audit.ts'
 export { lineageGaps } from './gaps.ts'

@@ -317,6 +317,8 @@ function settled(outcome: ActivityOutcome): Attributes {
       ? {
           ...usageAttributes(outcome),
           ...present('signalbox.price.id', outcome.price === null ? null : safeName(outcome.price)),
+          ...present('signalbox.price.overlay_id', outcome.cost?.overlay ? safeName(outcome.cost.overlay) : null),
+          ...present('signalbox.cost.source', outcome.cost?.source ?? null),
         }
       : {}
   return {

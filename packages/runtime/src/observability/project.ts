@@ -116,6 +116,9 @@ function projectPersonRecord(to: Projector, record: RunRecord): void {
     case 'feedback.recorded':
       to.log('signalbox.feedback.recorded', 'info', { 'signalbox.feedback.verdict': record.verdict })
       break
+    case 'cost.corrected':
+      to.log('signalbox.cost.corrected', 'warn', { 'signalbox.price.id': record.table })
+      break
     case 'question.asked':
       to.log('signalbox.question.asked', 'warn', {
         'signalbox.question.id': record.question_id,

@@ -95,6 +95,8 @@ function tellRun(record: RunRecord, teller: Teller): string | null {
       return `${name(record.by.id)} ordered ${name(record.what)} (reason: ${quoted(record.reason, contents)}).`
     case 'feedback.recorded':
       return `${name(record.by.id)} judged the result: ${record.verdict} (reason: ${quoted(record.reason, contents)}).`
+    case 'cost.corrected':
+      return `${name(record.by.id)} computed the cost of ${record.lines.length} calls again by table ${name(record.table)} (reason: ${quoted(record.reason, contents)}); what was settled stays.`
     case 'history.moved':
       return `${name(record.by.id)} moved the run to another store (export ${name(record.digest.slice(0, 12))}); it goes on there, and nowhere here.`
     case 'history.pruned':

@@ -13,6 +13,7 @@ import { eventStream } from './event-stream.ts'
 import { exposureHandlers } from './exposure-handlers.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { openApiDocument } from './openapi.ts'
+import { costHandlers } from './cost-handlers.ts'
 import { outboxHandlers } from './outbox-handlers.ts'
 import { peopleHandlers } from './people-handlers.ts'
 import { reviewHandlers } from './review-handlers.ts'
@@ -53,6 +54,7 @@ export function createApp(options: AppOptions): Hono {
     ...reviewHandlers(options),
     ...policyLifeHandlers(options),
     ...scheduleHandlers(options),
+    ...costHandlers(options),
     ...outboxHandlers(options),
     ...alertHandlers(options),
     ...subjectHandlers(options),

@@ -29,6 +29,8 @@ function textOf(record: RunRecord): string | null {
       return `${record.by.id} ordered: ${record.what.replace('_', ' ')}`
     case 'feedback.recorded':
       return `${record.by.id} judged the result: ${record.verdict}`
+    case 'cost.corrected':
+      return `costs computed again by ${record.by.id}, by table ${record.table}`
     case 'history.moved':
       return `moved to another store by ${record.by.id}`
     case 'history.pruned':
