@@ -97,12 +97,19 @@ export function createRuns(env: Env): RunsApi {
       return forkRun(env, await runOf(env, request.by.tenant, request.runId), request)
     },
     ...reviewApi(env),
-    feedback: (request) => recordFeedback(env, request),
-    correctCost: (request) => recordCorrection(env, request),
+    ...afterTheEnd(env),
     outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
     killSwitches: (tenant) => allSwitches(env, tenant),
     engageKillSwitch: (request) => engageSwitch(env, { ...request, reason: checkReason(request.reason) }),
     liftKillSwitch: (request) => liftSwitch(env, { ...request, reason: checkReason(request.reason) }),
+  }
+}
+
+/** What may be recorded of a run that has ended. */
+function afterTheEnd(env: Env): Pick<RunsApi, 'feedback' | 'correctCost'> {
+  return {
+    feedback: (request) => recordFeedback(env, request),
+    correctCost: (request) => recordCorrection(env, request),
   }
 }
 
