@@ -22,9 +22,35 @@ export function addStatusCommand(program: Command, shell: Shell): void {
 
 function statusText(status: StatusView, out: Output): string {
   const head = `Signalbox ${status.version} (${status.mode}), ${time(status.now)} UTC`
-  const told = [...(status.alerts ? [summaryText(status.alerts, out)] : []), ...notificationText(status, out)]
+  const alerts = status.alerts ? [summaryText(status.alerts, out)] : []
+  const told = [...alerts, ...telemetryText(status, out), ...notificationText(status, out)]
   if (status.ok) return [`${out.color.green('ok')}  ${head}`, ...told].join('\n')
   return [head, ...told, ...status.troubles.map((each) => troubleText(each, out))].join('\n')
+}
+
+/** What is delivered in time needs no line; what is not, does. */
+function telemetryText({ telemetry }: StatusView, out: Output): readonly string[] {
+  if (!telemetry || telemetry.state === 'off') return []
+  const {
+    state,
+    problem,
+    completeness,
+    lag_records: lag,
+    waiting_effects: effects,
+    oldest_waiting_at: since,
+  } = telemetry
+  const { left_out_records: leftOut, rejected_items: rejected } = telemetry
+  const percent = `${(Math.floor(completeness * 10_000) / 100).toFixed(2)} %`
+  const well = state !== 'failing' && completeness === 1
+  const told = well ? out.color.green('telemetry complete') : out.color.yellow(`telemetry ${percent} delivered`)
+  const more = [
+    ...(lag > 0 && since !== null ? [`${lag} records wait since ${time(since)} UTC`] : []),
+    ...(effects > 0 ? [`${effects} effects among them`] : []),
+    ...(leftOut > 0 ? [`${leftOut} records left out`] : []),
+    ...(rejected > 0 ? [`${rejected} items rejected by the collector`] : []),
+    ...(problem === null ? [] : [printable(problem)]),
+  ]
+  return [[told, ...more].join(', ')]
 }
 
 /** Messages that wait are no trouble; those that were given up and channels that are gone need somebody. */

@@ -1,6 +1,7 @@
 import type { Host, RunsApi, Store } from 'signalbox'
 import type { TroubleBoard } from '../health/troubles.ts'
 import { alertsOf, type EnvValues, type Project, schedulesOf } from '../project.ts'
+import { completenessOf } from '../telemetry/completeness.ts'
 import { telemetrySettings } from '../telemetry/settings.ts'
 import { type AlertHandle, startAlerts } from './evaluator.ts'
 import { type AlertService, alertService } from './service.ts'
@@ -36,7 +37,8 @@ export function alertPart(options: AlertPartOptions): AlertPart {
     start: () => {
       const sendsTelemetry = telemetrySettings(env) !== null
       const schedules = schedulesOf(project)
-      const sources = alertSources({ store, home, schedules, troubles, dataDir, sendsTelemetry })
+      const completeness = async () => (await completenessOf(store, host)).ratio
+      const sources = alertSources({ store, home, schedules, troubles, dataDir, sendsTelemetry, completeness })
       handle = startAlerts({ store, host, settings, sources, home, runs, log })
       return handle
     },

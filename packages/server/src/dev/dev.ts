@@ -40,7 +40,7 @@ import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { createServer } from '../server.ts'
 import { captureSettings } from '../telemetry/capture.ts'
-import { startTelemetry } from '../telemetry/index.ts'
+import { startTelemetry, type TelemetryHandle, telemetryStanding } from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
@@ -139,14 +139,14 @@ async function start(
   const erasures = erasureService({ ...composed, dataDir, host, env, mode: project.mode ?? 'development' })
   await eraseAgain(erasures, log)
   requireModels(project, composed)
-  const { store } = composed
-  const { runs } = composed.signalbox
+  const { store, runs } = composed.signalbox
   const alerts = alertPart({ project, store, runs, host, home: DEV_TENANT, dataDir, env, troubles, log })
-  const server = await serve(options, { project, composed, people, host, troubles, erasures, access, keeper, alerts })
-  ends.push(() => server.close())
   const capture = { settings: capturing, redactor: composed.redactor, contents: runs.contents.bind(runs) }
-  const telemetry = startTelemetry({ store: composed.store, host, env, version: options.version, log, capture })
+  const telemetry = startTelemetry({ store, host, env, version: options.version, log, capture })
   if (telemetry) ends.push(() => telemetry.stop())
+  const parts = { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry }
+  const server = await serve(options, parts)
+  ends.push(() => server.close())
   lock.announce({ pid: process.pid, url: server.url })
   const pool = await poolOf(options, { composed, env, host, troubles, log })
   ends.push(() => pool.stop())
@@ -306,10 +306,11 @@ interface ServeParts {
   readonly access: AccessService
   readonly keeper: PolicyFollower
   readonly alerts: AlertPart
+  readonly telemetry: TelemetryHandle | null
 }
 
 async function serve(options: DevOptions, parts: ServeParts) {
-  const { project, composed, people, host, troubles, erasures, access, keeper, alerts } = parts
+  const { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry } = parts
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
@@ -320,6 +321,7 @@ async function serve(options: DevOptions, parts: ServeParts) {
     exposure: exposureService({ project, composed, dataDir: resolve(options.dataDir), env: process.env, host }),
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
     alerts: alerts.service,
+    telemetry: () => telemetryStanding(composed.store, host, telemetry),
     outbox: outboxService({ store: composed.store, notifications: notificationsOf(project), host }),
     ...policyPart(project, composed, host, () => keeper.look()),
     workflows: project.workflows.map((each) => each.spec),

@@ -1,4 +1,4 @@
-import type { EndpointName, EndpointOutput, EndpointParsed } from '@signalbox/protocol'
+import type { EndpointName, EndpointOutput, EndpointParsed, TelemetryStanding } from '@signalbox/protocol'
 import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
 import type { AlertService } from '../alerts/service.ts'
 import type { BundleBook } from '../policy/bundles.ts'
@@ -19,6 +19,8 @@ export interface ApiDeps {
   readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
   /** What is wrong now. Default: nothing is known. */
   readonly troubles?: Pick<TroubleBoard, 'view'>
+  /** How telemetry is delivered. Without it nothing is told of it. */
+  readonly telemetry?: () => Promise<TelemetryStanding>
   /** Default: none. */
   readonly schedules?: ScheduleService
   /** Without it who may do what is not told here. */

@@ -35,6 +35,7 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
         now: isoTime(host.now()),
         troubles,
         notifications,
+        ...(deps.telemetry ? { telemetry: await deps.telemetry() } : {}),
         ...(alerts ? { alerts: alertSummaryView(alerts) } : {}),
       }
     },

@@ -30,7 +30,11 @@ describe('what is captured', () => {
     try {
       await secretRun(box)
       const sent: Telemetry[] = []
-      const sender = { send: async (telemetry: Telemetry) => void sent.push(telemetry), close: async () => undefined }
+      const send = async (telemetry: Telemetry) => {
+        sent.push(telemetry)
+        return { rejected: 0, reason: null }
+      }
+      const sender = { send, close: async () => undefined }
       const contents = (tenant: string, runId: string) => box.runs.contents(tenant, runId)
       const redactor = createRedactor({ host: systemHost })
       const textWith = async (mode: 'none' | 'span') => {

@@ -5,36 +5,37 @@ import {
   type ExportedRecord,
   type Host,
   isEmptied,
-  type ProjectionState,
   type Redactor,
-  projectRecords,
-  type RunRecord,
   type Store,
   sleep,
   type Telemetry,
   withCapture,
 } from 'signalbox'
+import { Leadership } from '../schedules/leadership.ts'
+import { CURSOR, LEFT_OUT, REJECTED } from './completeness.ts'
 import { otlpSender, type TelemetrySender } from './otlp.ts'
+import { NotAcknowledged } from './post.ts'
+import { ProjectingReader, parsed, type RunPart } from './reader.ts'
 import { type Environment, telemetrySettings } from './settings.ts'
 
-/** Name of the cursor in the store. */
-export const CURSOR = 'otlp'
+export { CURSOR } from './completeness.ts'
 
 /** Records read at once; halved while the collector refuses, so that one large batch cannot block the rest. */
 const BATCH = 256
-/** Runs whose projection is kept in memory; others are rebuilt from their records when they go on. */
-const KEPT_RUNS = 500
 const POLL_MS = 1_000
 const FIRST_BACKOFF_MS = 1_000
 const MAX_BACKOFF_MS = 60_000
+/** How often a single record is refused before it is left out. */
+const REFUSALS = 5
 /** How long a stop waits for a request under way; what was not acknowledged is sent again at the next start. */
 const STOP_MS = 2_000
-
-const ENDS = new Set<RunRecord['type']>(['run.completed', 'run.stopped', 'run.cancelled', 'run.terminated'])
+/** The lease of the one exporter among all processes on a store. */
+export const EXPORT_LEASE = 'telemetry'
+const BEAT_MS = 2_000
 
 /** What the exporter works with. `log` gets one line when the collector goes away and one when it is back. */
 export interface TelemetryOptions {
-  readonly store: Pick<Store, 'export' | 'cursor' | 'setCursor' | 'records'>
+  readonly store: Pick<Store, 'export' | 'cursor' | 'setCursor' | 'records' | 'lease' | 'setLease'>
   readonly host: Host
   readonly env: Environment
   readonly version: string
@@ -45,6 +46,8 @@ export interface TelemetryOptions {
   readonly pollMs?: number
   /** First pause after a failure, in milliseconds; doubled up to a minute. Default 1,000. */
   readonly backoffMs?: number
+  /** How long the exporter of another process may be silent before this one takes over. Default 9,000. */
+  readonly leaseMs?: number
 }
 
 /** How content and identity get into telemetry, where they are switched on. */
@@ -54,84 +57,85 @@ export interface CaptureOptions {
   readonly contents: (tenant: string, runId: string) => Promise<ContentReader>
 }
 
+/** How the exporter of this process does. */
+export interface ExporterState {
+  /** `standby`: another process sends. `failing`: the collector does not take it. */
+  readonly state: 'sending' | 'standby' | 'failing'
+  /** Why it fails, in one sentence without content; null when it does not. */
+  readonly problem: string | null
+  /** Milliseconds since 1970: the last acknowledgement that this process got; null before the first. */
+  readonly acknowledgedAt: number | null
+}
+
 /** A running exporter. */
 export interface TelemetryHandle {
+  state(): ExporterState
   /** Stops within about two seconds; what was not acknowledged is sent at the next start. */
   stop(): Promise<void>
 }
 
 /**
  * Reads the stored records by a cursor, projects them and sends them (Invariant 3): at least once, in order, without
- * touching a run. The cursor moves only after the collector acknowledged the batch.
+ * touching a run. The cursor moves only after the collector acknowledged the batch, so that everything before it was
+ * acknowledged; what is sent again has the same ids (ENGINE R18).
  */
 export class TelemetryExporter {
   readonly #options: TelemetryOptions
   readonly #sender: TelemetrySender
-  readonly #states = new Map<string, ProjectionState>()
+  readonly #reader: ProjectingReader
 
   constructor(options: TelemetryOptions, sender: TelemetrySender) {
     this.#options = options
     this.#sender = sender
+    this.#reader = new ProjectingReader(options.store)
   }
 
-  /** Sends one batch of at most `limit` records; returns how many there were. Rejects when it was not acknowledged. */
-  async exportOnce(limit = BATCH): Promise<number> {
-    const { store } = this.#options
+  /**
+   * Sends one batch of at most `limit` records; returns how many there were. Rejects when it was not acknowledged; `isMine`
+   * says right before the cursor moves whether this process may still move it.
+   */
+  async exportOnce(limit = BATCH, isMine: () => boolean = () => true): Promise<number> {
+    const { store, log } = this.#options
     const records = await store.export(await store.cursor(CURSOR), limit)
     const last = records.at(-1)
     if (!last) return 0
-    const batch: {
-      spans: Telemetry['spans'][number][]
-      logs: Telemetry['logs'][number][]
-      metrics: Telemetry['metrics'][number][]
-    } = { spans: [], logs: [], metrics: [] }
-    const states = new Map<string, ProjectionState>()
-    for (const own of Map.groupBy(records, (record) => record.runId).values()) {
-      const projection = await this.#project(own)
-      if (!projection) continue
-      const telemetry = await captured(projection, own, this.#options)
-      batch.spans.push(...telemetry.spans)
-      batch.logs.push(...telemetry.logs)
-      batch.metrics.push(...telemetry.metrics)
-      states.set(own[0]?.runId ?? '', projection.state)
-    }
-    await this.#sender.send(batch)
+    const { parts, leftOut, keep } = await this.#reader.read(records)
+    const { rejected, reason } = await this.#sender.send(await this.#telemetryOf(parts))
+    if (!isMine()) throw new NotAcknowledged('another process sends telemetry now', 0)
+    if (rejected > 0) log(`the collector rejected ${rejected} items of telemetry: ${reason ?? 'it gives no reason'}`)
+    for (const runId of new Set(leftOut.map((record) => record.runId)))
+      log(`telemetry leaves out records of run ${runId}: a stored record cannot be read, or was pruned`)
+    // Before the cursor: after a crash in between something is counted twice, and nothing is lost from the count.
+    await this.#add(REJECTED, rejected)
+    await this.#add(LEFT_OUT, leftOut.length)
     await store.setCursor(CURSOR, last.position)
     // Only now: a batch that is sent again starts from the same states and gives the same spans.
-    for (const [runId, state] of states) this.#keep(runId, state)
-    for (const record of records) if (ENDS.has(record.type)) this.#states.delete(record.runId)
+    keep()
     return records.length
   }
 
-  async #project(all: readonly ExportedRecord[]): Promise<ReturnType<typeof projectRecords> | null> {
-    // Of a history that was pruned before it was exported nothing can be told.
-    const own = all.filter((record) => !isEmptied(record))
-    const [first] = own
-    if (!first || own.length < all.length) return null
-    try {
-      const kept = this.#states.get(first.runId)
-      const before = kept?.seq === first.seq - 1 ? kept : await this.#rebuilt(first)
-      return projectRecords(before, own.map(parsed))
-    } catch (cause) {
-      if (!(cause instanceof SyntaxError)) throw cause
-      // A damaged record must not hold up the records of all other runs; the audit tells of it.
-      this.#options.log(`telemetry leaves out records of run ${first.runId}: a stored record cannot be read`)
-      return null
+  /** Gives the next record up: its telemetry counts as left out. */
+  async leaveOne(): Promise<void> {
+    const { store, log } = this.#options
+    const [record] = await store.export(await store.cursor(CURSOR), 1)
+    if (!record) return
+    log(`telemetry leaves out record ${record.seq} of run ${record.runId}: the collector refuses it`)
+    await this.#add(LEFT_OUT, 1)
+    await store.setCursor(CURSOR, record.position)
+  }
+
+  async #add(name: string, count: number): Promise<void> {
+    const { store } = this.#options
+    if (count > 0) await store.setCursor(name, (await store.cursor(name)) + count)
+  }
+
+  async #telemetryOf(parts: readonly RunPart[]): Promise<Telemetry> {
+    const all = await Promise.all(parts.map(({ records, projection }) => captured(projection, records, this.#options)))
+    return {
+      spans: all.flatMap((each) => each.spans),
+      logs: all.flatMap((each) => each.logs),
+      metrics: all.flatMap((each) => each.metrics),
     }
-  }
-
-  async #rebuilt(first: ExportedRecord): Promise<ProjectionState | null> {
-    if (first.seq === 1) return null
-    const earlier = await this.#options.store.records(first.tenant, first.runId, { through: first.seq - 1 })
-    if (earlier.some(isEmptied)) return null
-    return projectRecords(null, earlier.map(parsed)).state
-  }
-
-  #keep(runId: string, state: ProjectionState): void {
-    this.#states.delete(runId)
-    this.#states.set(runId, state)
-    const oldest = this.#states.keys().next().value
-    if (this.#states.size > KEPT_RUNS && oldest !== undefined) this.#states.delete(oldest)
   }
 }
 
@@ -155,19 +159,19 @@ async function captured(
   })
 }
 
-function parsed(record: { readonly body: string }): RunRecord {
-  // The store gives back what the engine wrote; a body that is no JSON throws and is left out by the caller.
-  return JSON.parse(record.body) as RunRecord
-}
-
-/** Starts sending telemetry in the background; null when the environment names no collector. Never throws for one. */
+/**
+ * Starts sending telemetry in the background, while no other process on the store does; null when the environment names no
+ * collector. Throws CONFIG_INVALID for variables that are not supported, and never for a collector that does not answer.
+ */
 export function startTelemetry(options: TelemetryOptions): TelemetryHandle | null {
   const settings = telemetrySettings(options.env)
   if (!settings) return null
-  const sender = otlpSender(settings, options.version)
+  const sender = otlpSender(settings, options.version, options.host)
   const stop = new AbortController()
-  const running = exportUntil(new TelemetryExporter(options, sender), options, stop.signal)
+  const loop = new ExportLoop(options, new TelemetryExporter(options, sender), stop.signal)
+  const running = loop.run()
   return {
+    state: () => loop.state,
     async stop() {
       stop.abort()
       await Promise.race([running, sleep(options.host, STOP_MS)])
@@ -176,31 +180,97 @@ export function startTelemetry(options: TelemetryOptions): TelemetryHandle | nul
   }
 }
 
-async function exportUntil(exporter: TelemetryExporter, options: TelemetryOptions, signal: AbortSignal): Promise<void> {
-  const first = options.backoffMs ?? FIRST_BACKOFF_MS
-  let backoff = first
-  let limit = BATCH
-  let down = false
-  while (!signal.aborted) {
+/** Sends batch after batch while this process holds the lease. */
+class ExportLoop {
+  readonly #options: TelemetryOptions
+  readonly #exporter: TelemetryExporter
+  readonly #signal: AbortSignal
+  readonly #leadership: Leadership
+  #backoffMs: number
+  #limit = BATCH
+  /** How often the present single record was refused. */
+  #refusals = 0
+  state: ExporterState = { state: 'standby', problem: null, acknowledgedAt: null }
+
+  constructor(options: TelemetryOptions, exporter: TelemetryExporter, signal: AbortSignal) {
+    this.#options = options
+    this.#exporter = exporter
+    this.#signal = signal
+    const { store, host, leaseMs } = options
+    this.#leadership = new Leadership({
+      store,
+      host,
+      name: EXPORT_LEASE,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+    })
+    this.#backoffMs = this.#firstBackoff
+  }
+
+  async run(): Promise<void> {
+    const stopBeating = this.#beat()
+    while (!this.#signal.aborted) {
+      const pause = await this.#turn()
+      if (pause > 0) await sleep(this.#options.host, pause, this.#signal)
+    }
+    stopBeating()
+    await this.#leadership.release().catch(() => undefined)
+  }
+
+  get #firstBackoff(): number {
+    return this.#options.backoffMs ?? FIRST_BACKOFF_MS
+  }
+
+  /** One batch; how long to wait after it, in milliseconds. */
+  async #turn(): Promise<number> {
+    const { host, log, pollMs = POLL_MS } = this.#options
     try {
-      const count = await exporter.exportOnce(limit)
-      if (down && count > 0) {
-        options.log('telemetry is sent again')
-        down = false
+      if ((await this.#leadership.hold()) === null) {
+        this.state = { ...this.state, state: 'standby', problem: null }
+        return pollMs
       }
-      backoff = first
-      limit = BATCH
-      if (count === 0) await sleep(options.host, options.pollMs ?? POLL_MS, signal)
+      const count = await this.#exporter.exportOnce(this.#limit, () => this.#leadership.epoch !== null)
+      if (this.state.state === 'failing' && count > 0) log('telemetry is sent again')
+      if (count > 0 || this.state.state === 'standby')
+        this.state = {
+          state: 'sending',
+          problem: null,
+          acknowledgedAt: count > 0 ? host.now() : this.state.acknowledgedAt,
+        }
+      this.#backoffMs = this.#firstBackoff
+      this.#limit = BATCH
+      this.#refusals = 0
+      return count === 0 ? pollMs : 0
     } catch (cause) {
-      if (!down && !signal.aborted) options.log(`telemetry waits for its collector: ${reasonOf(cause)}`)
-      down = true
-      limit = Math.max(1, Math.floor(limit / 2))
-      await sleep(options.host, backoff, signal)
-      backoff = Math.min(MAX_BACKOFF_MS, backoff * 2)
+      return await this.#failed(cause)
     }
   }
-}
 
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  async #failed(cause: unknown): Promise<number> {
+    const problem = cause instanceof Error ? cause.message : String(cause)
+    if (this.state.state !== 'failing' && !this.#signal.aborted)
+      this.#options.log(`telemetry waits for its collector: ${problem}`)
+    this.state = { ...this.state, state: 'failing', problem }
+    if (cause instanceof NotAcknowledged && cause.isRefusal && this.#limit === 1) this.#refusals += 1
+    if (this.#refusals >= REFUSALS && this.#leadership.epoch !== null) {
+      this.#refusals = 0
+      await this.#exporter.leaveOne().catch(() => undefined)
+    }
+    this.#limit = Math.max(1, Math.floor(this.#limit / 2))
+    const pause = this.#backoffMs
+    this.#backoffMs = Math.min(MAX_BACKOFF_MS, pause * 2)
+    const asked = cause instanceof NotAcknowledged ? cause.retryAfterMs : null
+    return asked === null ? pause : Math.min(MAX_BACKOFF_MS, asked)
+  }
+
+  /** Signs of life go on while a slow collector has a batch. */
+  #beat(): () => void {
+    const { host, leaseMs } = this.#options
+    let cancel: () => void = () => undefined
+    const beat = (): void => {
+      if (this.#leadership.epoch !== null) this.#leadership.hold().catch(() => undefined)
+      cancel = host.after(Math.min(BEAT_MS, (leaseMs ?? Number.POSITIVE_INFINITY) / 4), beat)
+    }
+    beat()
+    return () => cancel()
+  }
 }

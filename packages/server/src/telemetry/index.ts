@@ -1,1 +1,3 @@
-export { startTelemetry } from './exporter.ts'
+export { type Completeness, completenessOf } from './completeness.ts'
+export { startTelemetry, type TelemetryHandle } from './exporter.ts'
+export { telemetryStanding } from './standing.ts'

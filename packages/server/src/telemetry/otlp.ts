@@ -6,31 +6,56 @@ import {
   SpanStatusCode,
   TraceFlags,
 } from '@opentelemetry/api'
-import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http'
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import {
+  JsonLogsSerializer,
+  JsonMetricsSerializer,
+  JsonTraceSerializer,
+  ProtobufLogsSerializer,
+  ProtobufMetricsSerializer,
+  ProtobufTraceSerializer,
+} from '@opentelemetry/otlp-transformer'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
-import { CONTRACT, type LogData, type SpanData, type Telemetry } from 'signalbox'
+import { CONTRACT, type Host, type LogData, type SpanData, type Telemetry } from 'signalbox'
 import { hrTime, metricDataOf } from './metrics.ts'
-import type { TelemetrySettings } from './settings.ts'
+import { CollectorPost } from './post.ts'
+import { type Protocol, SIGNALS, type Signal, type TelemetrySettings } from './settings.ts'
+
+/** What became of a batch that the collector took: how many items it says it rejected all the same. */
+export interface Acknowledged {
+  readonly rejected: number
+  /** What it gives as its reason; null when it rejected nothing. */
+  readonly reason: string | null
+}
 
 /** Sends telemetry. `send` resolves when the collector has acknowledged all of it, and rejects otherwise. */
 export interface TelemetrySender {
-  send(telemetry: Telemetry): Promise<void>
+  send(telemetry: Telemetry): Promise<Acknowledged>
   close(): Promise<void>
 }
 
-interface Exporter<T> {
-  export(items: T, done: (result: { readonly code: number; readonly error?: Error }) => void): void
-  shutdown(): Promise<void>
+/** Names of what a collector says it rejected, by signal. */
+interface Rejection {
+  readonly rejectedSpans?: number | string
+  readonly rejectedLogRecords?: number | string
+  readonly rejectedDataPoints?: number | string
+  readonly errorMessage?: string
 }
 
 const SEVERITY = { info: SeverityNumber.INFO, warn: SeverityNumber.WARN, error: SeverityNumber.ERROR } as const
 
-/** A sender over OTLP/HTTP with JSON. Signals without an address are left out. */
-export function otlpSender(settings: TelemetrySettings, version: string): TelemetrySender {
+const WRITERS = {
+  'http/json': { traces: JsonTraceSerializer, logs: JsonLogsSerializer, metrics: JsonMetricsSerializer },
+  'http/protobuf': {
+    traces: ProtobufTraceSerializer,
+    logs: ProtobufLogsSerializer,
+    metrics: ProtobufMetricsSerializer,
+  },
+} as const
+
+/** A sender over OTLP/HTTP. Signals without an address are left out. */
+export function otlpSender(settings: TelemetrySettings, version: string, host: Host): TelemetrySender {
   const resource = resourceFromAttributes({
     ...settings.resource,
     'service.version': version,
@@ -38,47 +63,65 @@ export function otlpSender(settings: TelemetrySettings, version: string): Teleme
     'signalbox.telemetry.semconv_commit': CONTRACT.semconvCommit,
   })
   const scope = { name: 'signalbox', version }
-  const to = (url: string) => ({ url, headers: { ...settings.headers }, timeoutMillis: settings.timeoutMs })
-  const { urls } = settings
-  const traces = urls.traces === undefined ? null : new OTLPTraceExporter(to(urls.traces))
-  const logs = urls.logs === undefined ? null : new OTLPLogExporter(to(urls.logs))
-  const metrics = urls.metrics === undefined ? null : new OTLPMetricExporter(to(urls.metrics))
+  const posts = new Map<Signal, CollectorPost>()
+  for (const signal of SIGNALS) {
+    const own = settings.signals[signal]
+    if (own) posts.set(signal, new CollectorPost(own, host))
+  }
+  const post = async (signal: Signal, write: (protocol: Protocol) => Uint8Array | undefined): Promise<Acknowledged> => {
+    const [to, own] = [posts.get(signal), settings.signals[signal]]
+    const body = to && own ? write(own.protocol) : undefined
+    if (!to || !own || body === undefined) return NOTHING_REJECTED
+    return rejectionOf(await to.send(body), own.protocol, signal)
+  }
   return {
-    async send(telemetry) {
-      const sent: Promise<void>[] = []
-      if (traces && telemetry.spans.length > 0)
-        sent.push(
-          exported(
-            traces,
-            telemetry.spans.map((span) => readableSpan(span, resource, scope)),
-          ),
-        )
-      if (logs && telemetry.logs.length > 0)
-        sent.push(
-          exported(
-            logs,
-            telemetry.logs.map((log) => readableLog(log, resource, scope)),
-          ),
-        )
-      if (metrics && telemetry.metrics.length > 0) {
-        const data = [...metricDataOf(telemetry.metrics)]
-        sent.push(exported(metrics, { resource, scopeMetrics: [{ scope, metrics: data }] }))
+    async send({ spans, logs, metrics }) {
+      const answers = await Promise.all([
+        spans.length === 0
+          ? NOTHING_REJECTED
+          : post('traces', (form) =>
+              WRITERS[form].traces.serializeRequest(spans.map((span) => readableSpan(span, resource, scope))),
+            ),
+        logs.length === 0
+          ? NOTHING_REJECTED
+          : post('logs', (form) =>
+              WRITERS[form].logs.serializeRequest(logs.map((log) => readableLog(log, resource, scope))),
+            ),
+        metrics.length === 0
+          ? NOTHING_REJECTED
+          : post('metrics', (form) =>
+              WRITERS[form].metrics.serializeRequest({
+                resource,
+                scopeMetrics: [{ scope, metrics: [...metricDataOf(metrics)] }],
+              }),
+            ),
+      ])
+      return {
+        rejected: answers.reduce((sum, each) => sum + each.rejected, 0),
+        reason: answers.find((each) => each.rejected > 0)?.reason ?? null,
       }
-      await Promise.all(sent)
     },
     async close() {
-      await Promise.allSettled([traces?.shutdown(), logs?.shutdown(), metrics?.shutdown()])
+      for (const each of posts.values()) each.close()
     },
   }
 }
 
-function exported<T>(exporter: Exporter<T>, items: T): Promise<void> {
-  return new Promise((resolve, reject) => {
-    exporter.export(items, ({ code, error }) => {
-      if (code === 0) resolve()
-      else reject(error ?? new Error('the collector did not acknowledge'))
-    })
-  })
+const NOTHING_REJECTED: Acknowledged = { rejected: 0, reason: null }
+
+/** What a collector that took the request says it left out. An answer that cannot be read rejects nothing. */
+function rejectionOf(answer: Uint8Array, protocol: Protocol, signal: Signal): Acknowledged {
+  if (answer.length === 0) return NOTHING_REJECTED
+  try {
+    const { partialSuccess } = WRITERS[protocol][signal].deserializeResponse(answer)
+    // One of the three names is there, by signal; in JSON a 64-bit number is text.
+    const said = (partialSuccess ?? {}) as Rejection
+    const rejected = Number(said.rejectedSpans ?? said.rejectedLogRecords ?? said.rejectedDataPoints ?? 0)
+    if (!(rejected > 0)) return NOTHING_REJECTED
+    return { rejected, reason: (said.errorMessage ?? '').replaceAll(/[^ -~]/g, ' ').slice(0, 200) || null }
+  } catch {
+    return NOTHING_REJECTED
+  }
 }
 
 type Scope = ReadableSpan['instrumentationScope']

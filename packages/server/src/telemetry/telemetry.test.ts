@@ -1,99 +1,11 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { memoryStore, type Store, systemHost } from 'signalbox'
 import { completeHistory, type History, history } from 'signalbox/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Collector, put, storeOf } from '../../test/collector.ts'
 import { CURSOR, startTelemetry, TelemetryExporter, type TelemetryHandle } from './exporter.ts'
 import { metricDataOf } from './metrics.ts'
 import { otlpSender } from './otlp.ts'
 import { telemetrySettings } from './settings.ts'
-
-/** A collector that speaks OTLP/HTTP with JSON on loopback, and keeps what it was sent. */
-class Collector {
-  readonly bodies: { path: string; body: string; headers: Record<string, unknown> }[] = []
-  status = 200
-  answers = true
-  #server: Server | null = null
-  #changed: (() => void)[] = []
-
-  async listen(port = 0): Promise<number> {
-    const server = createServer((request, response) => {
-      const parts: Buffer[] = []
-      request.on('data', (part: Buffer) => parts.push(part))
-      request.on('end', () => {
-        const body = Buffer.concat(parts).toString('utf8')
-        if (this.status === 200) this.bodies.push({ path: request.url ?? '', body, headers: request.headers })
-        for (const wake of this.#changed.splice(0)) wake()
-        if (this.answers) response.writeHead(this.status, { 'content-type': 'application/json' }).end('{}')
-      })
-    })
-    this.#server = server
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-    // A listening TCP server has an address with a port.
-    return (server.address() as AddressInfo).port
-  }
-
-  /** Resolves when the condition holds, looking again at each request. */
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#changed.push(resolve))
-  }
-
-  of(signal: string): unknown[] {
-    return this.bodies.filter(({ path }) => path === `/v1/${signal}`).map(({ body }): unknown => JSON.parse(body))
-  }
-
-  text(): string {
-    return this.bodies.map(({ body }) => body).join('\n')
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server
-    if (!server) return
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  }
-}
-
-/** A store that holds the given histories. */
-async function storeOf(...all: History[]): Promise<Store> {
-  const store = memoryStore()
-  for (const told of all) await put(store, told)
-  return store
-}
-
-async function put(store: Store, told: History): Promise<void> {
-  const [genesis, ...rest] = told.stored()
-  const last = told.stored().at(-1)
-  if (!genesis || !last) throw new Error('the history is empty')
-  const id = { tenant: 'acme', runId: told.runId }
-  const who = { principal: 'user:ana', subject: told.runId, requestId: told.runId, createdAt: 1 }
-  const flow = { workflow: 'payables-desk', version: '1.0.0', signature: 'sig' }
-  await store.create({ ...id, ...who, ...flow, genesis })
-  const [row] = await store.claim({ worker: 'w', now: 2, leaseUntil: 100, limit: 1, signatures: null, only: id })
-  const state = {
-    status: 'completed',
-    code: null,
-    branch: 0,
-    checkpointSeq: 1,
-    superstep: 0,
-    wakeAt: null,
-    costNanoUsd: '0',
-    updatedAt: 3,
-  } as const
-  const change = {
-    ...id,
-    epoch: row?.epoch ?? 0,
-    expectSeq: 1,
-    records: rest,
-    seq: last.seq,
-    head: last.hash,
-    row: state,
-  }
-  const [result] = await store.commit([
-    { ...change, release: true, consumed: [], effects: [], requests: [], closed: [] },
-  ])
-  expect(result?.status).toBe('committed')
-}
 
 /** Span ids in the order they were sent. */
 function spanIds(collector: Collector): readonly string[] {
@@ -138,7 +50,7 @@ describe('export of telemetry', () => {
     if (!settings) throw new Error('no settings')
     return new TelemetryExporter(
       { store, host: systemHost, env, version: '0.1.0', log: () => undefined },
-      otlpSender(settings, '0.1.0'),
+      otlpSender(settings, '0.1.0', systemHost),
     )
   }
 
@@ -203,7 +115,6 @@ describe('export of telemetry', () => {
     const endpoint = 'http://127.0.0.1:4318'
     expect(telemetrySettings({})).toBeNull()
     expect(telemetrySettings({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: 'true' })).toBeNull()
-    expect(telemetrySettings({ OTEL_EXPORTER_OTLP_ENDPOINT: 'not an address' })).toBeNull()
     const settings = telemetrySettings({
       OTEL_EXPORTER_OTLP_ENDPOINT: `${endpoint}/`,
       OTEL_METRICS_EXPORTER: 'none',
@@ -211,7 +122,8 @@ describe('export of telemetry', () => {
       OTEL_SERVICE_NAME: 'desk',
       OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,service.name=other',
     })
-    expect(settings?.urls).toEqual({ traces: `${endpoint}/v1/traces`, logs: 'http://127.0.0.1:9/logs' })
+    const urls = Object.entries(settings?.signals ?? {}).map(([signal, own]) => [signal, own.url])
+    expect(Object.fromEntries(urls)).toEqual({ traces: `${endpoint}/v1/traces`, logs: 'http://127.0.0.1:9/logs' })
     expect(settings?.resource).toEqual({ 'deployment.environment.name': 'test', 'service.name': 'desk' })
     const options = { store: memoryStore(), host: systemHost, env: {}, version: '0.1.0', log: () => undefined }
     expect(startTelemetry(options)).toBeNull()
@@ -234,6 +146,8 @@ describe('export of telemetry', () => {
       ...store,
       cursor: (name: string) => store.cursor(name),
       setCursor: (name: string, at: number) => store.setCursor(name, at),
+      lease: store.lease.bind(store),
+      setLease: store.setLease.bind(store),
       records: store.records.bind(store),
       export: async (after: number, limit: number) => {
         const all = await store.export(after, limit)
@@ -245,6 +159,7 @@ describe('export of telemetry', () => {
     const sender = {
       send: async (batch: { spans: readonly unknown[] }) => {
         sent.push(batch.spans.length)
+        return { rejected: 0, reason: null }
       },
       close: async () => undefined,
     }
