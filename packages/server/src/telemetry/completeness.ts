@@ -14,7 +14,7 @@ const GRACE_SECONDS = 60
 const MOST_COUNTED = 2_000
 
 /** How much of what is stored has been delivered. All of it is computed from the store, in any process. */
-export interface Completeness {
+interface Completeness {
   /** Delivered part of the records that are due, 0 to 1; 1 when none is due. */
   readonly ratio: number
   /** Records that are older than the grace, or acknowledged before it. */

@@ -1,3 +1,2 @@
-export { type Completeness, completenessOf } from './completeness.ts'
 export { startTelemetry, type TelemetryHandle } from './exporter.ts'
 export { telemetryStanding } from './standing.ts'
