@@ -126,41 +126,6 @@ function addViews(program: Command, shell: Shell): void {
         )
       })
     })
-  withShared(program.command('lineage <run>'))
-    .description('where every effect came from, and what is missing')
-    .action(async (id: string, _options: unknown, command: Command) => {
-      await withClient(command, shell, async ({ client, out }) => {
-        const lineage = await client.lineage({ params: { id } })
-        out.data(lineage)
-        out.text(lineage.effects.length === 0 ? 'no effect was asked for' : effectsTable(lineage.effects, out.width))
-        for (const gap of lineage.gaps)
-          out.text(out.color.red(`gap at record ${gap.seq ?? '?'}: ${printable(gap.text)}`))
-        if (!lineage.complete) shell.setExitCode(6)
-      })
-    })
-}
-
-function effectsTable(
-  effects: readonly {
-    tool: string
-    status: string
-    superstep: number
-    approval: { by: string | null } | null
-    outcome_seq: number | null
-  }[],
-  width: number,
-): string {
-  return table(
-    effects,
-    [
-      { title: 'record', of: (effect) => String(effect.outcome_seq ?? ''), right: true },
-      { title: 'effect', of: (effect) => effect.tool, grow: true },
-      { title: 'status', of: (effect) => effect.status },
-      { title: 'superstep', of: (effect) => String(effect.superstep), right: true },
-      { title: 'approved by', of: (effect) => effect.approval?.by ?? '' },
-    ],
-    width,
-  )
 }
 
 function addEvents(program: Command, shell: Shell): void {

@@ -15,6 +15,7 @@ import { addMoveCommands } from './commands-moves.ts'
 import { addPolicyCommands } from './commands-policy.ts'
 import { addPolicyAuthorCommands } from './commands-policy-author.ts'
 import { addReleaseCommands } from './commands-release.ts'
+import { addLineageCommands } from './commands-lineage.ts'
 import { addRunCommands } from './commands-runs.ts'
 import { addOutboxCommands } from './commands-outbox.ts'
 import { addScheduleCommands } from './commands-schedule.ts'
@@ -88,6 +89,7 @@ function program(shell: Shell): Command {
     .configureHelp({ showGlobalOptions: false })
   addDevCommand(root, shell)
   addRunCommands(root, shell)
+  addLineageCommands(root, shell)
   addMoveCommands(root, shell)
   addCompensateCommand(root, shell)
   addBudgetCommands(root, shell)

@@ -42,6 +42,7 @@ import {
   startedSchema,
   startRunSchema,
 } from './runs.ts'
+import { LINEAGE_ENDPOINTS } from './lineage.ts'
 import { OUTBOX_ENDPOINTS } from './outbox.ts'
 import { SCHEDULE_ENDPOINTS } from './schedules.ts'
 import { statusSchema } from './status.ts'
@@ -395,6 +396,7 @@ export const ENDPOINTS = {
   ...SCHEDULE_ENDPOINTS,
   ...OUTBOX_ENDPOINTS,
   ...ALERT_ENDPOINTS,
+  ...LINEAGE_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
   ...EXPOSURE_ENDPOINTS,
   ...ACCESS_ENDPOINTS,

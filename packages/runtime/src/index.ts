@@ -139,6 +139,15 @@ export {
   type RetentionReport,
 } from './keeping/retention.ts'
 export { createRedactor, type RedactorOptions } from './redactor.ts'
+export {
+  checkLineage,
+  checkRunLineage,
+  type LineageCheckStore,
+  type LineagePage,
+  type LineageScope,
+  reindexLineage,
+  type RunPlace,
+} from './keeping/lineage-check.ts'
 export { type ExportOptions, type ExportReport, exportRuns } from './keeping/export.ts'
 export { type ImportOptions, type ImportReport, importRuns } from './keeping/import.ts'
 export {

@@ -31,6 +31,10 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
   explain: { path: '/runs/run_w/explain' },
   lineage: { path: '/runs/run_w/lineage' },
   audit: { path: '/runs/run_w/audit' },
+  lookUp: { path: '/lineage?term=object&value=invoice:4711' },
+  standingGaps: { path: '/lineage/gaps' },
+  checkLineage: { path: '/lineage/check', body: {} },
+  reindexLineage: { path: '/lineage/reindex', body: {} },
   approvals: { path: '/approvals' },
   approval: { path: '/approvals/apr_1' },
   decide: {

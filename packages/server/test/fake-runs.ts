@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   type JsonValue,
   type KillSwitch,
+  type LineageCheckStore,
   type MandateRow,
   type MovePlan,
   type PersonRequestRow,
@@ -17,6 +18,18 @@ import {
 } from 'signalbox'
 import { RITA, type TestHistory, testHistory } from './history.ts'
 
+/** A store in which nothing changed since the last check. */
+const NO_LINEAGE = {
+  run: async () => null,
+  recordsAt: async () => [],
+  export: async () => [],
+  cursor: async () => 0,
+  setCursor: async () => undefined,
+  lineageFindings: async () => [],
+  putLineageFindings: async () => undefined,
+  putLineageTerms: async () => undefined,
+} satisfies Partial<LineageCheckStore>
+
 /** What a change was asked with. */
 export interface Noted {
   readonly what: string
@@ -27,7 +40,7 @@ export interface Noted {
 /** The fake and what tests look into. */
 export interface FakeRuns {
   readonly runs: RunsApi
-  readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
+  readonly store: Pick<Store, 'definition'> & LineageCheckStore
   readonly noted: Noted[]
   /** Items that readers of streams have pulled so far, by run. */
   readonly pulled: Map<string, number>
@@ -117,6 +130,7 @@ export function fakeRuns(): FakeRuns {
   return {
     runs: { ...reads(state), ...changes(state), ...killSwitches(state), ...compensations(state), ...reviews(state) },
     store: {
+      ...NO_LINEAGE,
       definition: async () => null,
       records: async (tenant: string, runId: string) => state.find(tenant, runId).stored,
       runs: async (filter: { tenant: string }) => rows(filter.tenant),
@@ -341,8 +355,9 @@ const UNDOABLE: CompensationItem = {
 function killSwitches({
   switches,
   note,
-}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets'> {
+}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets' | 'lookUp'> {
   return {
+    lookUp: async () => ({ found: [], next: null }),
     outerBudgets: async (tenant) => [
       {
         scope: `tenant:${tenant}/2026-01-01`,

@@ -26,6 +26,7 @@ function holdTool(access: WorldAccess) {
     input: z.object({ invoice_key: z.string().max(120), reason_code: z.string().regex(/^[a-z][a-z0-9_]{0,59}$/) }),
     output: HoldRecord,
     effectKey: ({ invoice_key }) => ({ scope: 'run', key: invoice_key }),
+    touches: ({ invoice_key }) => [`invoice:${invoice_key}`],
     facts: {
       schema: z.object({ match_status: z.string(), own_invoice: z.boolean() }),
       read: async ({ invoice_key }, ctx) => {
@@ -72,6 +73,7 @@ function archiveTool(access: WorldAccess) {
     output: ArchivedRecord,
     undo: 'impossible',
     effectKey: ({ record_id }) => ({ scope: 'tenant', key: record_id }),
+    touches: ({ record_id }) => [`record:${record_id}`],
     preview: async ({ record_id }, ctx) => {
       const record = await orNull(() => clientOf(access, ctx).record(record_id, options(ctx)))
       const state = record === null ? 'absent' : record.deleted_at === null ? 'kept' : 'deleted'
@@ -106,6 +108,7 @@ function mailTool(access: WorldAccess) {
     output: Notice,
     undo: 'impossible',
     effectKey: ({ to, subject }) => ({ scope: 'run', key: `${to}\n${subject}` }),
+    touches: ({ to }, sent) => [`mail:${to}`, ...(sent ? [`ref:${sent.notification_id}`] : [])],
     facts: {
       schema: z.object({ recipient_registered: z.boolean() }),
       read: async ({ to }, ctx) => {

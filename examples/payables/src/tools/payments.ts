@@ -49,6 +49,11 @@ export function paymentTools(access: WorldAccess) {
     labels: { integrity: 2, marks: [] },
     effectKey: ({ invoice_key }: Payment) => ({ scope: 'tenant', key: invoice_key }) as const,
     facts: { schema: PaymentFacts, read: (_args: Payment, ctx: ReadCtx) => readFacts(access, ctx) },
+    touches: ({ invoice_key, vendor_id }: Payment, booked: PaymentReceipt | null) => [
+      `invoice:${invoice_key}`,
+      `vendor:${vendor_id}`,
+      ...(booked ? [`ref:${booked.booking_id}`] : []),
+    ],
     preview: (args: Payment, ctx: ReadCtx) => previewOf(access, args, ctx),
     undo: {
       tool: recall,

@@ -25,6 +25,7 @@ export function recallTool(access: WorldAccess) {
     input: Recalled,
     output: RecallReceipt,
     effectKey: ({ booking_id }) => ({ scope: 'tenant', key: `booking ${booking_id}` }),
+    touches: ({ booking_id, invoice_key }) => [`invoice:${invoice_key}`, `ref:${booking_id}`],
     preview: (args, ctx) => previewOf(access, args, ctx),
     execute: ({ booking_id }, ctx) =>
       certain(async () => (await clientOf(access, ctx).recall(booking_id, keyed(ctx))).recall),

@@ -67,6 +67,14 @@ export interface UndoneEffect {
   readonly effect_id: string
 }
 
+/** What an outcome tells beside how the call ended, so that it can be found again. Earlier versions do not tell it. */
+export interface OutcomeLinks {
+  /** Keyed digests of the objects that the effect was about; null when its tool could not name them. */
+  readonly touched?: readonly string[] | null
+  /** The provider's own id of a model's answer. */
+  readonly response_id?: string
+}
+
 /** What is proposed to the door. */
 export interface Proposal {
   readonly kind: ActivityKind

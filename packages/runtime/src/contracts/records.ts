@@ -21,7 +21,7 @@ import type { Decision } from './policy.ts'
 import type { HistoryPruned, SubjectErased } from './pruning.ts'
 import type { ForkParent, LedgerRef } from './fork.ts'
 import type { ModelTrouble } from './provider.ts'
-import type { AskRef, Proposal, RecordBase, ScopeOpening } from './record-base.ts'
+import type { AskRef, OutcomeLinks, Proposal, RecordBase, ScopeOpening } from './record-base.ts'
 import type { ScopeAmounts } from './scopes.ts'
 import type {
   ActivityLate,
@@ -124,7 +124,7 @@ export interface ActivityIntent extends RecordBase {
 }
 
 /** How an activity ended; for a denied, rejected, expired or refused one the only record of it besides its approval. */
-export interface ActivityOutcome extends RecordBase {
+export interface ActivityOutcome extends RecordBase, OutcomeLinks {
   readonly type: 'activity.outcome'
   readonly ask: AskRef
   readonly kind: ActivityKind

@@ -1,3 +1,4 @@
+import type { FoundEffects, LookUpRequest } from './lineage.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { CostCorrection } from './budget-records.ts'
@@ -247,6 +248,9 @@ export interface RunsApi extends ReviewApi {
     reason: string
   }): Promise<void>
 
+  /** Records by object, approver, tool, rule and ids, newest first. Throws INPUT_INVALID for a value without text. */
+  lookUp(request: LookUpRequest): Promise<FoundEffects>
+
   /** Budgets over many runs of the tenant: those in force, and periods that are over; by name. */
   outerBudgets(tenant: string): Promise<readonly ScopeState[]>
 
@@ -319,6 +323,7 @@ export const ENTRY_POINTS = {
   movePlan: 'reads',
   compensationPlan: 'reads',
   outerBudgets: 'reads',
+  lookUp: 'reads',
   killSwitches: 'reads',
   engageKillSwitch: 'moves',
   liftKillSwitch: 'moves',

@@ -1,6 +1,7 @@
 import type { AlertStore } from './alerts.ts'
 import type { ActRow, ActStore } from './duty.ts'
 import type { Principal } from './common.ts'
+import type { LineageStore, LineageTermRow } from './lineage.ts'
 import type { MandateStore, MandateUse } from './mandates.ts'
 import type { Notice, OutboxStore } from './outbox.ts'
 import type { PolicyStore } from './policy-history.ts'
@@ -90,6 +91,8 @@ export interface NewRun {
   readonly charges?: readonly StartCharge[]
   /** What people are told of it. */
   readonly notices?: readonly Notice[]
+  /** What its records can be looked up by. */
+  readonly terms?: readonly LineageTermRow[]
 }
 
 /** What became of a new run. */
@@ -185,6 +188,8 @@ export interface RunCommit {
   readonly uses?: readonly MandateUse[]
   /** Who did what about whom; one that is known already is left out. */
   readonly acts?: readonly ActRow[]
+  /** What these records can be looked up by. */
+  readonly terms?: readonly LineageTermRow[]
 }
 
 /** What a commit destroys: all sealed contents up to `through`, also those of read inbox rows; for `nothing` bodies too. */
@@ -238,6 +243,8 @@ export interface AdoptedRun {
   readonly inbox: readonly KeptInboxItem[]
   /** What people are told of it in the new store: its links lead there. */
   readonly notices?: readonly Notice[]
+  /** What its records can be looked up by. */
+  readonly terms?: readonly LineageTermRow[]
 }
 
 /** Result of taking a run over; but for `adopted` nothing was stored. */
@@ -325,6 +332,7 @@ export interface Store
     SwitchStore,
     MandateStore,
     AlertStore,
+    LineageStore,
     ActStore {
   /** Version of the stored format. */
   readonly version: number

@@ -110,6 +110,11 @@ export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.Z
   readonly preview?: (args: z.output<I>, ctx: ReadCtx) => Promise<Preview>
   readonly execute: (args: z.output<I>, ctx: ActCtx) => Promise<z.output<O>>
   readonly reconcile?: (args: z.output<I>, ctx: ActCtx) => Promise<Found<z.output<O>>>
+  /**
+   * Names what an effect is about, such as `invoice:4711`, and as `ref:...` what the target calls it: people find the
+   * effect by these names, and by the part behind the colon alone. Pure. `output` is null while nobody knows it.
+   */
+  readonly touches?: (args: z.output<I>, output: z.output<O> | null) => readonly string[]
   /** Labels of the output. Default: most restrictive. */
   readonly labels?: Labels
   /** How its effects are undone; `impossible` says that nothing can. Not told: nobody has thought about it. */
@@ -167,6 +172,8 @@ export interface ToolSpec {
   readonly preview: ((args: JsonValue, ctx: ReadCtx) => Promise<Preview>) | null
   readonly execute: (args: JsonValue, ctx: ActCtx) => Promise<unknown>
   readonly reconcile: ((args: JsonValue, ctx: ActCtx) => Promise<Found<unknown>>) | null
+  /** Absent: it names nothing. */
+  readonly touches?: (args: JsonValue, output: JsonValue | null) => readonly string[]
   /** Absent: nothing was said about undoing it. */
   readonly undo?: UndoSpec | 'impossible'
 }

@@ -24,6 +24,8 @@ export interface Sealer {
 export interface Vault {
   /** Throws KEY_MISSING when the tenant's key cannot be had. */
   sealer(tenant: string, subject: string): Promise<Sealer>
+  /** What `digest` of every sealer of the tenant gives, for who asks about no subject. Throws KEY_MISSING. */
+  digester(tenant: string): Promise<Sealer['digest']>
   /** Destroys a subject's key: every content sealed under it is gone, the chain stays verifiable. */
   destroySubject(tenant: string, subject: string): Promise<void>
 }

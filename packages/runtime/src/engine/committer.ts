@@ -2,7 +2,7 @@ import { type SignalboxError, toSignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
 import { sleep } from '../base/host.ts'
 import type { CommitResult, RunCommit, RunRow, Store } from '../contracts/store.ts'
-import { withActs } from './acts.ts'
+import { withActs, withTerms } from './acts.ts'
 import { withNotices } from './notices.ts'
 
 /** A run that has records to commit. The committer calls these and nothing else. */
@@ -71,7 +71,7 @@ export class Committer {
       this.dirty.delete(run)
       const taken = run.takeCommit()
       if (!taken) continue
-      const commit = withActs(withNotices(taken, run.row.workflow), run.row.principal)
+      const commit = withTerms(withActs(withNotices(taken, run.row.workflow), run.row.principal))
       for (const record of commit.records) bytes += record.body.length + (record.sealed?.byteLength ?? 0)
       batch.push({ run, commit })
     }

@@ -27,6 +27,7 @@ import { openRequestsIn } from '../reliability/fold-scopes.ts'
 import { copiesOf, forkedCheckpoint, heldBy, takenOver } from '../reliability/fork.ts'
 import { isOnWay } from '../reliability/family.ts'
 import { nodePath } from '../base/scope-id.ts'
+import { lineageTerms } from '../observability/index.ts'
 import { traceIdOf } from '../reliability/keys.ts'
 import { onTimeline } from '../reliability/timeline.ts'
 import { standingOf } from './definitions.ts'
@@ -71,6 +72,7 @@ export async function forkRun(
     subject: row.subject,
     createdAt: env.host.now(),
     genesis,
+    terms: lineageTerms(row.tenant, decodeRecord(genesis)),
     copied,
     requests,
     notices: requests.map(askedNotice),

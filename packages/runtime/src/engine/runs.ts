@@ -18,6 +18,7 @@ import { reportDefinition, standingOf, whyNot } from './definitions.ts'
 import { forkRun } from './fork.ts'
 import { claimAlone, loadFold } from './load.ts'
 import { checkReason, sealedOrNothing } from './inbox-post.ts'
+import { lookUp } from './look-up.ts'
 import { movePlan } from './move-plan.ts'
 import { refusePruned } from './pruned.ts'
 import { reviewApi, toolIn } from './review.ts'
@@ -98,6 +99,7 @@ export function createRuns(env: Env): RunsApi {
     },
     ...reviewApi(env),
     ...afterTheEnd(env),
+    lookUp: (request) => lookUp(env, request),
     outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
     killSwitches: (tenant) => allSwitches(env, tenant),
     engageKillSwitch: (request) => engageSwitch(env, { ...request, reason: checkReason(request.reason) }),

@@ -9,6 +9,7 @@ import { COMPENSATION_WORKFLOW } from '../contracts/compensation.ts'
 import type { StartRequest } from '../contracts/runtime.ts'
 import type { StartCharge } from '../contracts/scopes.ts'
 import type { WorkflowSpec } from '../contracts/workflow.ts'
+import { lineageTerms } from '../observability/index.ts'
 import { routeStart } from '../orchestration/index.ts'
 import { engaged } from '../policy/index.ts'
 import { CHAIN_START, encodeRecord } from '../reliability/chain.ts'
@@ -63,6 +64,7 @@ export async function createRun(
     subject,
     createdAt: env.host.now(),
     genesis: { seq: 1, type: record.type, body, hash, sealed: sealed.bytes },
+    terms: lineageTerms(tenant, record),
     ...startCharges(env, spec, request.principal),
   })
   if (result.status === 'exists') return { runId: result.runId, existed: true }

@@ -5,8 +5,8 @@ import { sha256Hex } from '../base/hash.ts'
 import type { AdoptedRun, RunRow, Store } from '../contracts/store.ts'
 import { bundlesIn } from '../contracts/policy-history.ts'
 import { isEmptied } from '../contracts/pruning.ts'
-import { type AuditKind, auditRun } from '../observability/index.ts'
-import { decodeRecords } from '../reliability/chain.ts'
+import { type AuditKind, auditRun, lineageTerms } from '../observability/index.ts'
+import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
 import { foldRecord, foldStart } from '../reliability/fold.ts'
 import { onTimeline, timelineRanges } from '../reliability/timeline.ts'
 import { TENANT_SUBJECT } from '../stores/vault.ts'
@@ -318,10 +318,15 @@ async function keep(store: Store, part: Extract<Part, { kind: 'key' | 'definitio
   else if (destroyedAt !== null) await store.destroyKey(tenant, subject, destroyedAt)
 }
 
+function termsOf({ row, records }: AdoptedRun): NonNullable<AdoptedRun['terms']> {
+  const there = records.filter((record) => !isEmptied(record))
+  return there.flatMap((record) => lineageTerms(row.tenant, decodeRecord(record)))
+}
+
 /** False when an earlier import had stored it. Throws CONFLICT when the store changed since it was checked. */
 async function adopted(store: Store, { line, run }: Extract<Part, { kind: 'run' }>, resume: boolean): Promise<boolean> {
   const notices = run.requests.filter((each) => each.state === 'open').map(askedNotice)
-  const result = await store.adopt({ ...run, notices })
+  const result = await store.adopt({ ...run, notices, terms: termsOf(run) })
   if (result.status === 'adopted') return true
   if (result.status === 'exists' && resume && result.id === run.row.runId) return false
   throw new SignalboxError(

@@ -200,6 +200,8 @@ function outcomeGaps(activity: ActivityView, context: Context): readonly Gap[] {
     gaps.push(gap('outcome', intent.seq, `\`${intent.proposal.name}\` was sent, and the run ended without its outcome`))
   for (const outcome of activity.outcomes) {
     if (intent) gaps.push(...mismatches(intent, outcome))
+    if (outcome.touched === null)
+      gaps.push(gap('object', outcome.seq, `\`${outcome.name}\` could not name what it was about`))
     const happened = outcome.effect !== 'none' && outcome.status === 'succeeded'
     if (happened && outcome.effect_hash === null)
       gaps.push(gap('effect_hash', outcome.seq, `\`${outcome.name}\` happened without an effect hash`))

@@ -186,6 +186,7 @@ export type GapKind =
   | 'sent_twice'
   | 'budget'
   | 'undo'
+  | 'object'
 
 /** Something that the history should tell about an activity and does not. `detail` is a plain sentence without content. */
 export interface Gap {

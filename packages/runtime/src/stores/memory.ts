@@ -44,7 +44,7 @@ import {
   STORE_VERSION,
   wakes,
 } from './rules.ts'
-import { MemoryAlerts } from './memory-alerts.ts'
+import { MemoryLineage } from './memory-lineage.ts'
 import { MemoryLedger } from './memory-ledger.ts'
 import { pair } from './memory-kept.ts'
 
@@ -69,7 +69,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemoryAlerts implements Store {
+class MemoryStore extends MemoryLineage implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 
@@ -96,6 +96,7 @@ class MemoryStore extends MemoryAlerts implements Store {
     this.#append(made, [run.genesis, ...(run.copied ?? [])])
     for (const request of run.requests ?? []) this.#requests.set(pair(request.tenant, request.id), { ...request })
     this.addNotices(run.notices)
+    this.addTerms(run.terms)
     this.#commits++
     return { status: 'created' }
   }
@@ -116,6 +117,7 @@ class MemoryStore extends MemoryAlerts implements Store {
     this.#byRequest.set(pair(tenant, requestId), made)
     for (const request of run.requests) this.#requests.set(pair(tenant, request.id), { ...request })
     this.addNotices(run.notices)
+    this.addTerms(run.terms)
     this.#append(made, run.records)
     this.#commits++
     return { status: 'adopted' }
@@ -320,6 +322,7 @@ class MemoryStore extends MemoryAlerts implements Store {
     for (const closing of commit.closed) this.#closeRequest(commit, closing)
     this.addNotices(commit.notices)
     this.addActs(commit.acts)
+    this.addTerms(commit.terms)
     const lease = commit.release ? { leaseOwner: null, leaseUntil: null } : {}
     const attempts = movesOn(commit) ? 0 : run.row.attempts
     const { seq, head, definition } = commit

@@ -149,6 +149,11 @@ class KeyVault implements Vault {
     return this.#sealers.get(place(tenant, subject), () => this.#makeSealer(tenant, subject))
   }
 
+  async digester(tenant: string): Promise<Sealer['digest']> {
+    const { digest } = await this.#tenants.get(tenant, () => this.#tenantKeys(tenant))
+    return (text) => hmacBase64Url(digest, text)
+  }
+
   async destroySubject(tenant: string, subject: string): Promise<void> {
     refuseReserved(subject)
     this.#destroyed.add(place(tenant, subject))

@@ -1,5 +1,6 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { AlertStore } from '../contracts/alerts.ts'
+import type { LineageStore } from '../contracts/lineage.ts'
 import type { MandateStore } from '../contracts/mandates.ts'
 import type { RunCommit, Store } from '../contracts/store.ts'
 
@@ -119,6 +120,7 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     commitOutbox: (change) => at('commitOutbox', () => inner.commitOutbox(change)),
     ...mandatesAround(inner, at),
     ...alertsAround(inner, at),
+    ...lineageAround(inner, at),
     acted: (tenant, tool, subject) => at('acted', () => inner.acted(tenant, tool, subject)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
@@ -143,6 +145,15 @@ function alertsAround(inner: Store, at: StoreAround): AlertStore {
     alertHead: (tenant) => at('alertHead', () => inner.alertHead(tenant)),
     alertProgress: () => at('alertProgress', () => inner.alertProgress()),
     commitAlerts: (change) => at('commitAlerts', () => inner.commitAlerts(change)),
+  }
+}
+
+function lineageAround(inner: Store, at: StoreAround): LineageStore {
+  return {
+    lineageTerms: (filter) => at('lineageTerms', () => inner.lineageTerms(filter)),
+    putLineageTerms: (rows) => at('putLineageTerms', () => inner.putLineageTerms(rows)),
+    lineageFindings: (filter) => at('lineageFindings', () => inner.lineageFindings(filter)),
+    putLineageFindings: (rows) => at('putLineageFindings', () => inner.putLineageFindings(rows)),
   }
 }
 

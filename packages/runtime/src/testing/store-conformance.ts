@@ -6,6 +6,7 @@ import { effectTests } from './conformance/effects.ts'
 import { actTests } from './conformance/acts.ts'
 import { alertTests } from './conformance/alerts.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
+import { lineageTests } from './conformance/lineage.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
 import { outboxTests } from './conformance/outbox.ts'
 import { mandateTests } from './conformance/mandates.ts'
@@ -58,6 +59,7 @@ export function storeConformance(options: ConformanceOptions): void {
     outboxTests(suite)
     mandateTests(suite)
     alertTests(suite)
+    lineageTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

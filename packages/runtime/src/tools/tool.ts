@@ -53,6 +53,7 @@ function faultsOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType,
     [!((def.settleAfterSeconds ?? 0) >= 0), '`settleAfterSeconds` must not be negative'],
     [def.effect === 'none' && !!def.effectKey, '`effectKey` needs an effect other than `none`'],
     [def.effect === 'none' && !!def.reconcile, '`reconcile` needs an effect other than `none`'],
+    [def.effect === 'none' && !!def.touches, '`touches` needs an effect other than `none`'],
     [def.lookup === 'authoritative' && !def.reconcile, '`lookup: authoritative` needs `reconcile`'],
     ...undoFaults(def),
   ]
@@ -95,7 +96,7 @@ function attempt(check: () => unknown): string[] {
 }
 
 function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>(def: ToolDef<I, O, F, U>): ToolSpec {
-  const { name, hosts, effectKey, facts, preview, execute, reconcile, undo } = def
+  const { name, hosts, effectKey, facts, preview, execute, reconcile, undo, touches } = def
   // The engine passes on what parseInput gave, so it has the type that the schema promises.
   const typed = (args: JsonValue): z.output<I> => args as z.output<I>
   const parseOutput = (output: unknown): JsonValue =>
@@ -117,6 +118,8 @@ function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U
     preview: preview ? async (args, ctx) => parsePreview(name, await preview(typed(args), ctx)) : null,
     execute: (args, ctx) => execute(typed(args), ctx),
     reconcile: reconcile ? async (args, ctx) => parseFound(name, await reconcile(typed(args), ctx), parseOutput) : null,
+    // What was recorded passed the output schema, so it has the type that it promises.
+    ...(touches ? { touches: (args, output) => touches(typed(args), output as z.output<O> | null) } : {}),
     ...(undo ? { undo: undo === 'impossible' ? undo : undoSpec(undo) } : {}),
   }
 }

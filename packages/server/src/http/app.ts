@@ -12,6 +12,7 @@ import { decisionHandlers } from './decision-handlers.ts'
 import { eventStream } from './event-stream.ts'
 import { exposureHandlers } from './exposure-handlers.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
+import { lineageHandlers } from './lineage-handlers.ts'
 import { openApiDocument } from './openapi.ts'
 import { costHandlers } from './cost-handlers.ts'
 import { outboxHandlers } from './outbox-handlers.ts'
@@ -57,6 +58,7 @@ export function createApp(options: AppOptions): Hono {
     ...costHandlers(options),
     ...outboxHandlers(options),
     ...alertHandlers(options),
+    ...lineageHandlers(options),
     ...subjectHandlers(options),
     ...exposureHandlers(options),
     ...accessHandlers(options),

@@ -1,5 +1,15 @@
 import type { EndpointName, EndpointOutput, EndpointParsed, TelemetryStanding } from '@signalbox/protocol'
-import type { Host, Mode, ModelPort, Principal, RunsApi, Store, SwitchesApi, WorkflowSpec } from 'signalbox'
+import type {
+  Host,
+  LineageCheckStore,
+  Mode,
+  ModelPort,
+  Principal,
+  RunsApi,
+  Store,
+  SwitchesApi,
+  WorkflowSpec,
+} from 'signalbox'
 import type { AlertService } from '../alerts/service.ts'
 import type { BundleBook } from '../policy/bundles.ts'
 import type { TroubleBoard } from '../health/troubles.ts'
@@ -15,8 +25,8 @@ export interface ApiDeps {
   readonly runs: RunsApi
   /** Without it nothing is told of workers and overrides. */
   readonly switches?: SwitchesApi
-  /** Read only, for the exact bytes that an audit verifies. */
-  readonly store: Pick<Store, 'records' | 'runs' | 'definition'>
+  /** For the exact bytes that an audit verifies, and for the check of lineage, which stores what it found. */
+  readonly store: Pick<Store, 'definition'> & LineageCheckStore
   /** What is wrong now. Default: nothing is known. */
   readonly troubles?: Pick<TroubleBoard, 'view'>
   /** How telemetry is delivered. Without it nothing is told of it. */

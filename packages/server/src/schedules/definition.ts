@@ -11,6 +11,7 @@ export const JOBS = [
   'exposure-audit',
   'report',
   'store.vacuum',
+  'lineage-check',
 ] as const
 /** Name of a built-in job. */
 export type JobName = (typeof JOBS)[number]

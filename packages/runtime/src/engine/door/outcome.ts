@@ -6,6 +6,7 @@ import { isTerminalOutcome, openIntent } from '../../reliability/fold.ts'
 import type { Ask, Ended } from './ask.ts'
 import { dutySubjects } from './duties.ts'
 import { fault } from './fault.ts'
+import { linksOf } from './links.ts'
 import { settlesOf } from './undo.ts'
 
 /** Records how an ask ended, settles its reservation and its row in the ledger; asks for a flush after an effect (ENGINE R2). */
@@ -16,6 +17,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
   const happened = end.status === 'succeeded' && ask.effect !== 'none'
   const mayHaveHappened = end.status === 'succeeded' || end.status === 'unknown' || end.status === 'cancelled'
   const subjects = mayHaveHappened && !end.ledger ? dutySubjects(ask) : []
+  const links = linksOf(ask, end)
   const effectId = ask.identity?.effectId ?? intent?.effect_id ?? null
   const outcome = run.append((put) => {
     const result = put(end.result, end.labels ?? ask.labels)
@@ -42,6 +44,7 @@ export async function recordOutcome(ask: Ask, end: Ended): Promise<ActivityOutco
       ledger: end.ledger ?? null,
       ...(end.trouble ? { trouble: end.trouble } : {}),
       ...(subjects.length > 0 ? { duty_subjects: subjects } : {}),
+      ...links,
       ...(end.leaked && end.leaked.length > 0 ? { credential_leak: end.leaked } : {}),
       ...(end.retry ? { retry: end.retry } : {}),
       resolved_by: end.resolvedBy ?? null,

@@ -9,6 +9,7 @@ import {
 import { adoptedRow, runnableAfterAdoption } from '../rules.ts'
 import { ADD_EFFECT, type Appender, effectValues, HOLDER } from './commits.ts'
 import type { Connection } from './connection.ts'
+import { addTerms } from './lineage.ts'
 import { addNotices } from './outbox.ts'
 import { inboxItem } from './rows.ts'
 
@@ -31,6 +32,7 @@ export function adoptRun(connection: Connection, appender: Appender, run: Adopte
   for (const request of run.requests) appender.putRequest(request)
   for (const item of run.inbox) addItem(connection, rid, item)
   addNotices(connection, run.notices ?? [])
+  addTerms(connection, run.terms ?? [])
   return { status: 'adopted' }
 }
 

@@ -18,6 +18,7 @@ import type { RunStatus } from '../../contracts/records.ts'
 import { firstRow, isSettled, mayClaimAgain, movesOn, runnableAfterRelease, settledItem, wakes } from '../rules.ts'
 import type { Connection } from './connection.ts'
 import { applySlice, applyStart, type Refused } from '../scope-rules.ts'
+import { addTerms } from './lineage.ts'
 import { countUses, spentIn } from './mandates.ts'
 import { addNotices } from './outbox.ts'
 import { scopeRows } from './scopes.ts'
@@ -104,6 +105,7 @@ export class Appender {
     this.append(Number(added.lastInsertRowid), [run.genesis, ...(run.copied ?? [])])
     for (const request of run.requests ?? []) this.putRequest(request)
     addNotices(this.#connection, run.notices ?? [])
+    addTerms(this.#connection, run.terms ?? [])
     return null
   }
 
@@ -273,6 +275,7 @@ export class Appender {
     for (const request of commit.requests) this.putRequest(request)
     if (commit.notices) addNotices(this.#connection, commit.notices)
     if (commit.acts) addActs(this.#connection, commit.acts)
+    if (commit.terms) addTerms(this.#connection, commit.terms)
     for (const { id, state, decidedBy, decidedAt } of commit.closed) {
       this.#connection
         .sql('UPDATE requests SET state = ?, decided_by = ?, decided_at = ? WHERE tenant = ? AND id = ? AND run_id = ?')

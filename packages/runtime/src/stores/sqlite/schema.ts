@@ -1,4 +1,5 @@
 import { ALERT_TABLES } from './schema-alerts.ts'
+import { LINEAGE_TABLES } from './schema-lineage.ts'
 
 /**
  * The tables, as a list of steps from one version to the next. A step that has been released is never edited.
@@ -393,4 +394,5 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_10,
   VERSION_11,
   ALERT_TABLES,
+  LINEAGE_TABLES,
 ]

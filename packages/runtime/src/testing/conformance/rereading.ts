@@ -65,6 +65,8 @@ export function rereadingStore(store: Store): Store {
     notify: (notices) => twice(() => store.notify(notices)),
     commitOutbox: (change) => outboxAgain(store, change),
     commitAlerts: (change) => alertsAgain(store, change),
+    putLineageTerms: (rows) => twice(() => store.putLineageTerms(rows)),
+    putLineageFindings: (rows) => twice(() => store.putLineageFindings(rows)),
     commitSwitch: (change) => switchAgain(store, change),
     putSwitchWorker: (row) => twice(() => store.putSwitchWorker(row)),
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),

@@ -56,6 +56,7 @@ export interface SampleCommit
       | 'notices'
       | 'uses'
       | 'acts'
+      | 'terms'
     >
   > {
   /** How many records. Default 1. */

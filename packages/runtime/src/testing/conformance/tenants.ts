@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Store } from '../../contracts/store.ts'
 import { sampleAlert, sampleAlertEvent, sampleAlerts } from './alerts.ts'
+import { sampleFinding, sampleTerm } from './lineage.ts'
 import { sampleCommit, sampleEffect, sampleItem, sampleRequest } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleSwitch, sampleThrow } from './switches.ts'
@@ -23,6 +24,8 @@ async function fill(store: Store, tenant: Tenant): Promise<void> {
   await store.commitSwitch(sampleThrow(sampleSwitch('k1', { tenant, reason: tenant }), 1))
   const alert = sampleAlert('a1', { tenant, key: `desk of ${tenant}` })
   await store.commitAlerts(sampleAlerts({ rows: [alert], events: [sampleAlertEvent(alert, 1)] }))
+  await store.putLineageTerms([sampleTerm({ tenant, seq: tenant.length })])
+  await store.putLineageFindings([sampleFinding({ tenant, workflow: `desk of ${tenant}` })])
   await store.putKey(tenant, 'ana', Buffer.from(tenant))
 }
 
@@ -46,6 +49,8 @@ async function view(store: Store, tenant: Tenant): Promise<string> {
     await store.alerts({ tenant, limit: 10 }),
     await store.alert(tenant, 'a1'),
     (await store.alertEvents(tenant)).map(({ body }) => body),
+    await store.lineageTerms({ ...sampleTerm({ tenant }), limit: 10 }),
+    await store.lineageFindings({ tenant, limit: 10 }),
     await store.key(tenant, 'ana'),
     await store.runs({ tenant, requestId: SAME.requestId, limit: 10 }),
   ])
