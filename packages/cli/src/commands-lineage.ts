@@ -5,7 +5,7 @@ import { isoTime, systemHost } from 'signalbox'
 import { SignalboxError } from 'signalbox/errors'
 import { intOption, secondsOption } from './ask.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
-import { statusText, time, who } from './format.ts'
+import { time, who } from './format.ts'
 import { type Output, printable, table } from './output.ts'
 
 const YEAR_SECONDS = 366 * 86_400

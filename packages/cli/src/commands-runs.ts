@@ -4,7 +4,7 @@ import { SignalboxError } from 'signalbox/errors'
 import { intOption, jsonOption } from './ask.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { statusText } from './format.ts'
-import { folded, printable, table } from './output.ts'
+import { folded } from './output.ts'
 import { recordText, runsText, runText } from './run-views.ts'
 
 /** Adds the commands that start, show and steer runs. */

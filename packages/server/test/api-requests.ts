@@ -174,6 +174,7 @@ export const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
   acknowledgeAlert: ['olga'],
   silenceAlert: ['olga'],
   resolveAlert: ['olga'],
+  reindexLineage: ['olga'],
   retryMessage: ['olga'],
   dropMessage: ['olga'],
   enableChannel: ['olga'],

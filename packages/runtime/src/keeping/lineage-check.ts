@@ -2,7 +2,7 @@ import { toSignalboxError } from '../base/errors.ts'
 import type { LineageFindingRow } from '../contracts/lineage.ts'
 import { isEmptied } from '../contracts/pruning.ts'
 import type { RunRecord } from '../contracts/records.ts'
-import type { RunRow, Store } from '../contracts/store.ts'
+import type { RunRow, Store, StoredRecord } from '../contracts/store.ts'
 import { foreignGap, foreignLinks, type Gap, lineageGaps, lineageOf, lineageTerms } from '../observability/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 
@@ -134,15 +134,19 @@ export async function checkRunLineage(
 ): Promise<{ readonly effects: number; readonly finding: LineageFindingRow }> {
   const { tenant, runId, workflow, seq } = row
   const of = (gaps: readonly Gap[]): LineageFindingRow => ({ tenant, runId, workflow, seq, checkedAt: now, gaps })
+  const stored = await store.records(tenant, runId, { through: seq })
+  const records = readable(stored)
+  if (typeof records === 'string') return { effects: 0, finding: of([{ kind: 'run', seq: 1, detail: records }]) }
+  const gaps = [...lineageGaps(records), ...(await acrossGaps(store, tenant, records))]
+  return { effects: lineageOf(records).length, finding: of(gaps) }
+}
+
+/** The records that are left of a history, or why they cannot be read. */
+function readable(stored: readonly StoredRecord[]): readonly RunRecord[] | string {
   try {
-    const stored = await store.records(tenant, runId, { through: seq })
-    const records = stored.filter((one) => !isEmptied(one)).map(decodeRecord)
-    const gaps = [...lineageGaps(records), ...(await acrossGaps(store, tenant, records))]
-    return { effects: lineageOf(records).length, finding: of(gaps) }
+    return stored.filter((one) => !isEmptied(one)).map(decodeRecord)
   } catch (thrown) {
-    const { code } = toSignalboxError(thrown, 'STORE_CORRUPT')
-    if (code !== 'STORE_CORRUPT' && code !== 'STORE_NEWER') throw thrown
-    return { effects: 0, finding: of([{ kind: 'run', seq: 1, detail: `the history cannot be read: ${code}` }]) }
+    return `the history cannot be read: ${toSignalboxError(thrown, 'STORE_CORRUPT').message}`
   }
 }
 

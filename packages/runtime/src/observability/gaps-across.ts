@@ -20,8 +20,8 @@ export interface ForeignLink {
 export function foreignLinks(records: readonly RunRecord[]): readonly ForeignLink[] {
   return activitiesOf(records).flatMap((activity): readonly ForeignLink[] => {
     const first = activity.intent ?? activity.outcomes[0]
-    // What a fork took over was checked where it was made.
-    if (!first || first.origin) return []
+    // What a fork took over was checked where it was made; a read of a preview names what its call names.
+    if (!first || first.origin || first.ask.parent) return []
     const undoes = proposalOf(activity)?.undoes
     const undo: readonly ForeignLink[] = undoes
       ? [{ ...undoes, effectId: undoes.effect_id, from: first.seq, kind: 'undo' }]
