@@ -31,6 +31,14 @@ import { allSwitches, engageSwitch, liftSwitch } from './switches/acts.ts'
 import { startRun } from './start.ts'
 import { streamRun, waitForRun } from './stream.ts'
 
+/** Answers about many runs at once. */
+function overAllRuns(env: Env): Pick<RunsApi, 'lookUp' | 'outerBudgets'> {
+  return {
+    lookUp: (request) => lookUp(env, request),
+    outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
+  }
+}
+
 /**
  * What people and programs do with runs. Nobody here appends to a run: answers and cancellations go to its inbox, and
  * the holder of its lease turns them into records (ENGINE R3).
@@ -99,8 +107,7 @@ export function createRuns(env: Env): RunsApi {
     },
     ...reviewApi(env),
     ...afterTheEnd(env),
-    lookUp: (request) => lookUp(env, request),
-    outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
+    ...overAllRuns(env),
     killSwitches: (tenant) => allSwitches(env, tenant),
     engageKillSwitch: (request) => engageSwitch(env, { ...request, reason: checkReason(request.reason) }),
     liftKillSwitch: (request) => liftSwitch(env, { ...request, reason: checkReason(request.reason) }),
