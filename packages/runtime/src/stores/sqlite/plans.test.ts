@@ -73,3 +73,23 @@ it('INC-020: no read of the store that an endpoint makes goes through all rows o
   expect(scannedBy(db, 'SELECT * FROM runs WHERE workflow = ?')).toHaveLength(1)
   db.close()
 })
+
+it('INC-021: runs of a rare status are found in an index that holds them, and statuses together as each alone', async () => {
+  const db = new DatabaseSync(path, { readOnly: true })
+  texts.clear()
+  await store.runs({ tenant: 't', limit: 10, status: ['parked'] })
+  await store.runs({ tenant: 't', limit: 10, status: ['waiting', 'running', 'stopping'] })
+  const runs = [...texts].filter((text) => text.includes('FROM runs'))
+  const plans = runs.map((text) =>
+    db
+      .prepare(`EXPLAIN QUERY PLAN ${text}`)
+      .all()
+      .map((row) => String(row.detail)),
+  )
+  expect(plans).toHaveLength(2)
+  for (const plan of plans) {
+    expect(plan.filter((line) => line.includes('runs_by_status')).length).toBeGreaterThan(0)
+    expect(plan.filter((line) => line.includes('runs_newest'))).toEqual([])
+  }
+  db.close()
+})
