@@ -39,7 +39,7 @@ const contractSchema = z.strictObject({
   metrics: z.array(
     z.strictObject({
       name: z.string(),
-      instrument: z.enum(['counter', 'histogram']),
+      instrument: z.enum(['counter', 'histogram', 'gauge']),
       unit: z.string(),
       brief: z.string(),
       labels: names,
@@ -160,7 +160,7 @@ function signalCode(contract: TelemetryContract): readonly string[] {
     ]),
     '} as const',
     '',
-    '/** Every metric. Bounds are upper bounds in the unit; a counter has none. */',
+    '/** Every metric. Bounds are upper bounds in the unit; a counter and a gauge have none. */',
     'export const METRICS = {',
     ...contract.metrics.flatMap((metric) => [
       `  ${key(metric.name)}: {`,

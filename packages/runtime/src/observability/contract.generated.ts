@@ -330,7 +330,7 @@ export const EVENTS = {
   },
 } as const
 
-/** Every metric. Bounds are upper bounds in the unit; a counter has none. */
+/** Every metric. Bounds are upper bounds in the unit; a counter and a gauge have none. */
 export const METRICS = {
   'signalbox.runs': {
     unit: '{run}',
@@ -402,6 +402,12 @@ export const METRICS = {
     unit: '{takeover}',
     brief: 'Runs taken over from a worker that stopped answering.',
     labels: 'signalbox.workflow.id',
+    bounds: [],
+  },
+  'signalbox.telemetry.completeness': {
+    unit: '1',
+    brief: 'Part of the records older than a minute whose telemetry was delivered.',
+    labels: '',
     bounds: [],
   },
   'gen_ai.client.operation.duration': {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import {
+  type CaptureSettings,
   type Host,
   loadAuditKey,
   type Mode,
@@ -40,7 +41,15 @@ import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
 import { createServer } from '../server.ts'
 import { captureSettings } from '../telemetry/capture.ts'
-import { startTelemetry, type TelemetryHandle, telemetryStanding } from '../telemetry/index.ts'
+import {
+  metricsPage,
+  NUMBERS_FILE,
+  Numbers,
+  startMetrics,
+  startTelemetry,
+  type TelemetryHandle,
+  telemetryStanding,
+} from '../telemetry/index.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
@@ -141,9 +150,7 @@ async function start(
   requireModels(project, composed)
   const { store, runs } = composed.signalbox
   const alerts = alertPart({ project, store, runs, host, home: DEV_TENANT, dataDir, env, troubles, log })
-  const capture = { settings: capturing, redactor: composed.redactor, contents: runs.contents.bind(runs) }
-  const telemetry = startTelemetry({ store, host, env, version: options.version, log, capture })
-  if (telemetry) ends.push(() => telemetry.stop())
+  const telemetry = await tellOutside({ composed, dataDir, env, host, log, settings: capturing, options }, ends)
   const parts = { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry }
   const server = await serve(options, parts)
   ends.push(() => server.close())
@@ -180,6 +187,32 @@ async function eraseAgain(erasures: ErasureService, log: (line: string) => void)
   if (again > 0) log(`${again} persons had come back with an older copy of the store and are erased again`)
   const unlogged = await erasures.missingLog()
   if (unlogged !== null) log(unlogged)
+}
+
+interface OutsideParts {
+  readonly composed: Composed
+  readonly dataDir: string
+  readonly env: EnvValues
+  readonly host: Host
+  readonly log: (line: string) => void
+  readonly settings: CaptureSettings
+  readonly options: DevOptions
+}
+
+/** Sends telemetry and serves metrics where the environment says so. Throws CONFIG_INVALID and PORT_IN_USE. */
+async function tellOutside(parts: OutsideParts, ends: (() => Promise<void> | void)[]): Promise<TelemetryHandle | null> {
+  const { composed, dataDir, env, host, log, settings, options } = parts
+  const { store, runs } = composed.signalbox
+  const capture = { settings, redactor: composed.redactor, contents: runs.contents.bind(runs) }
+  const telemetry = startTelemetry({ store, host, env, version: options.version, log, capture })
+  if (telemetry) ends.push(() => telemetry.stop())
+  const numbers = new Numbers({ store, host, path: join(dataDir, NUMBERS_FILE) })
+  const metrics = await startMetrics(env, () => metricsPage({ store, host, numbers }), log)
+  if (metrics) {
+    ends.push(() => metrics.close())
+    log(`metrics at ${metrics.url}`)
+  }
+  return telemetry
 }
 
 const DRAIN_SECONDS = 10

@@ -55,6 +55,15 @@ export function telemetrySettings(env: Environment): TelemetrySettings | null {
   return { signals, resource: { ...resource, 'service.name': name } }
 }
 
+/** Where metrics can be read: OTEL_METRICS_EXPORTER has `prometheus`, OTEL_EXPORTER_PROMETHEUS_{HOST,PORT}. */
+export function prometheusSettings(env: Environment): { readonly host: string; readonly port: number } | null {
+  if (isDisabled(env) || !exportersOf('metrics', env).includes('prometheus')) return null
+  const name = 'OTEL_EXPORTER_PROMETHEUS_PORT'
+  const port = Number(text(env, name) ?? '9464')
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid(name, env, 'a port from 0 to 65535')
+  return { host: text(env, 'OTEL_EXPORTER_PROMETHEUS_HOST') ?? 'localhost', port }
+}
+
 function isDisabled(env: Environment): boolean {
   return env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true'
 }

@@ -1,0 +1,290 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import {
+  CONTRACT,
+  type ExportedRecord,
+  type Host,
+  isEmptied,
+  lineageGaps,
+  METRICS,
+  type MetricName,
+  type MetricPoint,
+  openItems,
+  presentBranch,
+  type Store,
+  sleep,
+} from 'signalbox'
+import { z } from 'zod'
+import { ProjectingReader, parsed } from './reader.ts'
+
+/** Name of their file in a data folder. */
+export const NUMBERS_FILE = 'metrics.json'
+
+/** Records read at once. */
+const BATCH = 500
+/** Records that one look reads at most, so that it ends; the next goes on from there. */
+const MOST = 20_000
+/** Sets of labels that one metric has at most; what comes after is counted under `_OTHER`. */
+const MOST_SERIES = 1_000
+const MOST_GAPS = 100
+
+/** A counter or histogram of one set of labels, since the first record of the store. */
+export interface Series {
+  readonly name: string
+  /** Names and values, sorted by name. */
+  readonly labels: readonly (readonly [string, string])[]
+  /** Sum of all values. */
+  sum: number
+  count: number
+  /** By the bounds of the metric and one above them; empty for a counter. */
+  readonly buckets: number[]
+}
+
+/** What one run waits for: it stands here while it waits or is parked. */
+export interface Standing {
+  readonly run: string
+  readonly tenant: string
+  readonly workflow: string
+  /** Code of its parking; null when it only waits. */
+  readonly parked: string | null
+  /** Milliseconds since 1970: since when each approval is open. */
+  readonly approvals: readonly number[]
+  /** Calls whose outcome is not known, and questions about them. */
+  readonly unsettled: number
+}
+
+const seriesSchema = z.object({
+  name: z.string(),
+  labels: z.array(z.tuple([z.string(), z.string()])),
+  sum: z.number(),
+  count: z.number(),
+  buckets: z.array(z.number()),
+})
+const bookSchema = z.object({
+  v: z.literal(1),
+  contract: z.literal(CONTRACT.version),
+  position: z.int(),
+  left_out: z.int(),
+  gaps: z.array(z.string()),
+  gap_count: z.int(),
+  series: z.array(seriesSchema),
+  standing: z.array(
+    z.object({
+      run: z.string(),
+      tenant: z.string(),
+      workflow: z.string(),
+      parked: z.string().nullable(),
+      approvals: z.array(z.number()),
+      unsettled: z.int(),
+    }),
+  ),
+})
+
+/** Records after which what a run waits for may be another. */
+const TURNS: ReadonlySet<string> = new Set([
+  'run.waiting',
+  'run.parked',
+  'segment.started',
+  'branch.started',
+  'history.moved',
+  'run.completed',
+  'run.stopped',
+  'run.cancelled',
+  'run.terminated',
+])
+const ENDS: ReadonlySet<string> = new Set(['run.completed', 'run.stopped', 'run.cancelled', 'run.terminated'])
+
+/** What the numbers are made from and kept in. */
+export interface NumbersOptions {
+  readonly store: Pick<Store, 'export' | 'records' | 'stats'>
+  readonly host: Host
+  /** File that keeps them between two starts; null keeps them in memory. It may be deleted: the records are the truth. */
+  readonly path: string | null
+}
+
+/**
+ * Counters and histograms over all records of the store. They survive a restart: a file keeps them with the place up to
+ * which they count, in one atomic step, and without the file they are counted again from the first record (Invariant 9).
+ * Nothing is read until somebody looks.
+ */
+export class Numbers {
+  readonly #options: NumbersOptions
+  readonly #reader: ProjectingReader
+  readonly #series = new Map<string, Series>()
+  readonly #perName = new Map<string, number>()
+  readonly #standing = new Map<string, Standing>()
+  #gaps: string[] = []
+  #gapCount = 0
+  #leftOut = 0
+  #position: number | null = null
+  #looking: Promise<void> | null = null
+
+  constructor(options: NumbersOptions) {
+    this.#options = options
+    this.#reader = new ProjectingReader(options.store)
+  }
+
+  /** Counts what came since the last look; several callers at once share one look. */
+  async look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null
+    })
+    await this.#looking
+  }
+
+  get series(): readonly Series[] {
+    return [...this.#series.values()]
+  }
+
+  get standing(): readonly Standing[] {
+    return [...this.#standing.values()]
+  }
+
+  /** Runs that ended with a gap in their lineage, and the latest hundred of them. */
+  get gaps(): { readonly count: number; readonly runs: readonly string[] } {
+    return { count: this.#gapCount, runs: this.#gaps }
+  }
+
+  /** Records that could not be projected. */
+  get leftOut(): number {
+    return this.#leftOut
+  }
+
+  /** Records that are not counted yet: more than zero only after a look that had too much to read. */
+  async behind(): Promise<number> {
+    return Math.max(0, (await this.#options.store.stats()).records - (this.#position ?? 0))
+  }
+
+  async #look(): Promise<void> {
+    const { store, host } = this.#options
+    this.#position ??= await this.#load()
+    const from = this.#position
+    while (this.#position - from < MOST) {
+      const records = await store.export(this.#position, BATCH)
+      const last = records.at(-1)
+      if (!last) break
+      await this.#count(records)
+      this.#position = last.position
+      // Between batches the process answers others.
+      await sleep(host, 0)
+    }
+    if (this.#position > from) this.#save()
+  }
+
+  async #count(records: readonly ExportedRecord[]): Promise<void> {
+    const { parts, leftOut, keep } = await this.#reader.read(records)
+    for (const { projection } of parts) for (const point of projection.metrics) this.#add(point)
+    for (const { records: own } of parts) await this.#place(own)
+    this.#leftOut += leftOut.length
+    keep()
+  }
+
+  #add(point: MetricPoint): void {
+    const { bounds } = METRICS[point.name]
+    const labels = Object.entries(point.attributes).map(([name, value]) => [name, String(value)] as const)
+    const series = this.#seriesOf(
+      point.name,
+      labels.sort(([a], [b]) => (a < b ? -1 : 1)),
+    )
+    series.sum += point.value
+    series.count += 1
+    if (bounds.length === 0) return
+    const at = (bounds as readonly number[]).findIndex((bound) => point.value <= bound)
+    const bucket = at === -1 ? bounds.length : at
+    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1
+  }
+
+  #seriesOf(name: MetricName, labels: readonly (readonly [string, string])[]): Series {
+    const key = JSON.stringify([name, labels])
+    const found = this.#series.get(key)
+    if (found) return found
+    const many = this.#perName.get(name) ?? 0
+    // Names of tools can come from a model: a metric must not grow without bounds.
+    if (many >= MOST_SERIES && labels.some(([, value]) => value !== '_OTHER'))
+      return this.#seriesOf(
+        name,
+        labels.map(([label]) => [label, '_OTHER']),
+      )
+    const made = { name, labels, sum: 0, count: 0, buckets: METRICS[name].bounds.map(() => 0) }
+    if (made.buckets.length > 0) made.buckets.push(0)
+    this.#series.set(key, made)
+    this.#perName.set(name, many + 1)
+    return made
+  }
+
+  /** What a run waits for after these records, and whether its lineage is whole once it has ended. */
+  async #place(own: readonly ExportedRecord[]): Promise<void> {
+    const turn = own.findLast((record) => TURNS.has(record.type))
+    if (!turn) return
+    this.#standing.delete(turn.runId)
+    const waits = turn.type === 'run.waiting' || turn.type === 'run.parked'
+    if (!waits && !ENDS.has(turn.type)) return
+    const stored = await this.#options.store.records(turn.tenant, turn.runId, { through: turn.seq })
+    if (stored.some(isEmptied)) return
+    const all = stored.map(parsed)
+    const [started] = all
+    if (started?.type !== 'run.started') return
+    if (!waits) {
+      if (lineageGaps(all).length > 0) this.#gap(turn.runId)
+      return
+    }
+    const open = openItems(presentBranch(all))
+    const end = all.at(-1)
+    this.#standing.set(turn.runId, {
+      run: turn.runId,
+      tenant: turn.tenant,
+      workflow: started.workflow.name,
+      parked: end?.type === 'run.parked' ? end.code : null,
+      approvals: open.filter(({ kind }) => kind === 'approval').map(({ seq }) => Date.parse(all[seq - 1]?.at ?? '')),
+      unsettled: open.filter(({ kind }) => kind === 'question' || kind === 'call').length,
+    })
+  }
+
+  #gap(runId: string): void {
+    this.#gapCount += 1
+    this.#gaps = [...this.#gaps, runId].slice(-MOST_GAPS)
+  }
+
+  /** The place up to which the file counts; 0 where there is none, or it is of another form. */
+  async #load(): Promise<number> {
+    const { path, store } = this.#options
+    if (path === null) return 0
+    try {
+      const book = bookSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+      // Of another store, or of this one before it was put back.
+      if (book.position > (await store.stats()).records) return 0
+      for (const series of book.series) {
+        this.#series.set(JSON.stringify([series.name, series.labels]), series)
+        this.#perName.set(series.name, (this.#perName.get(series.name) ?? 0) + 1)
+      }
+      for (const each of book.standing) this.#standing.set(each.run, each)
+      this.#gaps = book.gaps
+      this.#gapCount = book.gap_count
+      this.#leftOut = book.left_out
+      return book.position
+    } catch {
+      return 0
+    }
+  }
+
+  #save(): void {
+    const { path } = this.#options
+    if (path === null) return
+    const book = {
+      v: 1,
+      contract: CONTRACT.version,
+      position: this.#position ?? 0,
+      left_out: this.#leftOut,
+      gaps: this.#gaps,
+      gap_count: this.#gapCount,
+      series: this.series,
+      standing: this.standing,
+    }
+    try {
+      writeFileSync(`${path}.draft`, JSON.stringify(book), { mode: 0o600 })
+      renameSync(`${path}.draft`, path)
+    } catch {
+      // A full disk costs the next start time, and the numbers nothing.
+    }
+  }
+}
