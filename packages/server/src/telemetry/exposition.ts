@@ -7,7 +7,7 @@ export interface Family {
   readonly samples: readonly Sample[]
 }
 
-/** One line. */
+/** One line of a family: its labels and its value, in the unit of the family. */
 export interface Sample {
   /** What comes after the family's name: `_bucket`, `_sum`, `_count`, or nothing. */
   readonly suffix?: string
