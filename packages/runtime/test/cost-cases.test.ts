@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { priceTable } from '../src/agents/prices.ts'
 import { scaledExactly } from '../src/base/decimal.ts'
-import { agent, createModels, loadPrices, lineageGaps, type ModelHandle, workflow } from '../src/index.ts'
+import {
+  agent,
+  createModels,
+  lineageGaps,
+  loadPrices,
+  type ModelHandle,
+  type PriceRow,
+  workflow,
+} from '../src/index.ts'
 import { benchSet, WIDE_BUDGET } from '../src/testing/bench-box.ts'
 import { startWire, type WireProvider } from './provider-wire.ts'
 
@@ -59,7 +67,7 @@ function written(arithmetic: string): string {
   return ((sum + TENTHS - 1n) / TENTHS).toString()
 }
 
-function modelOf(key: string, { model }: Case, streaming: boolean): ModelHandle {
+function modelOf(key: string, { model }: Case, streaming: boolean, prices = PRICES): ModelHandle {
   const base = wire.url(key)
   const env = {
     OPENAI_API_KEY: 'k',
@@ -69,11 +77,11 @@ function modelOf(key: string, { model }: Case, streaming: boolean): ModelHandle 
     OPENAI_COMPATIBLE_BASE_URL: base,
   }
   const providers = { openai: { attempts: 1 }, anthropic: { attempts: 1 }, 'openai-compatible': { attempts: 1 } }
-  return createModels({ env, prices: PRICES, streaming, providers }).resolve(model)
+  return createModels({ env, prices, streaming, providers }).resolve(model)
 }
 
 /** One model call of a run, as it is on record. */
-async function settled(key: string, each: Case, streaming: boolean) {
+async function settled(key: string, each: Case, streaming: boolean, prices = PRICES) {
   const clerk = agent({
     name: 'clerk',
     model: each.model,
@@ -95,7 +103,7 @@ async function settled(key: string, each: Case, streaming: boolean) {
     .start('clerk')
     .output('clerk')
     .build()
-  const box = set.box({ workflows: [flow], models: [modelOf(key, each, streaming)] })
+  const box = set.box({ workflows: [flow], models: [modelOf(key, each, streaming, prices)] })
   box.work()
   const { runId } = await box.run('priced', 'go')
   const [intent] = await box.of(runId, 'activity.intent')
@@ -129,4 +137,31 @@ describe.each(FILES)('cost of a call: $provider', ({ provider, cases }) => {
       }
     },
   )
+})
+
+/** Rows with something wrong, and the words of the cases that must notice it. */
+const PLANTED: readonly [string, (row: PriceRow) => PriceRow, RegExp][] = [
+  ['tiers left out', ({ tiers: _, ...row }) => row, /whole request at the higher price/],
+  [
+    'cached input at the full rate',
+    (row) => ({ ...row, cache_read: row.input }),
+    /^cached tokens are part|^cache reads are not/,
+  ],
+  ['writes for an hour as others', ({ cache_write_1h: _, ...row }) => row, /^cache write for an hour|both kinds/],
+  ['service levels left out', ({ levels: _, ...row }) => row, /(priority|flex) tier/],
+  ['the fee of searches left out', ({ per_web_search: _, ...row }) => row, /searches/],
+]
+
+it.each(PLANTED)('CST-004: the cases notice a planted fault: %s', async (_name, plant, words) => {
+  const broken = Object.entries(PRICES.file.models).map(([name, row]) => [name, plant(row)] as const)
+  const prices = priceTable({ ...PRICES.file, models: Object.fromEntries(broken) })
+  const all = FILES.flatMap(({ provider, cases }) =>
+    cases.map((each, place) => ({ each, key: keyOf(provider, place) })),
+  )
+  const noticing = all.filter(({ each }) => words.test(each.name) && !each.answer)
+  expect(noticing.length).toBeGreaterThan(0)
+  for (const { each, key } of noticing) {
+    const { outcome } = await settled(key, each, false, prices)
+    expect([each.name, outcome?.settled.cost_nano_usd]).not.toEqual([each.name, each.nano_usd])
+  }
 })

@@ -233,4 +233,13 @@ export const STORAGE: readonly Mutation[] = [
     noticed: 'PAU-002',
     test: 'runtime/src/policy/author/findings.test.ts',
   },
+  {
+    rule: 'R2',
+    breaks: 'the reservation of a lost attempt is left out of what a run cost',
+    file: 'runtime/src/observability/run-cost.ts',
+    find: "status: 'lost', actualNanoUsd: attempt.estimateNanoUsd,",
+    replace: "status: 'lost', actualNanoUsd: 0n,",
+    noticed: 'CST-042',
+    test: 'runtime/src/observability/run-cost.test.ts',
+  },
 ]

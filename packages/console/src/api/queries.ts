@@ -11,6 +11,7 @@ export const keys = {
   checkpoints: (id: string) => ['run', id, 'checkpoints'] as const,
   move: (id: string, kind: 'restore' | 'fork', seq: number) => ['run', id, 'move', kind, seq] as const,
   explanation: (id: string) => ['run', id, 'explanation'] as const,
+  cost: (id: string, seq: number) => ['run', id, 'cost', seq] as const,
   approvals: ['approvals'] as const,
   approval: (id: string) => ['approvals', id] as const,
   questions: ['questions'] as const,
@@ -102,6 +103,12 @@ export function useMovePlan(id: string, kind: 'restore' | 'fork', seq: number) {
 export function useExplanation(id: string, enabled: boolean) {
   const { client } = useSession()
   return useQuery({ queryKey: keys.explanation(id), queryFn: () => client.explain({ params: { id } }), enabled })
+}
+
+/** What a run cost up to that record: estimates, costs and where they are from. */
+export function useRunCost(id: string, seq: number) {
+  const { client } = useSession()
+  return useQuery({ queryKey: keys.cost(id, seq), queryFn: () => client.runCost({ params: { id } }) })
 }
 
 /** All approvals of the tenant, open and decided, oldest first. */

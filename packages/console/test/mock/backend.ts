@@ -1,4 +1,5 @@
 /** The state of the mock backend and what each endpoint does to it. */
+import { costOfRun } from './cost.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type AnswersView,
@@ -130,6 +131,7 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   checkpoints: (backend, { id }) => ({ checkpoints: restorePoints(find(backend.runs, id)) }),
   movePlan: (backend, { id, query }) => movePlan(find(backend.runs, id), query as { kind: string; seq: number }), // parsed before
   explain: (backend, { id }) => explanation(find(backend.runs, id)),
+  runCost: (backend, { id }) => costOfRun(find(backend.runs, id)),
   approvals: (backend) => ({ approvals: backend.approvals }),
   approval: (backend, { id, me }) => seenBy(answerable(findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND'), me), me),
   questions: (backend, { me }) => ({ questions: backend.questions.map((each) => answerable(each, me)) }),

@@ -1,5 +1,5 @@
-import type { Activity, RunDetail } from '@signalbox/protocol'
-import { useScripted } from '../../api/queries.ts'
+import type { Activity, RunCostView, RunDetail } from '@signalbox/protocol'
+import { useRunCost, useScripted } from '../../api/queries.ts'
 import { dollars, duration, grouped } from '../../lib/format.ts'
 import { ScriptedTag } from '../../ui/basics.tsx'
 import { Empty } from '../../ui/states.tsx'
@@ -52,8 +52,38 @@ export function CostView({ detail }: { detail: RunDetail }) {
       <p className="border-t border-line px-4 py-2.5 text-right text-sm">
         Total <strong className="ml-2 tabular-nums">{dollars(detail.cost_nano_usd)}</strong>
       </p>
+      <HowItCame detail={detail} />
     </div>
   )
+}
+
+/** Estimate against actual, what had to be assumed, and the price tables; nothing while it is not known. */
+function HowItCame({ detail }: { detail: RunDetail }) {
+  const { data } = useRunCost(detail.run.run_id, detail.run.seq)
+  if (!data || data.attempts.length === 0) return null
+  const facts: readonly (readonly [string, string])[] = [
+    ['Estimate before', dollars(data.total.estimate_nano_usd)],
+    ['Actual', dollars(data.total.actual_nano_usd)],
+    ['Of which estimated', dollars(data.total.estimated_nano_usd)],
+    ...(data.corrected_nano_usd === null ? [] : [['Corrected', dollars(data.corrected_nano_usd)] as const]),
+    ['Prices', pricesOf(data)],
+  ]
+  return (
+    <dl className="flex flex-wrap gap-x-6 gap-y-1 border-t border-line px-4 py-2.5 text-sm">
+      {facts.map(([name, value]) => (
+        <div key={name} className="flex flex-wrap gap-x-2">
+          <dt className="text-muted">{name}</dt>
+          <dd className="tabular-nums breakable">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** Tables and own prices that the calls were settled at, without the rows in them. */
+function pricesOf({ attempts }: RunCostView): string {
+  const ids = attempts.flatMap(({ price, overlay }) => [price, overlay]).flatMap((id) => id?.split('#')[0] ?? [])
+  return [...new Set(ids)].join(', ') || 'not known yet'
 }
 
 function costLines(activities: readonly Activity[]): Line[] {
