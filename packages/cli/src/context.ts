@@ -29,7 +29,7 @@ export function withShared(command: Command): Command {
     .option('--json', 'write one JSON value to stdout and nothing else')
     .option(
       '--as <person>',
-      'act as a seeded person of a development server (rita, paul, vera, olga, sam, pia); default vera',
+      'act as a seeded person of a development server (rita, paul, vera, olga, omar, sam, pia); default vera',
     )
     .option('--token <token>', 'act with this token; also SIGNALBOX_TOKEN')
     .option('--url <url>', 'server to talk to; also SIGNALBOX_URL; default: the one of the data folder')

@@ -29,11 +29,13 @@ export function runText(run: RunDetail, out: Output): string {
   const open = run.open.map((each) =>
     color.yellow(`waits: ${each.kind} ${each.id} (${each.tool}) until ${time(each.deadline)} UTC`),
   )
+  const held = run.held_up.map((each) => color.yellow(`held up: ${printable(each.key)}`))
   const undone = endText(run)
   return [
     ...head,
     ...definitionText(run, out),
     ...open,
+    ...held,
     ...undone,
     '',
     budgetText(run),

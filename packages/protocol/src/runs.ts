@@ -211,6 +211,8 @@ export const runDetailSchema = z.object({
   cost_nano_usd: integerTextSchema,
   open: z.array(openRequestSchema),
   /** Names of what was left undone when it stopped. */
+  /** What a kill switch holds up: the key of the call, or the id of the switch that holds the whole run. */
+  held_up: z.array(z.object({ key: z.string(), text: z.string(), action: z.string() })),
   undone: z.array(z.string()),
   /** Null while it has not ended; its partial result is `output`. */
   ending: endingSchema.nullish(),

@@ -5,7 +5,7 @@ import { name } from './words.ts'
 
 /** Something that a run waits for, or that nobody has answered yet. */
 export interface OpenItem {
-  readonly kind: 'approval' | 'question' | 'request' | 'timer' | 'retry' | 'call'
+  readonly kind: 'approval' | 'question' | 'request' | 'timer' | 'retry' | 'switch' | 'call'
   readonly id: string
   readonly seq: number
   /** A few words for the status sentence. */
@@ -28,6 +28,7 @@ export function openItems(records: readonly RunRecord[]): readonly OpenItem[] {
     ...openSteps(path),
     ...openRetries(path),
     ...openAttempts(path),
+    ...openSwitches(path),
     ...openCalls(path),
   ].sort((a, b) => a.seq - b.seq)
 }
@@ -203,6 +204,26 @@ function heldUp(record: Extract<RunRecord, { type: 'activity.outcome' }>): OpenI
   }
 }
 
+/** What a pause holds up before its intent: calls, or the whole run, by the last wait on record. */
+function openSwitches(path: readonly RunRecord[]): readonly OpenItem[] {
+  const turn = path.findLast((record) => TURNS.has(record.type))
+  if (turn?.type !== 'run.waiting') return []
+  return turn.on.flatMap(({ kind, id }): OpenItem[] => {
+    if (kind !== 'switch') return []
+    const what = id.startsWith('ksw_') ? `The run is held up by kill switch ${name(id)}.` : `A kill switch holds up the call ${name(id)}.`
+    return [
+      {
+        kind: 'switch',
+        id,
+        seq: turn.seq,
+        short: 'a kill switch holds it up',
+        text: what,
+        action: 'Lift the pause when its reason is gone, or let two persons override it for this call; waiting is safe.',
+      },
+    ]
+  })
+}
+
 function openRetries(path: readonly RunRecord[]): readonly OpenItem[] {
   return path.flatMap((record, index): OpenItem[] => {
     if (record.type !== 'activation.failed' || record.retry_at === null) return []
@@ -255,6 +276,8 @@ function openCalls(path: readonly RunRecord[]): readonly OpenItem[] {
   })
 }
 
+const TURNS: ReadonlySet<RunRecord['type']> = new Set(['segment.started', 'run.parked', 'run.waiting'])
+
 const ENDS: Readonly<Partial<Record<RunRecord['type'], RunStatus>>> = {
   'run.completed': 'completed',
   'run.stopped': 'stopped',
@@ -276,9 +299,7 @@ export function statusFrom(records: readonly RunRecord[]): RunStatus {
   const path = presentBranch(records)
   const end = endOf(path)
   if (end) return end
-  const turn = path.findLast(
-    (record) => record.type === 'segment.started' || record.type === 'run.parked' || record.type === 'run.waiting',
-  )
+  const turn = path.findLast((record) => TURNS.has(record.type))
   if (turn?.type === 'run.parked') return 'parked'
   if (path.some((record) => record.type === 'run.stopping')) return 'stopping'
   if (turn?.type === 'run.waiting') return 'waiting'

@@ -29,6 +29,8 @@ const SEEDED: readonly { readonly person: string; readonly roles: readonly strin
   { person: 'paul', roles: ['approver'] },
   { person: 'vera', roles: ['viewer'] },
   { person: 'olga', roles: ['operator', 'privacy', 'access-owner', 'auditor'] },
+  // A second one for what takes two persons.
+  { person: 'omar', roles: ['operator', 'policy-approver'] },
   { person: 'sam', roles: ['policy-author'] },
   { person: 'pia', roles: ['policy-approver'] },
 ]

@@ -1,7 +1,7 @@
 import { ENDED } from '@signalbox/protocol'
 import type { RunDetail } from '@signalbox/protocol'
 import { buildView } from '../views/build.ts'
-import { type Principal, type RunRecord, type RunRow, SignalboxError } from 'signalbox'
+import { openItems, type Principal, type RunRecord, type RunRow, SignalboxError } from 'signalbox'
 import { may } from '../auth.ts'
 import { compensationView } from '../views/compensation.ts'
 import { openerOf } from '../views/contents.ts'
@@ -133,6 +133,7 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
   const opener = openerOf(reader)
   const end = endOf(records)
   const branches = branchesOfRun(records)
+  const heldUp = openItems(records).filter((item) => item.kind === 'switch')
   return {
     run: runSummary(row),
     principal: { ...genesis.principal, roles: [...genesis.principal.roles] },
@@ -141,7 +142,7 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
     build: buildView(records),
     mode: genesis.mode,
     trace_id: genesis.trace_id,
-    why: whyOf(row, open),
+    why: open.length > 0 ? whyOf(row, open) : (heldUp[0]?.text ?? whyOf(row, open)),
     definition: definition && { ...definition, steps: [...definition.steps], changes: [...definition.changes] },
     budget: budgetBars(genesis.budget, budgetUse(records)),
     cost_nano_usd: row.costNanoUsd,
@@ -153,6 +154,7 @@ async function runDetail(deps: ApiDeps, tenant: string, runId: string): Promise<
       requested_at: isoOf(each.requestedAt),
       deadline: isoOf(each.deadline),
     })),
+    held_up: heldUp.map(({ id, text, action }) => ({ key: id, text, action })),
     undone: [...end.undone],
     ending: end.ending && {
       ...end.ending,

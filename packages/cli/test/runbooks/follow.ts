@@ -1,0 +1,112 @@
+/** Follows a runbook as a person would: gives each command, and looks whether the terminal shows what it says. */
+import type { Ended } from '../harness.ts'
+import type { Block, Runbook } from './read.ts'
+
+/** Where a runbook is followed. */
+export interface Stand {
+  /** Gives a command line without the word `signalbox`. */
+  readonly run: (args: readonly string[]) => Promise<Ended>
+  /** What stands for the names in angle brackets, by name. Those that a text block finds are added. */
+  readonly values: Map<string, string>
+  /** What happens elsewhere after a command. */
+  readonly then?: (command: string) => Promise<void>
+}
+
+/** Commands that only look: they are given again until they show what is awaited. */
+const LOOKS = new Set(
+  'alerts approvals audit budget cost effects events explain lineage questions runs show status'.split(' '),
+)
+const LOOKING_WORDS = new Set(['list', 'show', 'status', 'history', 'stats', 'decisions'])
+const PATIENCE_MS = 5_000
+
+/** Gives all commands in their order; what did not go as the runbook says. Stops at the first block that fails. */
+export async function follow(book: Runbook, stand: Stand): Promise<readonly string[]> {
+  for (const block of book.blocks) {
+    const fault = await followed(block, stand)
+    if (fault !== null) return [`line ${block.line}: ${fault}`]
+  }
+  return []
+}
+
+async function followed(block: Block, stand: Stand): Promise<string | null> {
+  const outputs: string[] = []
+  const wantedCode = Number(/^exit code (\d)$/.exec(block.seen.at(-1) ?? '')?.[1] ?? 0)
+  const seen = block.seen.filter((line) => !/^exit code \d$/.test(line))
+  for (const [n, command] of block.commands.entries()) {
+    const isLast = n === block.commands.length - 1
+    const args = argsOf(command, stand.values)
+    if (typeof args === 'string') return args
+    const until = Date.now() + PATIENCE_MS
+    for (;;) {
+      const ended = await stand.run(args)
+      outputs[n] = flat(`${ended.stdout} ${ended.stderr}`)
+      const found = isLast ? matched(outputs.join(' '), seen, stand.values) : new Map<string, string>()
+      if (ended.code === (isLast ? wantedCode : 0) && typeof found !== 'string') {
+        for (const [name, value] of found) stand.values.set(name, value)
+        await stand.then?.(command)
+        break
+      }
+      if (!looks(args) || Date.now() > until) return told(command, ended, found)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  return null
+}
+
+function told(command: string, { code, stdout, stderr }: Ended, found: Map<string, string> | string): string {
+  const missing = typeof found === 'string' ? `, and does not show \`${found}\`` : ''
+  return `\`${command}\` ends with ${code}${missing}:\n${stdout}${stderr}`
+}
+
+function looks([first = '', second = '']: readonly string[]): boolean {
+  return LOOKS.has(first) || LOOKING_WORDS.has(second)
+}
+
+/** The words of a command line, with names replaced; what is wrong, as text. */
+function argsOf(command: string, values: ReadonlyMap<string, string>): readonly string[] | string {
+  let unknown = ''
+  const line = command.replace(/^signalbox /, '').replace(/<([^<>]+)>/g, (all, name: string) => {
+    const value = values.get(name)
+    if (value === undefined) unknown = all
+    return value ?? ''
+  })
+  if (unknown !== '') return `nothing says what ${unknown} is in \`${command}\``
+  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
+    ([, double, single, bare]) => double?.replace(/\\(.)/g, '$1') ?? single ?? bare ?? '',
+  )
+}
+
+function flat(text: string): string {
+  return text.replace(/\s+/g, ' ')
+}
+
+/** The names that the lines find in an output, where a known one stands for itself; the first line missing, as text. */
+function matched(
+  output: string,
+  seen: readonly string[],
+  known: ReadonlyMap<string, string>,
+): Map<string, string> | string {
+  const found = new Map<string, string>()
+  for (const line of seen) {
+    const names: string[] = []
+    const pattern = flat(line)
+      .split(/(<[^<>]+>|…)/)
+      .map((part) => {
+        if (part === '…') return '.*?'
+        const name = /^<([^<>]+)>$/.exec(part)?.[1]
+        const text = name === undefined ? part : (known.get(name) ?? found.get(name))
+        if (name === undefined || text !== undefined) return literal(text ?? '')
+        names.push(name)
+        return '([\\w-]+(?:[./:@][\\w-]+)*)'
+      })
+      .join('')
+    const match = new RegExp(pattern).exec(output)
+    if (match === null) return line
+    for (const [n, name] of names.entries()) found.set(name, match[n + 1] ?? '')
+  }
+  return found
+}
+
+function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
