@@ -17,7 +17,7 @@ const LOOKS = new Set(
   'alerts approvals audit budget cost effects events explain lineage questions runs show status'.split(' '),
 )
 const LOOKING_WORDS = new Set(['list', 'show', 'status', 'history', 'stats', 'decisions'])
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 30_000
 
 /** Gives all commands in their order; what did not go as the runbook says. Stops at the first block that fails. */
 export async function follow(book: Runbook, stand: Stand): Promise<readonly string[]> {
