@@ -60,6 +60,7 @@ describe('output', () => {
       cost_nano_usd: '0',
       bundle: 'b@1',
       open: [],
+      held_up: [],
       undone: [],
       budget: [],
       timeline: [{ ...step, activities: [{ ...activity, ...rest }] }],
@@ -131,7 +132,16 @@ describe('usage', () => {
       turns: 4,
       cycle: ['a', 'b'],
     }
-    const detail = { run, ...rest, open: [], undone: ['close'], budget: [], timeline: [], definition: null }
+    const detail = {
+      run,
+      ...rest,
+      open: [],
+      held_up: [],
+      undone: ['close'],
+      budget: [],
+      timeline: [],
+      definition: null,
+    }
     // Of a page only what the terminal shows.
     const page = (over: object): string =>
       runText({ ...detail, ...over } as unknown as RunDetail, outputOf(terminal(false), false))
@@ -145,7 +155,17 @@ describe('usage', () => {
     const page = (over: object, code: string | null = null): string => {
       const run = { run_id: 'run_a', workflow: 'desk', version: '1.0.0', status: 'parked', code }
       const rest = { why: 'it waits', principal: { id: 'user:ana', roles: [] }, cost_nano_usd: '0', bundle: 'b' }
-      const detail = { run, ...rest, open: [], undone: [], budget: [], timeline: [], definition: null, ...over }
+      const detail = {
+        run,
+        ...rest,
+        open: [],
+        held_up: [],
+        undone: [],
+        budget: [],
+        timeline: [],
+        definition: null,
+        ...over,
+      }
       // Of a page only what the terminal shows.
       return runText(detail as unknown as RunDetail, outputOf(terminal(false), false)).replaceAll(/\s+/g, ' ')
     }

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { type Receiver, receiver, SECRET } from '../../../server/test/outbox-world.ts'
 import { CONFIG, type Dev, dataFolder, type Ended, run, runProcess, startDev } from '../harness.ts'
 
 /** The names in angle brackets that a runbook starts from. */
@@ -13,6 +14,8 @@ export interface Live {
   /** What the outside system has on record, one line for each transfer. */
   readonly book: () => readonly string[]
   readonly cli: (...args: string[]) => Promise<Ended>
+  /** Where messages to people go. */
+  readonly pager: Receiver
   readonly stop: () => Promise<void>
 }
 
@@ -23,11 +26,14 @@ export async function startLive(): Promise<Live> {
   cpSync(join(dirname(CONFIG), 'policy'), policy, { recursive: true })
   const path = join(data.path, 'data')
   const book = join(data.path, 'book.txt')
-  const env = { SAMPLE_POLICY: policy, SAMPLE_BOOK: book, SAMPLE_BUDGETS: '1', SAMPLE_SCHEDULES: '1' }
+  const pager = await receiver()
+  const hook = { SAMPLE_HOOK: pager.url, SAMPLE_HOOK_SECRET: SECRET }
+  const env = { ...hook, SAMPLE_POLICY: policy, SAMPLE_BOOK: book, SAMPLE_BUDGETS: '1', SAMPLE_SCHEDULES: '1' }
   const dev = await startDev(path, { env })
   return {
     dev,
     path: data.path,
+    pager,
     book: () =>
       existsSync(book)
         ? readFileSync(book, 'utf8')
@@ -37,6 +43,7 @@ export async function startLive(): Promise<Live> {
     cli: (...args) => (args[0] === 'upgrade' ? checked(data.path, path, args) : run([...args, '--data', path])),
     stop: async () => {
       await dev.end('SIGTERM')
+      await pager.close()
       data.remove()
     },
   }
@@ -109,6 +116,14 @@ export async function whileStopped(live: Live, command: string, values: Map<stri
   if (command.includes('--local')) rmSync(join(live.path, 'data', 'STOP'))
 }
 
+async function undelivered(live: Live): Promise<Values> {
+  live.pager.reactions.push(500)
+  await started(live, 'lost', 'dead', 12)
+  const dead = async () => (await json(live, 'outbox', 'list', '--state', 'dead')).messages
+  await until(async () => (await dead()).length > 0)
+  return { channel: 'pager', message: (await dead())[0].id }
+}
+
 /** What each runbook starts from. */
 export const LIVE: Readonly<Record<string, (live: Live) => Promise<Values>>> = {
   'stuck-approval': async (live) => {
@@ -125,6 +140,8 @@ export const LIVE: Readonly<Record<string, (live: Live) => Promise<Values>>> = {
     const { open = '', run: runId = '' } = await started(live, 'lost', 'uma', 30)
     return { question: open, run: runId }
   },
+  'telemetry-gap': async (live) => ({ run: (await started(live, 'transfer', 'tele', 2)).run ?? '' }),
+  'dead-messages': undelivered,
   'stuck-run': (live) => started(live, 'transfer', 'stella', 600),
   clock: async () => ({ schedule: 'check-heads' }),
   leader: async () => ({ schedule: 'prune' }),

@@ -34,7 +34,13 @@ function stored(): { readonly folder: string; readonly data: string; readonly ru
   const data = join(folder, 'data')
   cpSync(made.dataDir, data, { recursive: true })
   rmSync(made.dataDir, { recursive: true, force: true })
-  const vera = { person: 'vera', id: 'user:vera', tenant: 'dev', roles: ['viewer'], token: 'dev-vera-only-in-this-test' }
+  const vera = {
+    person: 'vera',
+    id: 'user:vera',
+    tenant: 'dev',
+    roles: ['viewer'],
+    token: 'dev-vera-only-in-this-test',
+  }
   writeFileSync(join(data, 'dev-tokens.json'), JSON.stringify({ version: 1, people: [vera] }))
   return { folder, data, runId: made.runIds.find((id: string) => id.startsWith('run_')), end: remove }
 }

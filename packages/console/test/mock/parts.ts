@@ -223,6 +223,7 @@ export function runOf(part: RunPart): RunDetail {
     budget: budget(spent, part.held),
     cost_nano_usd: cost,
     open: part.open ?? [],
+    held_up: [],
     undone: part.undone ?? [],
     ending: part.ending ?? null,
     input: { invoice: part.invoice, inbox: 'world/inbox' },

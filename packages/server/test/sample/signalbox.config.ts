@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { agent, createModels, loadPrices, port, SignalboxError, tool, workflow } from 'signalbox'
 import { z } from 'zod'
-import { defineProject } from '@signalbox/server'
+import { defineProject, type NotificationsDef, secretFromEnv } from '@signalbox/server'
 import { moreSchedules, schedules } from './schedules.ts'
 
 /** What is transferred. */
@@ -184,11 +184,18 @@ const failing = workflow({
   .output('fails')
   .build()
 
+/** A channel to a receiver of a test, with one attempt for each message. */
+function pager(url: string): NotificationsDef {
+  const shared = { name: 'pager', kinds: ['question.*'], attempts: 1, privateHosts: [new URL(url).host] }
+  return { channels: [{ kind: 'webhook', url, secrets: [secretFromEnv('SAMPLE_HOOK_SECRET')], ...shared }] }
+}
+
 export default defineProject({
   name: 'sample',
   workflows: [transfer, letter, lost, failing, asking],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
   ...(process.env.SAMPLE_BUDGETS === '1' ? { budgets: [{ scope: 'tenant', per: 'day', maxRuns: 1_000 }] } : {}),
+  ...(process.env.SAMPLE_HOOK ? { notifications: pager(process.env.SAMPLE_HOOK) } : {}),
   retention: [{ olderThanDays: 30, keep: 'metadata' }],
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
   models: (env) =>
