@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ALERT_RULES } from 'signalbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Ended } from './harness.ts'
 import { run } from './harness.ts'
@@ -37,6 +38,13 @@ describe('runbooks as text', () => {
     const onCall =
       'stuck-approval manual-override restore rollback cost-runaway compromised-tool unknown-effects audit-gap'
     expect(names).toEqual(expect.arrayContaining(onCall.split(' ')))
+  })
+})
+
+describe('runbooks and alerts', () => {
+  it('RBK-007: every alert names a runbook that is there', () => {
+    const named = Object.values(ALERT_RULES).map(({ runbook }) => runbook)
+    expect(named.filter((path) => !names.includes(basename(path, '.md')))).toEqual([])
   })
 })
 

@@ -81,6 +81,22 @@ function tampered(): Stored {
   return { run: onFolder(data, project(folder, 'same', {})), values, end }
 }
 
+/** A line of a log with a credential in it, until somebody has seen it. */
+function exposed(): Stored {
+  const { folder, data, end } = stored()
+  const logs = join(folder, 'logs')
+  mkdirSync(logs)
+  const log = join(logs, 'server.log')
+  writeFileSync(join(folder, 'secrets.txt'), 'correct-horse-battery-staple\n')
+  writeFileSync(log, 'the bank refused correct-horse-battery-staple\n')
+  const values = new Map([
+    ['file of secrets', join(folder, 'secrets.txt')],
+    ['logs', logs],
+  ])
+  const then = async () => writeFileSync(log, 'the bank refused the credential\n')
+  return { run: onFolder(data, project(folder, 'same', {})), values, then, end }
+}
+
 function drilled(): Stored {
   const { path: folder, remove } = dataFolder()
   const home = join(folder, 'project')
@@ -98,5 +114,6 @@ function drilled(): Stored {
 export const STORED: Readonly<Record<string, () => Stored>> = {
   upgrade: upgraded,
   'audit-gap': tampered,
+  exposure: exposed,
   'failed-drill': drilled,
 }
