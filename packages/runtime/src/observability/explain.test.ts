@@ -125,10 +125,20 @@ describe('explanation of a run', () => {
   })
 
   it('KSW-042: what a pause holds up is told as open, a call by its key and a whole run by its switch', () => {
-    const held = (id: string) => of(history().started().segment().waiting({ on: [{ kind: 'switch', id }] })).open
+    const held = (id: string) =>
+      of(
+        history()
+          .started()
+          .segment()
+          .waiting({ on: [{ kind: 'switch', id }] }),
+      ).open
     expect(held('root.0.pay.0/0/0')[0]?.text).toBe('A kill switch holds up the call `root.0.pay.0/0/0`.')
     expect(held('ksw_01')[0]?.text).toBe('The run is held up by kill switch `ksw_01`.')
-    const on = history().started().segment().waiting({ on: [{ kind: 'switch', id: 'ksw_01' }] }).segment('wake')
+    const on = history()
+      .started()
+      .segment()
+      .waiting({ on: [{ kind: 'switch', id: 'ksw_01' }] })
+      .segment('wake')
     expect(of(on).open).toEqual([])
   })
 

@@ -210,7 +210,9 @@ function openSwitches(path: readonly RunRecord[]): readonly OpenItem[] {
   if (turn?.type !== 'run.waiting') return []
   return turn.on.flatMap(({ kind, id }): OpenItem[] => {
     if (kind !== 'switch') return []
-    const what = id.startsWith('ksw_') ? `The run is held up by kill switch ${name(id)}.` : `A kill switch holds up the call ${name(id)}.`
+    const what = id.startsWith('ksw_')
+      ? `The run is held up by kill switch ${name(id)}.`
+      : `A kill switch holds up the call ${name(id)}.`
     return [
       {
         kind: 'switch',
@@ -218,7 +220,8 @@ function openSwitches(path: readonly RunRecord[]): readonly OpenItem[] {
         seq: turn.seq,
         short: 'a kill switch holds it up',
         text: what,
-        action: 'Lift the pause when its reason is gone, or let two persons override it for this call; waiting is safe.',
+        action:
+          'Lift the pause when its reason is gone, or let two persons override it for this call; waiting is safe.',
       },
     ]
   })
