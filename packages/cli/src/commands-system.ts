@@ -80,7 +80,16 @@ function auditAllText(all: AuditAll, out: Output): string {
   const sound = all.runs - all.failed.length
   const failed = all.failed.map((each) => auditText(each, out))
   const runs = `${sound} of ${all.runs} histories verified, ${all.records} records`
-  return [...failed, runs, ...policyLines(all, out)].join('\n')
+  return [...failed, runs, ...policyLines(all, out), ...alertLines(all, out)].join('\n')
+}
+
+function alertLines({ alerts }: AuditAll, out: Output): string[] {
+  if (alerts === undefined) return []
+  const state = alerts.ok ? out.color.green('verified') : out.color.red('does not verify')
+  return [
+    `history of alerts ${state}, ${alerts.events} events`,
+    ...alerts.findings.map((each) => `  ${printable(each)}`),
+  ]
 }
 
 function policyLines({ policy }: AuditAll, out: Output): string[] {

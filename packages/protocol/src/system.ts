@@ -138,6 +138,8 @@ export const auditAllSchema = z.object({
   failed: z.array(auditSchema),
   /** The history of the policy, and whether what decided these runs was ever in force; null where none is kept. */
   policy: z.object({ ok: z.boolean(), events: z.int(), findings: z.array(findingSchema) }).nullable(),
+  /** The history of the tenant's alerts; absent where none are kept. */
+  alerts: z.object({ ok: z.boolean(), events: z.int(), findings: z.array(z.string()) }).optional(),
 })
 /** Verification of every run of the tenant. */
 export type AuditAll = z.output<typeof auditAllSchema>

@@ -103,6 +103,7 @@ describe('alerts over HTTP', () => {
       state: 'resolved',
       resolved_by: 'user:olga',
     })
+    expect((await as('vera').auditAll()).alerts).toEqual({ ok: true, events: 5, findings: [] })
     const stats = await as('vera').alertStats()
     expect(stats.history).toEqual({ ok: true, events: 5, findings: [] })
     expect(stats.by_kind.find(({ kind }) => kind === 'call.unmediated')).toMatchObject({ alerts: 1, unresolved: 0 })

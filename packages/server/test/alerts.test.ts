@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { memoryStore, openSqliteStore, SignalboxError, type Store, type StoredRecord, systemHost } from 'signalbox'
 import { completeHistory, faultStore } from 'signalbox/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -19,9 +20,12 @@ afterEach(async () => {
 const { tenant } = PLANTED
 const unresolved = { tenant, states: ['open', 'acknowledged', 'silenced'], limit: 50 } as const
 
+let path = ''
+
 async function sqlite(): Promise<Store> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-alerts-'))
-  const store = await openSqliteStore({ path: join(folder, 'signalbox.db'), host: systemHost })
+  path = join(folder, 'signalbox.db')
+  const store = await openSqliteStore({ path, host: systemHost })
   closing.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   closing.push(() => store.close())
   return store
@@ -195,6 +199,22 @@ describe('what people do', () => {
     await evaluator.tick()
     expect(await store.alert(tenant, id)).toMatchObject({ state: 'open', openings: 2, silencedUntil: null })
     expect((await store.unrouted(9)).map((notice) => notice.id)).toEqual([`${id}.1`, `${id}.2`])
+  })
+})
+
+describe('the history of alerts in a file', () => {
+  it('ALR-052: an event that is changed or deleted in the file does not verify, and `audit verify` tells of it', async () => {
+    const world = alertWorld({ store: await sqlite() })
+    await plantRuns(world.store, PLANTS['call.unmediated'].hit, world.host)
+    await world.another().tick()
+    expect(await world.service.audit(tenant)).toEqual({ ok: true, events: 1, findings: [] })
+    const file = new DatabaseSync(path)
+    closing.push(() => file.close())
+    file.exec(`UPDATE alert_events SET body = replace(body, 'found', 'bound')`)
+    const changed = await world.service.audit(tenant)
+    expect([changed.ok, changed.findings]).toEqual([false, ['event 1 is not as it was stored']])
+    file.exec('DELETE FROM alert_events')
+    expect((await world.service.audit(tenant)).findings.join()).toContain('has no history')
   })
 })
 

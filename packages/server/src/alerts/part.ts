@@ -1,8 +1,9 @@
 import type { Host, RunsApi, Store } from 'signalbox'
 import type { TroubleBoard } from '../health/troubles.ts'
 import { alertsOf, type EnvValues, type Project, schedulesOf } from '../project.ts'
-import { completenessOf } from '../telemetry/completeness.ts'
+import { type Completeness, completenessOf } from '../telemetry/completeness.ts'
 import { telemetrySettings } from '../telemetry/settings.ts'
+import { exposureOf } from './exposure.ts'
 import { type AlertHandle, startAlerts } from './evaluator.ts'
 import { type AlertService, alertService } from './service.ts'
 import { alertSources } from './sources.ts'
@@ -37,10 +38,17 @@ export function alertPart(options: AlertPartOptions): AlertPart {
     start: () => {
       const sendsTelemetry = telemetrySettings(env) !== null
       const schedules = schedulesOf(project)
-      const completeness = async () => (await completenessOf(store, host)).ratio
-      const sources = alertSources({ store, home, schedules, troubles, dataDir, sendsTelemetry, completeness })
+      const parts = { store, home, schedules, troubles, dataDir, sendsTelemetry }
+      const completeness = async () => keptPart(await completenessOf(store, host))
+      const exposure = async () => exposureOf(dataDir)
+      const sources = alertSources({ ...parts, completeness, exposure })
       handle = startAlerts({ store, host, settings, sources, home, runs, log })
       return handle
     },
   }
+}
+
+/** What was not lost on the way, of what is due. What only waits is told by its age: a collector may be away for a while. */
+function keptPart({ due, leftOut, rejected }: Completeness): number {
+  return due === 0 ? 1 : Math.max(0, 1 - (leftOut + rejected) / due)
 }

@@ -148,8 +148,8 @@ export const PLANTS: Readonly<Record<AlertKind, Plant>> = {
     miss: { gauges: (now) => ({ failedJobs: failedJob(now, 'store.vacuum') }) },
   },
   'exposure.finding': {
-    hit: { gauges: (now) => ({ exposure: { at: now - HOUR, findings: 3 } }) },
-    miss: { gauges: (now) => ({ exposure: { at: now - HOUR, findings: 0 } }) },
+    hit: { gauges: (now) => ({ exposure: { at: now - HOUR, findings: 3, report: 'signed' } }) },
+    miss: { gauges: (now) => ({ exposure: { at: now - HOUR, findings: 0, report: 'signed' } }) },
   },
   'clock.trouble': {
     hit: { gauges: (now) => ({ troubles: [{ code: 'CLOCK_SET_BACK', since: now - MINUTE }] }) },

@@ -58,6 +58,11 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
       return lineageView(params.id, await runs.records(who.tenant, params.id), undos)
     },
     audit: async ({ params }, who) => await auditOne(deps.store, await runs.get(who.tenant, params.id)),
-    auditAll: async (_input, who) => await auditEvery(deps.store, who.tenant, deps.policy),
+    auditAll: async (_input, { tenant }) => {
+      const all = await auditEvery(deps.store, tenant, deps.policy)
+      if (!deps.alerts) return all
+      const { ok, events, findings } = await deps.alerts.audit(tenant)
+      return { ...all, ok: all.ok && ok, alerts: { ok, events, findings: [...findings] } }
+    },
   }
 }

@@ -83,8 +83,8 @@ export interface AlertGauges {
     readonly code: string | null
     readonly at: number
   }[]
-  /** The last exposure audit, or null before the first. */
-  readonly exposure: { readonly at: number; readonly findings: number } | null
+  /** The last exposure audit, or null before the first. `report`: `signed`, or what its file turned out to be. */
+  readonly exposure: { readonly at: number; readonly findings: number; readonly report: string } | null
   /** Trouble that no run records, by code. */
   readonly troubles: readonly { readonly code: string; readonly since: number }[]
   /** Null where it cannot be read. */

@@ -148,12 +148,15 @@ export const exposureFinding = rule({
   look: ({ gauges, home, now }, limits) => {
     const own = limits(home, null)
     if (!own || !gauges.exposure || gauges.exposure.findings < own.atLeast) return []
-    const { findings, at } = gauges.exposure
+    const { findings, at, report } = gauges.exposure
     return [
-      found({ tenant: home, key: 'exposure', values: { findings, ago_seconds: secondsBetween(at, now) }, limits: own }),
+      found({ tenant: home, key: 'exposure', values: { findings, report, ago_seconds: secondsBetween(at, now) }, limits: own }),
     ]
   },
-  title: ({ values }) => `the exposure audit has ${values.findings} findings`,
+  title: ({ values }) =>
+    values.report === 'signed'
+      ? `the exposure audit has ${values.findings} findings`
+      : `the report of the last exposure audit is ${values.report}`,
 })
 
 /** The clock was set back. */
