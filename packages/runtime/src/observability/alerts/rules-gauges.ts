@@ -150,7 +150,12 @@ export const exposureFinding = rule({
     if (!own || !gauges.exposure || gauges.exposure.findings < own.atLeast) return []
     const { findings, at, report } = gauges.exposure
     return [
-      found({ tenant: home, key: 'exposure', values: { findings, report, ago_seconds: secondsBetween(at, now) }, limits: own }),
+      found({
+        tenant: home,
+        key: 'exposure',
+        values: { findings, report, ago_seconds: secondsBetween(at, now) },
+        limits: own,
+      }),
     ]
   },
   title: ({ values }) =>
