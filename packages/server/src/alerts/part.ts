@@ -1,7 +1,7 @@
 import type { Host, RunsApi, Store } from 'signalbox'
 import type { TroubleBoard } from '../health/troubles.ts'
 import { alertsOf, type EnvValues, type Project, schedulesOf } from '../project.ts'
-import { type Completeness, completenessOf } from '../telemetry/completeness.ts'
+import { completenessOf } from '../telemetry/completeness.ts'
 import { telemetrySettings } from '../telemetry/settings.ts'
 import { exposureOf } from './exposure.ts'
 import { type AlertHandle, startAlerts } from './evaluator.ts'
@@ -49,6 +49,6 @@ export function alertPart(options: AlertPartOptions): AlertPart {
 }
 
 /** What was not lost on the way, of what is due. What only waits is told by its age: a collector may be away for a while. */
-function keptPart({ due, leftOut, rejected }: Completeness): number {
+function keptPart({ due, leftOut, rejected }: Awaited<ReturnType<typeof completenessOf>>): number {
   return due === 0 ? 1 : Math.max(0, 1 - (leftOut + rejected) / due)
 }

@@ -44,7 +44,7 @@ export interface SourceOptions {
   readonly dataDir?: string
   /** True where telemetry is sent. */
   readonly sendsTelemetry?: boolean
-  /** Part of the records whose telemetry was delivered, 0 to 1, or null. Default: not known. */
+  /** Part of the records whose telemetry was not lost on its way, 0 to 1, or null. Default: not known. */
   readonly completeness?: () => Promise<number | null>
   /** The last exposure audit. Default: none. */
   readonly exposure?: () => Promise<AlertGauges['exposure']>
