@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
-import { type DevServer, defaultConfigPath, startDev, VERSION } from '@signalbox/server'
-import type { Command } from 'commander'
-import { keepAlive, SignalboxError } from 'signalbox'
+import { type DevServer, defaultConfigPath, logLine, startDev, VERSION } from '@signalbox/server'
+import { type Command, Option } from 'commander'
+import { keepAlive, SignalboxError, systemHost } from 'signalbox'
 import { intOption } from './ask.ts'
 import type { Shell } from './context.ts'
 import { type Output, outputOf } from './output.ts'
@@ -16,6 +16,7 @@ interface DevCommandOptions {
   readonly workers: number
   readonly drainSeconds: number
   readonly workerSilenceSeconds: number
+  readonly logFormat?: 'json' | 'text'
   readonly json?: boolean
 }
 
@@ -44,6 +45,12 @@ export function addDevCommand(program: Command, shell: Shell): void {
       'a worker process that gives no sign of life for this long is ended and replaced',
       intOption('--worker-silence-seconds', 5, 3_600),
       20,
+    )
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'lines on stderr: json with run and trace ids, or text; default text in a terminal, else json',
+      ).choices(['json', 'text']),
     )
     .option('--json', 'write one JSON line to stdout when everything is up')
     .action(async (options: DevCommandOptions) => {
@@ -78,8 +85,13 @@ async function start(options: DevCommandOptions, out: Output): Promise<DevServer
     version: VERSION,
     // Beside this package in a checkout and in node_modules alike.
     consoleDir: fileURLToPath(new URL('../../console/dist', import.meta.url)),
-    log: (line) => out.note(line),
+    log: (line) => out.note(isJson(options) ? logLine(line, systemHost.now()) : line),
   })
+}
+
+/** A person reads plain lines; what collects logs reads JSON. */
+function isJson({ logFormat }: DevCommandOptions): boolean {
+  return logFormat === undefined ? process.stderr.isTTY !== true : logFormat === 'json'
 }
 
 function stopSignal(): Promise<void> {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { SignalboxError, toSignalboxError } from 'signalbox/errors'
 import { addAccessCommands } from './commands-access.ts'
 import { addDevCommand } from './commands-dev.ts'
+import { addDoctorCommand } from './commands-doctor.ts'
 import { addDrillCommands } from './commands-drill.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addAlertCommands } from './commands-alerts.ts'
@@ -100,6 +101,7 @@ function program(shell: Shell): Command {
   addPolicyAuthorCommands(addPolicyCommands(root, shell), shell)
   addToolCommands(root, shell)
   addSystemCommands(root, shell)
+  addDoctorCommand(root, shell)
   addScheduleCommands(root, shell)
   addAlertCommands(root, shell)
   addOutboxCommands(root, shell)

@@ -116,3 +116,5 @@ export {
   secretsFrom,
 } from './exposure/project-audit.ts'
 export type { ExposureFinding, ExposureReport } from './exposure/report.ts'
+export { type SafetyFault, safetyFaults, UNSAFE_CODES, type UnsafeCode } from './safety/rules.ts'
+export { logLine } from './log.ts'

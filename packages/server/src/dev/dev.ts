@@ -32,10 +32,12 @@ import {
   notificationsOf,
   schedulesOf,
 } from '../project.ts'
+import { cleanLog } from '../log.ts'
 import { startOutbox } from '../notify/outbox.ts'
 import { outboxService } from '../notify/service.ts'
 import { bundleBook } from '../policy/bundles.ts'
 import { followPolicy, type PolicyFollower, policyPart } from '../policy/follow.ts'
+import { requireSafe } from '../safety/rules.ts'
 import { processJobs } from '../schedules/jobs.ts'
 import { startScheduler } from '../schedules/scheduler.ts'
 import { scheduleService } from '../schedules/service.ts'
@@ -118,10 +120,11 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<DevServer> {
   const host = options.host ?? systemHost
-  const log = options.log ?? (() => undefined)
   const dataDir = resolve(options.dataDir)
   const configPath = resolve(options.configPath)
   const project = await loadProject(configPath)
+  const log = cleanLog(options.log, project, host)
+  requireSafe({ project, env: process.env, dataDir, host }, project.mode ?? 'development')
   const schedules = schedulesOf(project)
   const notifications = notificationsOf(project)
   const capturing = captureSettings(process.env, project.telemetry)
