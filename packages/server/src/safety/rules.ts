@@ -159,10 +159,20 @@ function missingIn(signOff: CaptureSignOff | undefined, now: number): string | n
 
 function collectorFault(context: SafetyContext): string | null {
   if (!sendsContent(context)) return null
-  const urls = Object.values(telemetrySettings(context.env)?.urls ?? {})
+  const urls = collectors(context.env)
   const open = urls.find((url) => URL.canParse(url) && isOpen(new URL(url)))
   if (open === undefined) return null
   return `content is captured and goes to \`${new URL(open).host}\` without TLS: give the collector an https address`
+}
+
+/** Addresses of collectors. What is wrong with their settings is told where telemetry starts. */
+function collectors(env: EnvValues): readonly string[] {
+  try {
+    return Object.values(telemetrySettings(env)?.signals ?? {}).map(({ url }) => url)
+  } catch (thrown) {
+    if (thrown instanceof SignalboxError) return []
+    throw thrown
+  }
 }
 
 function isOpen({ protocol, hostname }: URL): boolean {
