@@ -111,7 +111,7 @@ export function requireSafe(context: SafetyContext, mode: Mode): void {
   const message =
     faults.length === 1
       ? first.text
-      : `production refuses ${faults.length} settings:${faults.map((each) => `\n- ${each.code} (${each.field}): ${each.text}`).join('')}`
+      : `production refuses ${faults.length} settings, ${faults.map((each) => `\`${each.field}\``).join(', ')}:${faults.map((each) => `\n- ${each.code}: ${each.text}`).join('')}`
   throw new SignalboxError(first.error, message, {
     details: { unsafe: faults.map((each) => each.code), fields: faults.map((each) => each.field) },
   })
