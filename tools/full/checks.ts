@@ -16,6 +16,10 @@ export interface FullCheck {
 export const CHECKS: readonly FullCheck[] = [
   { name: 'rules', args: ['tools/rules/main.ts'] },
   { name: 'matrix', args: ['tools/matrix/main.ts'] },
+  {
+    name: 'incident',
+    args: ['packages/cli/src/main.ts', 'drill', 'incident', '--all', '--runs', '100000'],
+  },
 ]
 
 /** How a command ended, from its exit code and what it printed. */

@@ -99,6 +99,7 @@ function show({ incidents, tried, runs, findings, passed, path }: ProjectInciden
   const taken = tried.length === 0 ? 'none' : tried.join(', ')
   out.text(`${runs} runs in the store; resumed for real where the operator said so: ${taken}`)
   for (const one of findings) out.text(`  ${one.incident}: ${one.kind}: ${printable(one.detail)}`)
-  out.text(passed ? out.color.green('passed') : out.color.red(`failed: ${findings.length} findings`))
   out.text(path === null ? 'a fault was planted: no report is written' : `report: ${path}`)
+  const right = `passed: ${incidents.length} incidents explained`
+  out.text(passed ? out.color.green(right) : out.color.red(`failed: ${findings.length} findings`))
 }
