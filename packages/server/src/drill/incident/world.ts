@@ -110,7 +110,8 @@ export class World {
     const models = deskModels((call) => this.calls.push(call))
     const workflows = [deskWorkflow(outside, version)]
     const box = createSignalbox({ store, host, vault, policy, models, workflows, mode: 'production' })
-    const made = { box, worker: box.work({ pollMs: 5 }) }
+    // A machine that stalls for longer than a lease would charge calls in full, which no planter could know.
+    const made = { box, worker: box.work({ pollMs: 5, leaseMs: 300_000 }) }
     this.boxes.push(made)
     return made
   }
