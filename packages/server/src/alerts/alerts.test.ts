@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { ALERT_KINDS, ALERT_RULES, systemHost } from 'signalbox'
 import { describe, expect, it } from 'vitest'
 import { readNotifications } from '../notify/definition.ts'
@@ -16,6 +17,7 @@ describe('every kind of alert', () => {
       expect([type, data.facts.alert, data.facts.runbook]).toEqual(['alert.opened', kind, ALERT_RULES[kind].runbook])
       expect(data.facts.command).toBe(`signalbox alerts show ${fired?.id}`)
       expect(data.title).not.toContain('undefined')
+      expect(existsSync(new URL(`../../../../${ALERT_RULES[kind].runbook}`, import.meta.url))).toBe(true)
       expect(data.link).toMatch(/\/alerts\/alr_/)
     })
 })
