@@ -20,6 +20,7 @@ export const CHECKS: readonly FullCheck[] = [
     name: 'incident',
     args: ['packages/cli/src/main.ts', 'drill', 'incident', '--all', '--runs', '100000'],
   },
+  { name: 'collector away', args: ['tools/collector-away.ts', '1000'] },
 ]
 
 /** How a command ended, from its exit code and what it printed. */
