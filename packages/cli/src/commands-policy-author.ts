@@ -143,11 +143,14 @@ function addDecisions(group: Command, shell: Shell): void {
     .option('--policy <id>', 'decided by this policy')
     .option('--principal <id>', 'on behalf of this one, such as user:ana')
     .option('--run <run>', 'of this run')
+    .option('--workflow <name>', 'of this workflow')
+    .option('--before <place>', 'the next page: what the page before named')
     .option('--limit <n>', 'at most so many', '100')
     .action(() =>
       withClient(command, shell, async ({ client, out }) => {
-        const { since, until, verdict, tool, policy, principal, run, limit } = command.opts<Record<string, string>>()
-        const query = { since, until, verdict, tool, policy, principal, run_id: run, limit }
+        const { since, until, verdict, tool, policy, principal, run, ...page } = command.opts<Record<string, string>>()
+        const { workflow, before, limit } = page
+        const query = { since, until, verdict, tool, policy, principal, run_id: run, workflow, before, limit }
         const list = await client.decisions({ query })
         out.data(list)
         out.text(decisionsText(list, out))

@@ -2,6 +2,7 @@ import { ENDED, type StreamEvent } from '@signalbox/protocol'
 import type { Command } from 'commander'
 import { SignalboxError } from 'signalbox/errors'
 import { intOption, jsonOption } from './ask.ts'
+import { showEventsOverRuns, withEventFilters } from './commands-facts.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { statusText } from './format.ts'
 import { folded } from './output.ts'
@@ -129,34 +130,48 @@ function addViews(program: Command, shell: Shell): void {
 }
 
 function addEvents(program: Command, shell: Shell): void {
-  withShared(program.command('events <run>'))
-    .description('stored records of a run; with --json one record a line')
-    .option('--after <seq>', 'start after this record', intOption('--after', 0, Number.MAX_SAFE_INTEGER), 0)
-    .option('--follow', 'go on with new records until the run ends')
-    .action(async (id: string, options: { after: number; follow?: boolean }, command: Command) => {
-      await withClient(command, shell, async ({ client, out }) => {
-        let after: number | null = options.after
-        if (options.follow) {
-          for await (const event of client.streamRun(id, { after })) {
-            if (event.event !== 'record') continue
-            out.data(event.data)
-            out.text(recordText(event.data))
-          }
-          return
-        }
-        while (after !== null) {
-          const page: Awaited<ReturnType<typeof client.events>> = await client.events({
-            params: { id },
-            query: { after, limit: 500 },
-          })
-          for (const record of page.events) {
-            out.data(record)
-            out.text(recordText(record))
-          }
-          after = page.next_after
-        }
-      })
+  withEventFilters(withShared(program.command('events [run]')))
+    .description('stored records of a run, with --json one record a line; with --all those of all runs, newest first')
+    .option('--after <seq>', 'of a run: start after this record', intOption('--after', 0, Number.MAX_SAFE_INTEGER), 0)
+    .option('--follow', 'of a run: go on with new records until it ends')
+    .option('--all', 'of all runs, without content; the filters go with it')
+    .action(async (id: string | undefined, options: EventsOptions, command: Command) => {
+      if ((id === undefined) !== (options.all === true))
+        throw new SignalboxError('USAGE', '`events` takes a run, or --all')
+      if (id === undefined) await showEventsOverRuns(command, shell)
+      else await showEvents(id, options, command, shell)
     })
+}
+
+interface EventsOptions {
+  readonly after: number
+  readonly follow?: boolean
+  readonly all?: boolean
+}
+
+async function showEvents(id: string, options: EventsOptions, command: Command, shell: Shell): Promise<void> {
+  await withClient(command, shell, async ({ client, out }) => {
+    let after: number | null = options.after
+    if (options.follow) {
+      for await (const event of client.streamRun(id, { after })) {
+        if (event.event !== 'record') continue
+        out.data(event.data)
+        out.text(recordText(event.data))
+      }
+      return
+    }
+    while (after !== null) {
+      const page: Awaited<ReturnType<typeof client.events>> = await client.events({
+        params: { id },
+        query: { after, limit: 500 },
+      })
+      for (const record of page.events) {
+        out.data(record)
+        out.text(recordText(record))
+      }
+      after = page.next_after
+    }
+  })
 }
 
 const VERDICTS = ['accepted', 'edited', 'rejected', 'reopened'] as const

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
-import { DATABASE, lockData } from '@signalbox/server'
+import { DATABASE, FactFinder, lockData } from '@signalbox/server'
 import type { Command } from 'commander'
-import { backupSqlite, type SqliteStats, sqliteStats, vacuumSqlite } from 'signalbox'
+import { backupSqlite, openSqliteStore, systemHost, type SqliteStats, sqliteStats, vacuumSqlite } from 'signalbox'
 import { addExportCommand, addImportCommand } from './commands-move.ts'
 import { addPruneCommand } from './commands-prune.ts'
 import type { Shell } from './context.ts'
@@ -45,9 +45,26 @@ export function addStoreCommands(program: Command, shell: Shell): void {
     add('import <file>', 'take over the runs of an export, after checking all of it; also while a server runs'),
     shell,
   )
+  add(
+    'reindex',
+    'make the index of events, decisions and effects again from the records; also while a server runs',
+  ).action(async (options: StoreOptions) => await reindex(options, outputOf(shell.terminal, options.json === true)))
   add('vacuum', 'give free space back to the disk; only while no server runs').action(async (options: StoreOptions) => {
     await vacuum(options, outputOf(shell.terminal, options.json === true))
   })
+}
+
+async function reindex(options: StoreOptions, out: Output): Promise<void> {
+  const store = await openSqliteStore({ path: databaseOf(options), host: systemHost })
+  try {
+    await store.clearFacts()
+    await new FactFinder({ store }).catchUp()
+    const { records, runs } = await store.stats()
+    out.data({ records, runs })
+    out.text(`${records} records of ${runs} runs are indexed`)
+  } finally {
+    await store.close()
+  }
 }
 
 function databaseOf(options: StoreOptions): string {

@@ -1,4 +1,4 @@
-import type { DecisionDetail, DecisionRow, DecisionToldView, PolicyReplayResult } from '@signalbox/protocol'
+import type { DecisionDetail, DecisionListView, DecisionToldView, PolicyReplayResult } from '@signalbox/protocol'
 import type { BundleDifference, FixtureReport, PolicyBundle, PolicyFinding } from 'signalbox'
 import { time, who } from './format.ts'
 import { type Colors, folded, type Output, printable, table } from './output.ts'
@@ -54,7 +54,7 @@ export function differencesText(
 
 /** The log of decisions as a table. */
 export function decisionsText(
-  list: { readonly decisions: readonly DecisionRow[]; readonly runs: number; readonly more: boolean },
+  list: Pick<DecisionListView, 'decisions' | 'runs' | 'next' | 'complete'>,
   out: Output,
 ): string {
   const rows = table(
@@ -69,10 +69,11 @@ export function decisionsText(
     ],
     Math.max(out.width, 118),
   )
-  const more = list.more ? '; there are more: narrow it down, or go on with --until' : ''
+  const more = list.next === null ? '' : `; there may be more: go on with --before ${list.next}`
+  const still = list.complete ? '' : '\nstored records are still being indexed: ask again a little later'
   return list.decisions.length === 0
-    ? `no decision fits; ${list.runs} runs were looked at`
-    : `${rows}\n${list.decisions.length} decisions of ${list.runs} runs${more}`
+    ? `no decision fits${still}`
+    : `${rows}\n${list.decisions.length} decisions of ${list.runs} runs${more}${still}`
 }
 
 function verdictText(verdict: string, color: Colors): string {

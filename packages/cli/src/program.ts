@@ -5,6 +5,7 @@ import { addAccessCommands } from './commands-access.ts'
 import { addDevCommand } from './commands-dev.ts'
 import { addDoctorCommand } from './commands-doctor.ts'
 import { addDrillCommands } from './commands-drill.ts'
+import { addEffectsCommand } from './commands-facts.ts'
 import { addPeopleCommands } from './commands-people.ts'
 import { addAlertCommands } from './commands-alerts.ts'
 import { addApprovalCommands, APPROVAL_VERBS } from './commands-approvals.ts'
@@ -106,6 +107,7 @@ function program(shell: Shell): Command {
   addAlertCommands(root, shell)
   addOutboxCommands(root, shell)
   addStatusCommand(root, shell)
+  addEffectsCommand(root, shell)
   addAccessCommands(root, shell)
   addSubjectCommands(root, shell)
   addStoreCommands(root, shell)

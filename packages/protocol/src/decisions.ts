@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pageFields } from './facts.ts'
 import { effectClassSchema, idParamsSchema, jsonSchema, labelsSchema, principalSchema, timeSchema } from './common.ts'
 
 const verdictSchema = z.enum(['allow', 'warn', 'deny', 'require_approval', 'transform'])
@@ -55,6 +56,9 @@ export const decisionsQuerySchema = z.strictObject({
   /** Id such as `user:ana`. */
   principal: z.string().min(1).max(200).optional(),
   run_id: z.string().min(1).max(200).optional(),
+  workflow: z.string().min(1).max(200).optional(),
+  /** `next` of the page before. */
+  before: z.string().min(3).max(400).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),
 })
 
@@ -63,11 +67,15 @@ export const decisionListSchema = z.object({
   decisions: z.array(decisionRowSchema),
   since: timeSchema,
   until: timeSchema,
-  /** Runs that were looked at. */
+  /** Runs of which decisions are listed. */
   runs: z.int(),
-  /** True when there are more than were given: ask again with `until` of the last one. */
+  /** True when there may be more than were given: ask again with `next` as `before`. */
   more: z.boolean(),
+  ...pageFields,
 })
+
+/** Decisions, newest first. */
+export type DecisionListView = z.output<typeof decisionListSchema>
 
 /** How one policy stood to a question. */
 export const policyToldSchema = z.object({

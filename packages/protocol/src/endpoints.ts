@@ -12,6 +12,7 @@ import { APPROVAL_ENDPOINTS } from './approvals.ts'
 import { acceptedSchema, idParamsSchema, type Permission } from './common.ts'
 import { outerBudgetListSchema } from './budgets.ts'
 import { DECISION_ENDPOINTS } from './decisions.ts'
+import { FACT_ENDPOINTS } from './facts.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
 import { EXPOSURE_ENDPOINTS } from './exposure.ts'
 import { forkSchema, movePlanQuerySchema, movePlanSchema, restoreSchema } from './moves.ts'
@@ -401,6 +402,7 @@ export const ENDPOINTS = {
   ...EXPOSURE_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   ...DECISION_ENDPOINTS,
+  ...FACT_ENDPOINTS,
   auditAll: {
     method: 'get',
     path: '/audit/verify',

@@ -89,6 +89,7 @@ export {
   signException,
   writeManifest,
 } from './release/check.ts'
+export { FactFinder } from './facts/finder.ts'
 export { createServer, type RunningServer, type ServerOptions } from './server.ts'
 export { type LocalApi, openLocalApi } from './dev/local-api.ts'
 export {

@@ -115,6 +115,8 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
   auditAll: { path: '/audit/verify' },
   exposureAudit: { path: '/audit/exposure' },
   startExposureAudit: { path: '/audit/exposure', body: {} },
+  eventsOverRuns: { path: '/events' },
+  effectsOverRuns: { path: '/effects' },
   decisions: { path: '/policy/decisions' },
   decision: { path: '/policy/decisions/dec_1?run_id=run_w' },
   simulatePolicy: { path: '/policy/simulate', body: { who: { roles: ['requester'] }, tool: 'payments.pay' } },

@@ -15,6 +15,7 @@ import {
 } from 'signalbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { FactFinder, type FactSource } from '../src/facts/finder.ts'
 import { createApp } from '../src/http/app.ts'
 import { bundleBook } from '../src/policy/bundles.ts'
 import { fakeRuns } from './fake-runs.ts'
@@ -113,7 +114,13 @@ afterAll(async () => {
 function clientOf(person: string) {
   const app = createApp({
     ...fakeRuns(),
-    ...{ runs: sb.runs, store, bundles: bundleBook(store, () => bundle), workflows: [paying.spec] },
+    ...{
+      runs: sb.runs,
+      store,
+      facts: new FactFinder({ store }),
+      bundles: bundleBook(store, () => bundle),
+      workflows: [paying.spec],
+    },
     models: { resolve: () => Promise.reject() as never },
     ...{ host: systemHost, mode: 'development', version: '0' },
     auth: { kind: 'issued', authenticate: async (token) => by[token.split('-')[0] ?? ''] ?? null },
@@ -263,3 +270,121 @@ describe('a check', () => {
     expect(findings).toMatchObject([{ code: 'APPROVAL_DEPENDS', severity: 'error', subject: 'pay' }])
   })
 })
+
+describe('what happened over runs', () => {
+  const effects = (over: Record<string, string> = {}, who = 'ana') =>
+    clientOf(who).client.effectsOverRuns({ query: over })
+  const events = (over: Record<string, string> = {}, who = 'ana') =>
+    clientOf(who).client.eventsOverRuns({ query: over })
+
+  it('NAR-020: events are found by type, time, run, workflow, actor, tool, node and code, newest first, in pages', async () => {
+    const all = await events({ limit: '500' })
+    expect(all).toMatchObject({ next: null, complete: true })
+    const times = all.events.map((each) => each.at)
+    expect(times).toEqual([...times].sort().reverse())
+    const of = async (over: Record<string, string>) => (await events({ limit: '500', ...over })).events
+    expect((await of({ type: 'run.started' })).length).toBe(5)
+    expect(new Set((await of({ run_id: ids.large ?? '' })).map((each) => each.run_id))).toEqual(new Set([ids.large]))
+    expect((await of({ actor: 'user:bo' })).map((each) => each.type)).toEqual(['approval.decided', 'approval.decided'])
+    expect((await of({ tool: 'pay', code: 'STRANGER' })).map((each) => each.run_id)).toEqual([ids.stranger])
+    expect((await of({ node: 'pay', workflow: 'paying' })).length).toBeGreaterThan(5)
+    expect(await of({ workflow: 'another' })).toEqual([])
+    expect(await of({ until: times.at(-1) ?? '' })).toEqual([])
+    const paged: string[] = []
+    for (let before: string | null | undefined; before !== null; ) {
+      const page = await events({ limit: '7', ...(before ? { before } : {}) })
+      paged.push(...page.events.map((each) => `${each.run_id} ${each.seq}`))
+      before = page.next
+    }
+    expect(paged).toEqual(all.events.map((each) => `${each.run_id} ${each.seq}`))
+    await expect(events({ type: 'run.flown' })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+    await expect(events({ before: 'nowhere' })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
+
+  it('NAR-021: each effect is listed once, as its latest record tells it, by phase, tool, class, approver and run', async () => {
+    const all = (await effects()).effects
+    const phaseOf = (run: string) => all.filter((each) => each.run_id === ids[run]).map((each) => each.phase)
+    expect(['small', 'large', 'refused', 'stranger'].map(phaseOf)).toEqual([
+      ['succeeded'],
+      ['succeeded'],
+      ['rejected'],
+      ['denied'],
+    ])
+    const runs = async (over: Record<string, string>) => (await effects(over)).effects.map((each) => each.run_id)
+    expect(await runs({ phase: 'denied' })).toEqual([ids.stranger])
+    expect(await runs({ approver: 'user:bo', phase: 'succeeded' })).toEqual([ids.large])
+    expect((await runs({ tool: 'pay', class: 'money' })).length).toBe(all.length)
+    expect(await runs({ tool: 'fly' })).toEqual([])
+    // What was denied or rejected did not happen outside, by the outside's own list.
+    expect(paid).toHaveLength(all.filter((each) => each.phase === 'succeeded').length)
+  })
+
+  it('NAR-022: lists are of the own tenant, take the permission to read, and hold no content', async () => {
+    expect((await effects({}, 'sam')).effects).toEqual([])
+    expect((await events({}, 'sam')).events).toEqual([])
+    await expect(effects({ run_id: ids.small ?? '' }, 'sam')).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
+    await expect(effects({}, 'nobody')).rejects.toMatchObject({ code: 'AUTH_REQUIRED' })
+    const text = JSON.stringify([await effects(), await events({ limit: '500' })])
+    for (const content of ['zoe', 'mallory', 'the secret is 42', 'looked at']) expect(text).not.toContain(content)
+  })
+
+  it('NAR-023: the index comes from the records alone: made anew in other batches it is the same', async () => {
+    const before = [
+      await effects(),
+      await events({ limit: '500' }),
+      await log({ limit: '500', since: '2020-01-01T00:00:00Z' }),
+    ]
+    await store.clearFacts()
+    const small = slow(store)
+    for (let done = false; !done; ) done = await new FactFinder({ store: small }).catchUp(3)
+    const after = [
+      await effects(),
+      await events({ limit: '500' }),
+      await log({ limit: '500', since: '2020-01-01T00:00:00Z' }),
+    ]
+    expect(after.map(withoutTime)).toEqual(before.map(withoutTime))
+  })
+
+  it('NAR-024: a question that is answered before all records were read says so, and two readers do not disturb each other', async () => {
+    const all = await store.facts({ tenant: 'acme', limit: 500 })
+    await store.clearFacts()
+    const small = slow(store)
+    const [one, two] = [new FactFinder({ store: small }, 3), new FactFinder({ store: small })]
+    expect(await one.find({ tenant: 'acme', limit: 500 })).toMatchObject({ complete: false })
+    expect(await Promise.all([one.catchUp(), two.catchUp()])).toEqual([true, true])
+    expect((await one.find({ tenant: 'acme', limit: 500 })).rows).toEqual(all)
+  })
+
+  it('NAR-025: a run whose history was destroyed is found no more, and a record that cannot be read holds up no other', async () => {
+    const damaged = memoryStore(systemHost)
+    const changed = (await store.export(0, 1_000)).map((each) => {
+      if (each.runId === ids.small) return { ...each, body: '' }
+      return each.runId === ids.large && each.type === 'activity.intent' ? { ...each, body: '{' } : each
+    })
+    const facts = new FactFinder({
+      store: {
+        ...slow(damaged),
+        export: async (after) => changed.filter((each) => each.position > after),
+      },
+    })
+    const { rows } = await facts.find({ tenant: 'acme', limit: 500 })
+    const runs = new Set(rows.map((row) => row.run_id))
+    expect(runs.has(ids.small ?? '')).toBe(false)
+    expect(runs.has(ids.large ?? '') && runs.has(ids.stranger ?? '')).toBe(true)
+  })
+})
+
+function withoutTime(list: object): object {
+  return { ...list, until: null }
+}
+
+/** A store that gives three records at once. */
+function slow(inner: Store): FactSource {
+  return {
+    export: (after) => inner.export(after, 3),
+    cursor: (name) => inner.cursor(name),
+    records: (...asked) => inner.records(...asked),
+    facts: (filter) => inner.facts(filter),
+    addFacts: (batch) => inner.addFacts(batch),
+  }
+}

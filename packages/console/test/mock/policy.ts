@@ -219,7 +219,7 @@ export const POLICY_READS: Answers = {
   decisions: (_held, { query }) => {
     const { verdict, tool } = query as { verdict?: string; tool?: string } // parsed before
     const wanted = rows.filter((row) => (verdict ?? row.verdict) === row.verdict && (tool ?? row.name) === row.name)
-    return { decisions: wanted, since: ago(86_400), until: ago(0), runs: 2, more: false }
+    return { decisions: wanted, since: ago(86_400), until: ago(0), runs: 2, more: false, next: null, complete: true }
   },
   decision: (_held, { id }) => detailOf(id),
   roleMatrix: () => matrix,

@@ -1,5 +1,6 @@
 export * from './acting.ts'
 export * from './alerts.ts'
+export * from './facts.ts'
 export * from './approval.ts'
 export * from './budget-records.ts'
 export * from './build.ts'

@@ -1,4 +1,5 @@
 import type { AlertStore } from './alerts.ts'
+import type { FactStore } from './facts.ts'
 import type { ActRow, ActStore } from './duty.ts'
 import type { Principal } from './common.ts'
 import type { LineageStore, LineageTermRow } from './lineage.ts'
@@ -333,6 +334,7 @@ export interface Store
     MandateStore,
     AlertStore,
     LineageStore,
+    FactStore,
     ActStore {
   /** Version of the stored format. */
   readonly version: number

@@ -16,6 +16,7 @@ import type {
   RequestAnswered,
 } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
+import { TELLINGS, type Telling } from './story-table.ts'
 import { activitiesOf, isOpen } from './view.ts'
 import {
   type ContentLookup,
@@ -66,8 +67,14 @@ export function storyOf(records: readonly RunRecord[], contents?: ContentLookup)
 }
 
 function tell(record: RunRecord, teller: Teller): string | null {
-  return tellPeople(record, teller) ?? tellWork(record, teller) ?? tellRun(record, teller)
+  // A record of a version that this one does not know is told by its type, not left out.
+  const telling: Telling | undefined = TELLINGS[record.type]
+  if (telling === undefined) return `A record of type ${name(record.type)} that this version cannot tell.`
+  if (typeof telling === 'object') return null
+  return TELLERS[telling](record, teller)
 }
+
+const TELLERS = { run: tellRun, people: tellPeople, work: tellWork } as const
 
 function tellRun(record: RunRecord, teller: Teller): string | null {
   const { contents } = teller

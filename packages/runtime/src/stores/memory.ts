@@ -44,7 +44,7 @@ import {
   STORE_VERSION,
   wakes,
 } from './rules.ts'
-import { MemoryLineage } from './memory-lineage.ts'
+import { MemoryFacts } from './memory-facts.ts'
 import { MemoryLedger } from './memory-ledger.ts'
 import { pair } from './memory-kept.ts'
 
@@ -69,7 +69,7 @@ function asked(run: MemoryRun): boolean {
   return open(run).some((entry) => wakes(entry.item.kind, run.row.status))
 }
 
-class MemoryStore extends MemoryLineage implements Store {
+class MemoryStore extends MemoryFacts implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: false, sharedBetweenProcesses: false }
 

@@ -1,6 +1,7 @@
 import { SignalboxError } from '../base/errors.ts'
 import type { AlertStore } from '../contracts/alerts.ts'
 import type { LineageStore } from '../contracts/lineage.ts'
+import type { FactStore } from '../contracts/facts.ts'
 import type { MandateStore } from '../contracts/mandates.ts'
 import type { RunCommit, Store } from '../contracts/store.ts'
 
@@ -121,6 +122,7 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     ...mandatesAround(inner, at),
     ...alertsAround(inner, at),
     ...lineageAround(inner, at),
+    ...factsAround(inner, at),
     acted: (tenant, tool, subject) => at('acted', () => inner.acted(tenant, tool, subject)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
@@ -154,6 +156,14 @@ function lineageAround(inner: Store, at: StoreAround): LineageStore {
     putLineageTerms: (rows) => at('putLineageTerms', () => inner.putLineageTerms(rows)),
     lineageFindings: (filter) => at('lineageFindings', () => inner.lineageFindings(filter)),
     putLineageFindings: (rows) => at('putLineageFindings', () => inner.putLineageFindings(rows)),
+  }
+}
+
+function factsAround(inner: Store, at: StoreAround): FactStore {
+  return {
+    facts: (filter) => at('facts', () => inner.facts(filter)),
+    addFacts: (batch) => at('addFacts', () => inner.addFacts(batch)),
+    clearFacts: () => at('clearFacts', () => inner.clearFacts()),
   }
 }
 

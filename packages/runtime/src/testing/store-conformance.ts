@@ -5,6 +5,7 @@ import { commitTests, fenceTests } from './conformance/commits.ts'
 import { effectTests } from './conformance/effects.ts'
 import { actTests } from './conformance/acts.ts'
 import { alertTests } from './conformance/alerts.ts'
+import { factTests } from './conformance/facts.ts'
 import { attemptTests, takeoverTests } from './conformance/going-on.ts'
 import { lineageTests } from './conformance/lineage.ts'
 import { inboxTests, wakeTests } from './conformance/inbox.ts'
@@ -60,6 +61,7 @@ export function storeConformance(options: ConformanceOptions): void {
     mandateTests(suite)
     alertTests(suite)
     lineageTests(suite)
+    factTests(suite)
     tenantTests(suite)
     if (options.capabilities.sharedBetweenProcesses) sharedTests(suite)
     if (options.capabilities.durable) durableTests(suite)

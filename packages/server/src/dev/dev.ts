@@ -52,6 +52,7 @@ import {
   type TelemetryHandle,
   telemetryStanding,
 } from '../telemetry/index.ts'
+import { keptFacts } from '../facts/finder.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
@@ -154,7 +155,7 @@ async function start(
   const { store, runs } = composed.signalbox
   const alerts = alertPart({ project, store, runs, host, home: DEV_TENANT, dataDir, env, troubles, log })
   const telemetry = await tellOutside({ composed, dataDir, env, host, log, settings: capturing, options }, ends)
-  const parts = { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry }
+  const parts = { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry, ends }
   const server = await serve(options, parts)
   ends.push(() => server.close())
   lock.announce({ pid: process.pid, url: server.url })
@@ -343,15 +344,17 @@ interface ServeParts {
   readonly keeper: PolicyFollower
   readonly alerts: AlertPart
   readonly telemetry: TelemetryHandle | null
+  readonly ends: (() => Promise<void> | void)[]
 }
 
 async function serve(options: DevOptions, parts: ServeParts) {
-  const { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry } = parts
+  const { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry, ends } = parts
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
   return await createServer({
     runs: composed.signalbox.runs,
     switches: composed.signalbox.switches,
     store: composed.store,
+    facts: keptFacts({ store: composed.store, host, ends, log: (line) => options.log?.(line) }),
     models: composed.models,
     troubles,
     exposure: exposureService({ project, composed, dataDir: resolve(options.dataDir), env: process.env, host }),

@@ -1,6 +1,7 @@
 import { type Mode, systemHost } from 'signalbox'
 import { alertService } from '../alerts/service.ts'
 import { erasureService } from '../erasure/service.ts'
+import { FactFinder } from '../facts/finder.ts'
 import { createApp } from '../http/app.ts'
 import { accessService } from '../identity/access.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
@@ -48,6 +49,8 @@ export async function openLocalApi(options: {
     runs: composed.signalbox.runs,
     switches: composed.signalbox.switches,
     store: composed.store,
+    // Nobody reads on in the background here: a question reads all that is new.
+    facts: new FactFinder(composed, Number.POSITIVE_INFINITY),
     models: composed.models,
     schedules: scheduleService({ store: composed.store, schedules, host: systemHost }),
     alerts: alertService({ store: composed.store, settings: alertsOf(project), host: systemHost }),

@@ -9,6 +9,7 @@ import { accessHandlers } from './access-handlers.ts'
 import { alertHandlers } from './alert-handlers.ts'
 import { consoleFile } from './console.ts'
 import { decisionHandlers } from './decision-handlers.ts'
+import { factHandlers } from './fact-handlers.ts'
 import { eventStream } from './event-stream.ts'
 import { exposureHandlers } from './exposure-handlers.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
@@ -65,6 +66,7 @@ export function createApp(options: AppOptions): Hono {
     ...systemHandlers(options),
     ...switchHandlers(options),
     ...decisionHandlers(options),
+    ...factHandlers(options),
   }
   // The table's entries and the handlers have the same names by type; here each meets its own.
   for (const name of Object.keys(ENDPOINTS) as EndpointName[]) route(app, options, ENDPOINTS[name], handlers[name])

@@ -11,7 +11,15 @@ import {
   tellDecision,
   toJsonValue,
 } from 'signalbox'
-import { type DecisionDeps, decisionDetail, listDecisions, replayDecisions, toldView } from '../policy/decisions.ts'
+import {
+  type DecisionDeps,
+  decisionDetail,
+  decisionRow,
+  listDecisions,
+  replayDecisions,
+  toldView,
+} from '../policy/decisions.ts'
+import { finderOf, given, nextOf, requireRun, spanOf } from './fact-handlers.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 
 type Names = 'decisions' | 'decision' | 'simulatePolicy' | 'replayPolicy' | 'policyFindings'
@@ -23,11 +31,20 @@ export function decisionHandlers(deps: ApiDeps): Pick<Handlers, Names> {
   const { host } = deps
   return {
     decisions: async ({ query }, who) => {
+      await requireRun(deps, who.tenant, query.run_id)
       const until = query.until === undefined ? host.now() + 1 : Date.parse(query.until)
       const start = query.run_id === undefined ? until - DAY_MS : 0
       const since = query.since === undefined ? start : Date.parse(query.since)
-      const { decisions, runs, more } = await listDecisions(decisionDeps(deps), who.tenant, { ...query, since, until })
-      return { decisions: [...decisions], since: isoTime(since), until: isoTime(until), runs, more }
+      const { verdict, tool, policy, principal } = query
+      const filter = { ...spanOf(query, who.tenant), since, until, ...given({ name: tool, policy, principal }) }
+      const { rows, complete } = await listDecisions(decisionDeps(deps), who.tenant, {
+        ...filter,
+        ...(verdict === undefined ? {} : { verdict }),
+      })
+      const next = nextOf(rows, query.limit)
+      const runs = new Set(rows.map((row) => row.run_id)).size
+      const page = { next, complete, runs, more: next !== null || !complete }
+      return { decisions: rows.flatMap(decisionRow), since: isoTime(since), until: isoTime(until), ...page }
     },
     decision: async ({ params, query }, who) =>
       await decisionDetail(decisionDeps(deps), who.tenant, params.id, query.run_id),
@@ -73,7 +90,8 @@ function labelsOf({ integrity, marks }: { readonly integrity: number; readonly m
   return { integrity: known ?? 0, marks }
 }
 
-function decisionDeps({ runs, bundles, host }: ApiDeps): DecisionDeps {
-  if (bundles) return { runs, bundles, host }
+function decisionDeps(deps: ApiDeps): DecisionDeps {
+  const { runs, bundles, host } = deps
+  if (bundles) return { runs, bundles, host, facts: finderOf(deps) }
   throw new SignalboxError('CONFIG_INVALID', 'this server was started without its policy: give it `bundles`')
 }

@@ -11,6 +11,7 @@ import type {
   WorkflowSpec,
 } from 'signalbox'
 import type { AlertService } from '../alerts/service.ts'
+import type { FactFinder } from '../facts/finder.ts'
 import type { BundleBook } from '../policy/bundles.ts'
 import type { TroubleBoard } from '../health/troubles.ts'
 import type { PolicyService } from '../policy/service.ts'
@@ -45,6 +46,8 @@ export interface ApiDeps {
   readonly erasures?: ErasureService
   /** Without it nothing is told of decisions. */
   readonly bundles?: BundleBook
+  /** Without it nothing is found over runs. */
+  readonly facts?: Pick<FactFinder, 'find'>
   /** Without it the policy cannot be changed or looked at here. */
   readonly policy?: PolicyService
   readonly workflows: readonly WorkflowSpec[]

@@ -4,6 +4,8 @@ import {
   DECISION_RECORDS,
   type DecisionTold,
   DraftComparison,
+  type FactFilter,
+  type FactRow,
   type FlipExample,
   type Host,
   isoTime,
@@ -20,63 +22,33 @@ import {
   tellDecision,
 } from 'signalbox'
 import { openerOf } from '../views/contents.ts'
+import type { FactFinder } from '../facts/finder.ts'
 import type { BundleBook } from './bundles.ts'
 
 /** What decisions are found with. */
 export interface DecisionDeps {
   readonly runs: Pick<RunsApi, 'get' | 'list' | 'records' | 'contents'>
+  readonly facts: Pick<FactFinder, 'find'>
   readonly bundles: BundleBook
   readonly host: Host
 }
 
-/** Which decisions of a tenant are listed. Times in milliseconds since 1970. */
-export interface DecisionFilter {
-  readonly since: number
-  readonly until: number
-  readonly verdict?: string | undefined
-  readonly tool?: string | undefined
-  readonly policy?: string | undefined
-  readonly principal?: string | undefined
-  readonly run_id?: string | undefined
-  readonly limit: number
-}
+/** A filter of the log of decisions, as the index takes it. */
+export type DecisionFilter = Omit<FactFilter, 'tenant' | 'only'>
 
 const PAGE = 200
-/** Runs that one list or search looks at. */
-const MOST_RUNS = 5_000
 
-/** Decisions of a tenant, newest first, and how many runs were looked at for them. */
+/** Decisions of a tenant, newest first; `complete` tells whether all stored records were looked at. */
 export async function listDecisions(
-  deps: DecisionDeps,
+  { facts }: Pick<DecisionDeps, 'facts'>,
   tenant: string,
   filter: DecisionFilter,
-): Promise<{ readonly decisions: readonly DecisionRow[]; readonly runs: number; readonly more: boolean }> {
-  let found: RecordedDecision[] = []
-  let runs = 0
-  let more = false
-  for await (const row of rowsOf(deps, tenant, filter)) {
-    if (runs >= MOST_RUNS) {
-      more = true
-      break
-    }
-    runs += 1
-    const all = recordedDecisions(await recordsOf(deps, row))
-    found.push(...all.filter((each) => fits(each, filter)))
-    if (found.length <= 2 * filter.limit + PAGE) continue
-    found = newest(found).slice(0, filter.limit)
-    more = true
-  }
-  const decisions = newest(found).slice(0, filter.limit)
-  return { decisions: decisions.map(decisionRow), runs, more: more || found.length > filter.limit }
-}
-
-async function* rowsOf(deps: DecisionDeps, tenant: string, filter: DecisionFilter): AsyncGenerator<RunRow> {
-  if (filter.run_id === undefined) yield* runsSince(deps, tenant, filter.since)
-  else yield await deps.runs.get(tenant, filter.run_id)
+): Promise<{ readonly rows: readonly FactRow[]; readonly complete: boolean }> {
+  return await facts.find({ ...filter, tenant, only: 'decision' })
 }
 
 /** Runs of a tenant on which something was recorded since then, newest first. */
-async function* runsSince({ runs }: DecisionDeps, tenant: string, since: number): AsyncGenerator<RunRow> {
+async function* runsSince({ runs }: Pick<DecisionDeps, 'runs'>, tenant: string, since: number): AsyncGenerator<RunRow> {
   let before: { createdAt: number; runId: string } | undefined
   for (;;) {
     const page = await runs.list({ tenant, limit: PAGE, ...(before ? { before } : {}) })
@@ -92,25 +64,20 @@ async function recordsOf({ runs }: DecisionDeps, row: RunRow): Promise<readonly 
   return await runs.records(row.tenant, row.runId, { types: DECISION_RECORDS })
 }
 
-function fits(each: RecordedDecision, filter: DecisionFilter): boolean {
-  const { decision, name, run } = each
-  const at = Date.parse(each.at)
-  return (
-    at >= filter.since &&
-    at < filter.until &&
-    (filter.verdict === undefined || decision.verdict === filter.verdict) &&
-    (filter.tool === undefined || name === filter.tool) &&
-    (filter.policy === undefined || decision.policies.includes(filter.policy)) &&
-    (filter.principal === undefined || run.principal.id === filter.principal)
-  )
-}
-
-function newest(list: readonly RecordedDecision[]): RecordedDecision[] {
-  return [...list].sort((a, b) => b.at.localeCompare(a.at) || b.seq - a.seq)
-}
-
 /** One decision as the log shows it. */
-function decisionRow(each: RecordedDecision): DecisionRow {
+export function decisionRow(row: FactRow): DecisionRow[] {
+  const { run_id, seq, at, workflow, node, name, principal, decision } = row
+  if (!decision) return []
+  const { policies, approvers, ...rest } = decision
+  return [
+    {
+      ...{ ...rest, run_id, seq, at: isoTime(at), name: name ?? decision.point, workflow },
+      ...{ node, principal, policies: [...policies], approvers: [...approvers] },
+    },
+  ]
+}
+
+function recordedRow(each: RecordedDecision): DecisionRow {
   const { decision, run } = each
   return {
     ...{ id: decision.id, run_id: each.runId, seq: each.seq, at: each.at, point: decision.point, kind: each.kind },
@@ -140,7 +107,7 @@ export async function decisionDetail(
   const erased = found.notAgain === 'not_recorded' ? 'what was judged is not on record' : 'what was asked was erased'
   const unknown = `the bundle that decided, ${found.decision.bundle}, is not stored here`
   return {
-    decision: decisionRow(found),
+    decision: recordedRow(found),
     sentence: policy.sentence(found.decision.reason_code),
     asked: request && askedView(policy, request),
     told,
@@ -155,16 +122,14 @@ async function findDecision(
   id: string,
   runId: string | undefined,
 ): Promise<{ readonly found: RecordedDecision; readonly records: readonly RunRecord[] }> {
-  let looked = 0
-  for await (const row of rowsOf(deps, tenant, { since: 0, until: Infinity, limit: 1, run_id: runId })) {
-    const records = await recordsOf(deps, row)
+  const [row] = runId === undefined ? (await deps.facts.find({ tenant, decisionId: id, limit: 1 })).rows : []
+  const of = runId ?? row?.run_id
+  if (of !== undefined) {
+    const records = await recordsOf(deps, await deps.runs.get(tenant, of))
     const found = recordedDecisions(records).find((each) => each.decision.id === id)
     if (found) return { found, records }
-    looked += 1
-    if (looked >= MOST_RUNS) break
   }
-  const where = looked >= MOST_RUNS ? `the newest ${looked} runs: name its run` : 'the runs of this tenant'
-  throw new SignalboxError('NOT_FOUND', `there is no decision \`${id}\` in ${where}`)
+  throw new SignalboxError('NOT_FOUND', `there is no decision \`${id}\` in the runs of this tenant`)
 }
 
 function askedView(policy: PolicyBundle, request: PolicyRequest): DecisionDetail['asked'] {
@@ -214,7 +179,8 @@ export async function replayDecisions(
     const reader = await deps.runs.contents(tenant, row.runId).catch(() => null)
     const opener = openerOf(reader)
     for (const each of recordedDecisions(records)) {
-      if (!fits(each, { since, until, limit: 1 })) continue
+      const at = Date.parse(each.at)
+      if (at < since || at >= until) continue
       const opened = { asked: await opener.value(each.asked), facts: await opener.value(each.facts) }
       const made = await deps.bundles.of(each.decision.bundle)
       if (made === null) unchecked += 1

@@ -1,5 +1,6 @@
 import { ALERT_TABLES } from './schema-alerts.ts'
 import { LINEAGE_TABLES } from './schema-lineage.ts'
+import { FACT_TABLES } from './schema-facts.ts'
 
 /**
  * The tables, as a list of steps from one version to the next. A step that has been released is never edited.
@@ -404,4 +405,5 @@ export const MIGRATIONS: readonly string[] = [
   ALERT_TABLES,
   LINEAGE_TABLES,
   RUNS_BY_STATUS,
+  FACT_TABLES,
 ]

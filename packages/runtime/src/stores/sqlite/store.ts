@@ -57,7 +57,7 @@ import type {
 import { checkAdopted, checkCommit, checkNewRun, STORE_VERSION } from '../rules.ts'
 import { readActed } from './acts.ts'
 import { adoptRun, readInboxKept } from './adopt.ts'
-import { SqliteLineage } from './lineage.ts'
+import { SqliteFacts } from './facts.ts'
 import { claimRuns, extendLeases } from './claims.ts'
 import { Appender, HOLDER } from './commits.ts'
 import type { Connection } from './connection.ts'
@@ -98,7 +98,7 @@ import {
 import { effectRow, inboxItem, requestRow, runRow, subjectKey } from './rows.ts'
 
 /** The `Store` over one SQLite file, shared by any number of processes on this machine. */
-export class SqliteStore extends SqliteLineage implements Store {
+export class SqliteStore extends SqliteFacts implements Store {
   readonly version = STORE_VERSION
   readonly capabilities = { durable: true, sharedBetweenProcesses: true }
   readonly #connection: Connection

@@ -6,6 +6,7 @@ import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleNotice, sampleOutbox } from './outbox.ts'
 import { alertMethods } from './alerts.ts'
 import { lineageMethods } from './lineage.ts'
+import { factMethods } from './facts.ts'
 import { mandateMethods } from './mandates.ts'
 import { sampleEvent, sampleHolder } from './policy.ts'
 import { sampleSwitch, sampleSwitchWorker, sampleThrow } from './switches.ts'
@@ -191,6 +192,7 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     ...mandateMethods(store, tenant),
     ...alertMethods(store, tenant),
     ...lineageMethods(store, tenant),
+    ...factMethods(store, tenant),
     acted: () => store.acted(tenant, 'vendors.edit', 's1'),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>

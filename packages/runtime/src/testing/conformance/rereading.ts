@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../base/errors.ts'
 import type { AlertCommit, AlertCommitResult } from '../../contracts/alerts.ts'
+import { FACTS_CURSOR, type FactBatch } from '../../contracts/facts.ts'
 import type { OutboxCommit, OutboxCommitResult } from '../../contracts/outbox.ts'
 import type { SwitchChange } from '../../contracts/switches.ts'
 import type { CommitResult, RunCommit, Store } from '../../contracts/store.ts'
@@ -67,6 +68,8 @@ export function rereadingStore(store: Store): Store {
     commitAlerts: (change) => alertsAgain(store, change),
     putLineageTerms: (rows) => twice(() => store.putLineageTerms(rows)),
     putLineageFindings: (rows) => twice(() => store.putLineageFindings(rows)),
+    addFacts: (batch) => factsAgain(store, batch),
+    clearFacts: () => twice(() => store.clearFacts()),
     commitSwitch: (change) => switchAgain(store, change),
     putSwitchWorker: (row) => twice(() => store.putSwitchWorker(row)),
     setCursor: (name, position) => twice(() => store.setCursor(name, position)),
@@ -94,6 +97,15 @@ async function alertsAgain(store: Store, change: AlertCommit): Promise<AlertComm
     const result = await store.commitAlerts(change)
     // What is there already was stored by the first call.
     return result === 'changed' ? 'committed' : result
+  }
+}
+
+async function factsAgain(store: Store, batch: FactBatch): Promise<boolean> {
+  try {
+    return await store.addFacts(batch)
+  } catch (thrown) {
+    if (!answerLost(thrown)) throw thrown
+    return (await store.cursor(FACTS_CURSOR)) === batch.to || (await store.addFacts(batch))
   }
 }
 

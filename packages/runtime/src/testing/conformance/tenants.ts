@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Store } from '../../contracts/store.ts'
+import { FACTS_CURSOR } from '../../contracts/facts.ts'
+import { sampleFact } from './facts.ts'
 import { sampleAlert, sampleAlertEvent, sampleAlerts } from './alerts.ts'
 import { sampleFinding, sampleTerm } from './lineage.ts'
 import { sampleCommit, sampleEffect, sampleItem, sampleRequest } from './samples.ts'
@@ -26,6 +28,9 @@ async function fill(store: Store, tenant: Tenant): Promise<void> {
   await store.commitAlerts(sampleAlerts({ rows: [alert], events: [sampleAlertEvent(alert, 1)] }))
   await store.putLineageTerms([sampleTerm({ tenant, seq: tenant.length })])
   await store.putLineageFindings([sampleFinding({ tenant, workflow: `desk of ${tenant}` })])
+  const from = await store.cursor(FACTS_CURSOR)
+  const fact = sampleFact(1, { tenant, run_id: run.runId, actor: tenant })
+  await store.addFacts({ from, to: from + 1, rows: [fact], dropped: [] })
   await store.putKey(tenant, 'ana', Buffer.from(tenant))
 }
 
@@ -51,6 +56,7 @@ async function view(store: Store, tenant: Tenant): Promise<string> {
     (await store.alertEvents(tenant)).map(({ body }) => body),
     await store.lineageTerms({ ...sampleTerm({ tenant }), limit: 10 }),
     await store.lineageFindings({ tenant, limit: 10 }),
+    await store.facts({ tenant, limit: 10 }),
     await store.key(tenant, 'ana'),
     await store.runs({ tenant, requestId: SAME.requestId, limit: 10 }),
   ])

@@ -1,6 +1,7 @@
 /** The operator's way to the server: a real one over HTTP, whose calls are counted and timed, and which a drill may let lie. */
 import { API_BASE, type Client, createClient } from '@signalbox/protocol'
 import { type Signalbox, systemHost } from 'signalbox'
+import { FactFinder } from '../../facts/finder.ts'
 import { bundleBook } from '../../policy/bundles.ts'
 import { createServer } from '../../server.ts'
 import { VERSION } from '../../version.ts'
@@ -32,6 +33,7 @@ export async function openOffice(world: World, box: Signalbox, lie: Lie | null =
     runs: box.runs,
     switches: box.switches,
     store: box.store,
+    facts: new FactFinder(box),
     bundles: bundleBook(box.store, () => world.policy),
     workflows: box.workflows,
     models: deskModels(() => undefined),
