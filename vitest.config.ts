@@ -12,6 +12,8 @@ export default defineConfig({
     pool: 'forks',
     // Tests wait for disks and for each other's processes: one more than the two processors of a small machine.
     maxWorkers: 3,
+    // What any test stores is compared with the telemetry contract.
+    setupFiles: ['tools/telemetry-setup.ts'],
     reporters: [['default', { summary: false }], new PlainReporter()],
     projects: [
       {

@@ -162,7 +162,7 @@ export {
   type ReturnedKey,
   returnedKeys,
 } from './keeping/erasure.ts'
-export { traceIdOf } from './reliability/keys.ts'
+export { traceIdOf } from './base/trace-id.ts'
 export { type Erasure, type ErasureLog, erasureLine, readErasures } from './reliability/erasure-log.ts'
 export {
   type KeepReason,

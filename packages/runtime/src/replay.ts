@@ -54,7 +54,7 @@ export function createReplayer(options: ReplayOptions): Replayer {
     controls: [],
     limits: DEFAULT_LIMITS,
     outlet: shutOutlet(),
-    committer: new Committer(store, host),
+    committer: new Committer(store, host, () => {}),
     switches: new SwitchBoard(host, store),
     hub: new Hub(),
     scheduler: new LocalScheduler(host),

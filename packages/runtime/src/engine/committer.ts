@@ -4,6 +4,7 @@ import { sleep } from '../base/host.ts'
 import type { CommitResult, RunCommit, RunRow, Store } from '../contracts/store.ts'
 import { withActs, withTerms } from './acts.ts'
 import { withNotices } from './notices.ts'
+import { tellStored } from './stored-channel.ts'
 
 /** A run that has records to commit. The committer calls these and nothing else. */
 export interface Committing {
@@ -32,10 +33,13 @@ export class Committer {
   private running: Promise<void> | null = null
   private readonly store: Store
   private readonly host: Host
+  private readonly tell: typeof tellStored
 
-  constructor(store: Store, host: Host) {
+  /** `tell` hears of what became durable; a replay, which stores nothing, gives one that does nothing. */
+  constructor(store: Store, host: Host, tell: typeof tellStored = tellStored) {
     this.store = store
     this.host = host
+    this.tell = tell
   }
 
   /** Asks for the run's buffer to be committed with the next batch. */
@@ -89,7 +93,7 @@ export class Committer {
       return
     }
     batch.forEach((entry, i) => {
-      deliver(entry.run, entry.commit, results[i] ?? { status: 'fenced' })
+      this.deliver(entry.run, entry.commit, results[i] ?? { status: 'fenced' })
     })
   }
 
@@ -100,34 +104,36 @@ export class Committer {
       await sleep(this.host, wait)
       try {
         const row = await this.store.run(commit.tenant, commit.runId)
-        if (row && row.seq === commit.seq && row.head === commit.head) return run.onCommitted(commit)
+        if (row && row.seq === commit.seq && row.head === commit.head)
+          return this.deliver(run, commit, { status: 'committed' })
         if (!row || row.seq !== commit.expectSeq || row.epoch !== commit.epoch) return run.onLost('fenced')
         // The lease may have been lost while the store was asked.
         if (run.dead) return
         const [result] = await this.store.commit([commit])
-        return deliver(run, commit, result ?? { status: 'fenced' })
+        return this.deliver(run, commit, result ?? { status: 'fenced' })
       } catch (thrown) {
         error = toSignalboxError(thrown, 'STORE_UNAVAILABLE')
       }
     }
     run.onLost(error)
   }
-}
 
-function deliver(run: Committing, commit: RunCommit, result: CommitResult): void {
-  switch (result.status) {
-    case 'committed':
-      run.onCommitted(commit)
-      return
-    case 'inbox_not_empty':
-      run.onInboxNotEmpty(commit)
-      return
-    case 'fenced':
-    case 'effect_claimed':
-    case 'mandate_spent':
-      run.onLost(result.status)
-      return
-    default:
-      result satisfies never
+  private deliver(run: Committing, commit: RunCommit, result: CommitResult): void {
+    switch (result.status) {
+      case 'committed':
+        this.tell(commit.runId, commit.records)
+        run.onCommitted(commit)
+        return
+      case 'inbox_not_empty':
+        run.onInboxNotEmpty(commit)
+        return
+      case 'fenced':
+      case 'effect_claimed':
+      case 'mandate_spent':
+        run.onLost(result.status)
+        return
+      default:
+        result satisfies never
+    }
   }
 }

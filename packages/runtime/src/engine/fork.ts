@@ -28,7 +28,7 @@ import { copiesOf, forkedCheckpoint, heldBy, takenOver } from '../reliability/fo
 import { isOnWay } from '../reliability/family.ts'
 import { nodePath } from '../base/scope-id.ts'
 import { lineageTerms } from '../observability/index.ts'
-import { traceIdOf } from '../reliability/keys.ts'
+import { traceIdOf } from '../base/trace-id.ts'
 import { onTimeline } from '../reliability/timeline.ts'
 import { standingOf } from './definitions.ts'
 import { buildOf } from './build.ts'
@@ -37,6 +37,7 @@ import { findPoint, openAtPoint, type Point, refuseChanged, refuseErased, rootOf
 import { DEFAULT_DEADLINE_SECONDS } from './ports.ts'
 import { specInside } from './scope.ts'
 import { noRunLeft, refuseUnlessPermitted, refuseWhenSwitchedOff, startCharges } from './start.ts'
+import { tellStored } from './stored-channel.ts'
 
 /**
  * Makes a new run from any recorded event of another (invariant 11, ENGINE fork). The original is only read. The new run
@@ -82,6 +83,7 @@ export async function forkRun(
   })
   if (result.status === 'refused') throw noRunLeft(spec, result.scope)
   if (result.status === 'exists') return { runId: result.runId, existed: true }
+  tellStored(runId, [genesis, ...copied])
   env.scheduler.start({ tenant: row.tenant, runId })
   return { runId, existed: false }
 }

@@ -8,6 +8,7 @@ import { isEnded, nextStatus } from '../reliability/run-machine.ts'
 import type { Env } from './env.ts'
 import { deadlineIn } from './lease.ts'
 import { loadRun } from './load.ts'
+import { tellStored } from './stored-channel.ts'
 
 /** Claims without progress after which a run is set aside (ENGINE R15). */
 export const QUARANTINE_AFTER = 5
@@ -61,8 +62,9 @@ export async function quarantine(env: Env, row: RunRow, worker: string): Promise
     const left = unread.filter((item) => item.kind !== 'resume').map((item) => item.row)
     const [result] = await env.store.commit([withNotices({ ...commit, consumed, left }, row.workflow)])
     if (result?.status === 'inbox_not_empty') continue
-    if (result?.status === 'committed')
-      for (const { record } of made) env.hub.publish({ kind: 'record', runId: row.runId, record })
+    if (result?.status !== 'committed') return
+    tellStored(row.runId, commit.records)
+    for (const { record } of made) env.hub.publish({ kind: 'record', runId: row.runId, record })
     return
   }
 }

@@ -13,9 +13,10 @@ import { lineageTerms } from '../observability/index.ts'
 import { routeStart } from '../orchestration/index.ts'
 import { engaged } from '../policy/index.ts'
 import { CHAIN_START, encodeRecord } from '../reliability/chain.ts'
-import { traceIdOf } from '../reliability/keys.ts'
+import { traceIdOf } from '../base/trace-id.ts'
 import { buildOf } from './build.ts'
 import type { Env } from './env.ts'
+import { tellStored } from './stored-channel.ts'
 
 /** Stores a new run with its genesis record, which is its first checkpoint. A worker takes it up. */
 export async function startRun(
@@ -52,6 +53,7 @@ export async function createRun(
   const ref: ContentRef = { s: 1, i: 0, h: sealed.hashes[0] ?? '', l: labels }
   const record = genesis(env, spec, request, { runId, requestId, subject, input, ref, origin })
   const { body, hash } = encodeRecord(record)
+  const first = { seq: 1, type: record.type, body, hash, sealed: sealed.bytes }
   await env.store.putDefinition(spec.definition, canonicalJson(spec.description))
   const result = await env.store.create({
     tenant,
@@ -63,12 +65,13 @@ export async function createRun(
     principal: request.principal.id,
     subject,
     createdAt: env.host.now(),
-    genesis: { seq: 1, type: record.type, body, hash, sealed: sealed.bytes },
+    genesis: first,
     terms: lineageTerms(tenant, record),
     ...startCharges(env, spec, request.principal),
   })
   if (result.status === 'exists') return { runId: result.runId, existed: true }
   if (result.status === 'refused') throw noRunLeft(spec, result.scope)
+  tellStored(runId, [first])
   env.scheduler.start({ tenant, runId })
   return { runId, existed: false }
 }

@@ -73,6 +73,17 @@ export const ATTRIBUTES = {
   'signalbox.restore.from_seq': { type: 'int', sensitivity: 'none', cardinality: 'high' },
   'signalbox.unmediated.where': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'signalbox.link.kind': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.approval.change': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.budget.percent': { type: 'int', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.budget.scope': { type: 'string', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.budget.near_misses': { type: 'string[]', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.late.how': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.late_ms': { type: 'double', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.step.attempt': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.upgrade.from_version': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.upgrade.to_version': { type: 'string', sensitivity: 'none', cardinality: 'low' },
+  'signalbox.upgrade.steps': { type: 'int', sensitivity: 'none', cardinality: 'high' },
+  'signalbox.history.change': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'gen_ai.operation.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'gen_ai.workflow.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
   'gen_ai.agent.name': { type: 'string', sensitivity: 'none', cardinality: 'low' },
@@ -104,18 +115,19 @@ export const ATTRIBUTES = {
 /** The closed values of attributes that have them. */
 export const ENUMS = {
   'signalbox.run.status': 'waiting parked taken_over completed stopped cancelled terminated',
-  'signalbox.run.stop_reason': 'budget failed rejected denied person supersteps deadline unmediated',
+  'signalbox.run.stop_reason':
+    'budget failed rejected denied person supersteps deadline unmediated completion_event timeout loop quality',
   'signalbox.run.mode': 'development production',
   'signalbox.segment.reason': 'start wake takeover person',
   'signalbox.ask.phase': 'facts preview reconcile',
-  'signalbox.activity.kind': 'tool model timer human step',
+  'signalbox.activity.kind': 'tool model timer human step scope',
   'signalbox.activity.outcome': 'succeeded failed unknown denied rejected expired cancelled refused not_sent open',
   'signalbox.tool.effect': 'none reversible irreversible',
   'signalbox.approval.decision': 'approved rejected expired cancelled void',
   'signalbox.approval.actor.kind': 'user service agent none',
   'signalbox.question.about': 'unknown_effect other_arguments undone_effect asked_again',
   'signalbox.question.answer': 'happened did_not stop',
-  'signalbox.port_request.answer': 'answered expired',
+  'signalbox.port_request.answer': 'answered expired cancelled',
   'signalbox.cost.source': 'provider local estimated',
   'signalbox.policy.verdict': 'allow warn deny require_approval transform',
   'signalbox.policy.point':
@@ -128,8 +140,12 @@ export const ENUMS = {
   'signalbox.drop.reason': 'no_edge condition_false type_mismatch fan_in_incomplete escalated',
   'signalbox.override.what': 'resume_parked release_quarantined cancel terminate restore',
   'signalbox.feedback.verdict': 'accepted edited rejected reopened',
-  'signalbox.unmediated.where': 'node condition preview facts tool',
-  'signalbox.link.kind': 'resume takeover restore resolution',
+  'signalbox.unmediated.where': 'node condition preview facts tool step',
+  'signalbox.link.kind': 'resume takeover restore resolution retry fork',
+  'signalbox.approval.change':
+    'voted claimed unclaimed information_asked information_given snoozed seen edited edit_refused stage_begun',
+  'signalbox.late.how': 'answered failed',
+  'signalbox.history.change': 'pruned moved subject_erased',
   'gen_ai.operation.name': 'chat execute_tool invoke_agent invoke_workflow',
   'gen_ai.token.type': 'input output',
   'gen_ai.tool.type': 'function extension datastore',
@@ -221,7 +237,8 @@ export const EVENTS = {
   'signalbox.run.finished': {
     required:
       'signalbox.record.seq signalbox.run.status signalbox.run.active_ms signalbox.run.waiting_ms signalbox.cost.nano_usd',
-    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.stop_reason error.type',
+    allowed:
+      'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.run.stop_reason error.type signalbox.budget.near_misses',
   },
   'signalbox.run.restored': {
     required: 'signalbox.record.seq signalbox.restore.from_seq',
@@ -318,6 +335,36 @@ export const EVENTS = {
     required: 'signalbox.record.seq signalbox.unmediated.where server.address',
     allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
   },
+  'signalbox.approval.changed': {
+    required:
+      'signalbox.record.seq signalbox.approval.id signalbox.approval.change signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id error.type',
+  },
+  'signalbox.timer.set': {
+    required: 'signalbox.record.seq signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.attempt',
+  },
+  'signalbox.step.failed': {
+    required: 'signalbox.record.seq signalbox.step.attempt error.type signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.attempt',
+  },
+  'signalbox.activity.late': {
+    required: 'signalbox.record.seq signalbox.late.how signalbox.late_ms signalbox.superstep.index signalbox.node.name',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id signalbox.attempt',
+  },
+  'signalbox.run.upgraded': {
+    required:
+      'signalbox.record.seq signalbox.upgrade.from_version signalbox.upgrade.to_version signalbox.upgrade.steps',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.budget.warned': {
+    required: 'signalbox.record.seq signalbox.budget.limit signalbox.budget.percent signalbox.budget.scope',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
+  'signalbox.history.changed': {
+    required: 'signalbox.record.seq signalbox.history.change',
+    allowed: 'signalbox.run.segment signalbox.run.branch signalbox.checkpoint.id',
+  },
   'gen_ai.client.inference.operation.details': {
     required: 'signalbox.record.seq gen_ai.operation.name gen_ai.provider.name gen_ai.request.model',
     allowed:
@@ -390,6 +437,12 @@ export const METRICS = {
     unit: '{refusal}',
     brief: 'Refusals by the budget.',
     labels: 'signalbox.workflow.id signalbox.budget.limit',
+    bounds: [],
+  },
+  'signalbox.budget.warnings': {
+    unit: '{warning}',
+    brief: 'Declared parts of limits that were used up.',
+    labels: 'signalbox.workflow.id signalbox.budget.limit signalbox.budget.percent',
     bounds: [],
   },
   'signalbox.restores': {

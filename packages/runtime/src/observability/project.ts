@@ -1,7 +1,16 @@
 import { activationPath, nodePath, scopePath } from '../base/scope-id.ts'
+import { traceIdOf } from '../base/trace-id.ts'
 import { parseNano } from '../base/money.ts'
-import type { RunParked, RunRecord, RunStarted, RunStopped, RunStopping, SegmentStarted } from '../contracts/records.ts'
-import { ENUMS } from './contract.generated.ts'
+import type {
+  ForkParent,
+  RunCompleted,
+  RunParked,
+  RunRecord,
+  RunStarted,
+  RunStopped,
+  RunStopping,
+  SegmentStarted,
+} from '../contracts/records.ts'
 import { spendAfter } from './cost.ts'
 import {
   endOpenCall,
@@ -11,7 +20,16 @@ import {
   projectIntent,
   projectOutcome,
 } from './project-calls.ts'
-import { newProjection, type ProjectionState, Projector, present, safeCode, safeName } from './projection.ts'
+import { budgetLimit, projectOther } from './project-others.ts'
+import {
+  newProjection,
+  type ProjectionState,
+  Projector,
+  present,
+  safeCode,
+  safeName,
+  superstepSpanId,
+} from './projection.ts'
 import type { Attributes, SpanLink, Telemetry } from './telemetry.ts'
 
 /** Telemetry of a batch, and the state to continue from. */
@@ -70,6 +88,7 @@ function projectOne(to: Projector, record: RunRecord): void {
     default:
       projectRunRecord(to, record)
       projectPersonRecord(to, record)
+      projectOther(to, record)
   }
 }
 
@@ -97,7 +116,7 @@ function projectRunRecord(to: Projector, record: RunRecord): void {
       to.log('signalbox.run.stopping', 'warn', { ...stopAttributes(record), ...active })
       break
     case 'run.completed':
-      projectEnd(to, 'completed', {})
+      projectEnd(to, 'completed', nearMisses(record), {})
       break
     case 'run.stopped':
     case 'run.cancelled':
@@ -215,10 +234,16 @@ function projectSegment(to: Projector, record: SegmentStarted): void {
 }
 
 function segmentLinks(to: Projector, record: SegmentStarted): readonly SpanLink[] {
-  const { previousSegment, restored } = to.state
-  if (previousSegment === null) return []
+  const { previousSegment, restored, started } = to.state
+  if (previousSegment === null) return started?.parent ? [forkLink(started.parent)] : []
   const kind = restored ? 'restore' : record.why === 'takeover' ? 'takeover' : 'resume'
   return [{ spanId: previousSegment, attributes: { 'signalbox.link.kind': kind } }]
+}
+
+/** From a fork to the run it was made of: to the span of the superstep that followed the shared checkpoint. */
+function forkLink({ run, checkpoint_seq: seq }: ForkParent): SpanLink {
+  const spanId = superstepSpanId(run, seq)
+  return { traceId: traceIdOf(run), spanId, attributes: { 'signalbox.link.kind': 'fork' } }
 }
 
 /** Ends everything that is open in the segment, then the segment: no span stays open over a wait. */
@@ -283,22 +308,22 @@ function projectStop(to: Projector, record: RunStopped): void {
     'run.cancelled': 'cancelled',
     'run.terminated': 'terminated',
   }
-  projectEnd(to, ends[record.type], stopAttributes(record))
-}
-
-function budgetLimit(subject: string | null): string {
-  const known = ENUMS['signalbox.budget.limit'].split(' ')
-  return known.find((limit) => limit === subject || limit === `max_${subject}`) ?? 'other'
+  projectEnd(to, ends[record.type], nearMisses(record), stopAttributes(record))
 }
 
 function stopAttributes(record: RunStopped | RunStopping): Attributes {
   return { 'signalbox.run.stop_reason': record.reason.kind, 'error.type': safeCode(record.reason.code) }
 }
 
-function projectEnd(to: Projector, status: RunEnd, reason: Attributes): void {
+function nearMisses(record: RunCompleted | RunStopped): Attributes {
+  return present('signalbox.budget.near_misses', record.near_misses?.map(budgetLimit))
+}
+
+function projectEnd(to: Projector, status: RunEnd, near: Attributes, reason: Attributes): void {
   const cost = parseNano(to.state.spend.spent.cost_nano_usd)
   to.log('signalbox.run.finished', status === 'completed' ? 'info' : 'warn', {
     ...reason,
+    ...near,
     'signalbox.run.status': status,
     'signalbox.run.active_ms': Math.round(to.record.active_ms),
     'signalbox.run.waiting_ms': to.state.waitingMs,

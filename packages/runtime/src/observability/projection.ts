@@ -1,5 +1,6 @@
 import { activationPath } from '../base/scope-id.ts'
 import { sha256Hex } from '../base/hash.ts'
+import { traceIdOf } from '../base/trace-id.ts'
 import type { ActivityIntent, AskRef, RecordBase, RunStarted, SegmentStarted } from '../contracts/records.ts'
 import type { AttributeName, EventName, MetricName } from './contract.generated.ts'
 import { NO_SPEND, type SpendFold } from './cost.ts'
@@ -110,6 +111,11 @@ function spanIdOf(runId: string, seq: number, what: readonly (string | number)[]
 /** Id of the span that telemetry holds for the call of an intent, known before it is sent (ENGINE R18). */
 export function callSpanId(runId: string, intentSeq: number): string {
   return spanIdOf(runId, intentSeq, ['call'])
+}
+
+/** Id of the span of the superstep that begins at a checkpoint, when its segment goes on there. */
+export function superstepSpanId(runId: string, checkpointSeq: number): string {
+  return spanIdOf(runId, checkpointSeq, ['superstep'])
 }
 
 /** Collects what one batch gives, and the state after it. */
@@ -257,7 +263,7 @@ export class Projector {
 
   get traceId(): string {
     const told = this.state.started?.trace_id ?? ''
-    return /^[0-9a-f]{32}$/.test(told) ? told : sha256Hex(this.record.run).slice(0, 32)
+    return /^[0-9a-f]{32}$/.test(told) ? told : traceIdOf(this.record.run)
   }
 
   common(): Attributes {

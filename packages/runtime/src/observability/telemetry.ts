@@ -6,8 +6,10 @@ export type AttributeValue = string | number | boolean | readonly string[]
 /** Attributes by their contract names. */
 export type Attributes = Readonly<Partial<Record<AttributeName, AttributeValue>>>
 
-/** A link from one span to another of the same trace. */
+/** A link from one span to another. */
 export interface SpanLink {
+  /** Set when the other span is in the trace of another run: 32 hex digits. */
+  readonly traceId?: string
   readonly spanId: string
   readonly attributes: Attributes
 }

@@ -23,11 +23,6 @@ export function idempotencyKey(rootRun: string, key: string, orderedBy: string |
   return `sb-${sha256Hex(`${rootRun}\n${key}\n${orderedBy ?? ''}`).slice(0, 40)}`
 }
 
-/** Trace id of a run: 32 hex digits derived from its id, so that all segments are one trace. */
-export function traceIdOf(runId: string): string {
-  return sha256Hex(`trace:${runId}`).slice(0, 32)
-}
-
 /** A number in [0, 1) that depends on nothing but its seed text (invariant 13). */
 export function seededRandom(seed: string): number {
   return Number.parseInt(sha256Hex(seed).slice(0, 13), 16) / 2 ** 52

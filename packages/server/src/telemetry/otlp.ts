@@ -149,7 +149,7 @@ function readableSpan(span: SpanData, resource: Resource, scope: Scope): Readabl
     status: { code: span.status === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
     attributes: attributesOf(span.attributes),
     links: span.links.map((link) => ({
-      context: contextOf(span.traceId, link.spanId),
+      context: contextOf(link.traceId ?? span.traceId, link.spanId),
       attributes: attributesOf(link.attributes),
     })),
     events: [],

@@ -61,7 +61,7 @@ export function scratchRun(
 ): LiveRun {
   const { row, started, sealer, host } = again
   const store = overlayStore(again.env.store)
-  const env: Env = { ...again.env, store, committer: new Committer(store, host), hub: new Hub(), replay }
+  const env: Env = { ...again.env, store, committer: new Committer(store, host, () => {}), hub: new Hub(), replay }
   const { tenant, runId } = row
   const contents = new Contents({ store, vault: env.vault, tenant, runId, sealer })
   host.set(timeOf(stretch.from.checkpointAt))

@@ -4,7 +4,8 @@ import type { AdoptedRun, RunRow, Store, StoredRecord } from '../../contracts/st
 import type { Sealer, Vault } from '../../contracts/vault.ts'
 import { rollHead } from '../../engine/contents.ts'
 import { decodeRecord } from '../../reliability/chain.ts'
-import { idempotencyKey, traceIdOf } from '../../reliability/keys.ts'
+import { traceIdOf } from '../../base/trace-id.ts'
+import { idempotencyKey } from '../../reliability/keys.ts'
 import { type Cut, Tokens } from './tokens.ts'
 
 /** Sealed texts of a record or inbox row: how they read, and the tokens that are their hashes. */

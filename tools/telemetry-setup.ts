@@ -1,0 +1,37 @@
+/**
+ * Runs beside every test: what the engine stores in this process is projected, and a test whose runs break the telemetry
+ * contract fails. Nothing is loaded before a test has stored something.
+ */
+import { subscribe } from 'node:diagnostics_channel'
+import { afterEach } from 'vitest'
+import { type Eyes, type Told, TelemetryWatch } from './lib/telemetry-watch.ts'
+
+/** Tests that plant records that no engine writes, by the end of their path, with the reason. */
+const EXEMPT: Readonly<Record<string, string>> = {}
+
+type Projection = ReturnType<typeof import('../packages/runtime/src/observability/index.ts')['projectRecords']>
+
+const watch = new TelemetryWatch<Projection>()
+
+subscribe('signalbox:stored', (message) => {
+  // The channel has one publisher, whose messages have this form.
+  watch.take(message as Told)
+})
+
+async function eyes(): Promise<Eyes<Projection>> {
+  const { checkTelemetry } = await import('../packages/runtime/src/observability/checker.ts')
+  const { projectRecords } = await import('../packages/runtime/src/observability/project.ts')
+  return {
+    // The watch gives back the state of the same projection, and records that the engine wrote.
+    project: (state, records) =>
+      projectRecords(state as Projection['state'] | null, records as Parameters<typeof projectRecords>[1]),
+    check: (telemetry) => checkTelemetry(telemetry),
+  }
+}
+
+afterEach(async ({ task }) => {
+  if (!watch.pending) return
+  if (Object.keys(EXEMPT).some((path) => task.file.filepath.endsWith(path))) return watch.forget()
+  const found = watch.violations(await eyes())
+  if (found.length > 0) throw new Error(`the telemetry of this test breaks its contract:\n${found.join('\n')}`)
+})
