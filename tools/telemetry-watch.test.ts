@@ -15,7 +15,10 @@ const eyes: Eyes<Projection> = {
   check: (telemetry) => checkTelemetry(telemetry),
 }
 const runId = completeHistory().runId
-const stored = (): ToldRecord[] => completeHistory().stored().map(({ seq, body }) => ({ seq, body }))
+const stored = (): ToldRecord[] =>
+  completeHistory()
+    .stored()
+    .map(({ seq, body }) => ({ seq, body }))
 
 function found(records: readonly ToldRecord[]): readonly string[] {
   const watch = new TelemetryWatch<Projection>()

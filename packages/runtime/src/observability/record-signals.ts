@@ -38,6 +38,7 @@ export const RECORD_SIGNALS: Readonly<Record<RecordType, RecordSignals>> = {
   'response.received': { events: ['signalbox.port.answered'] },
   'run.upgraded': { events: ['signalbox.run.upgraded'] },
   'branch.started': { events: ['signalbox.run.restored'] },
+  'cost.corrected': { events: ['signalbox.cost.corrected'] },
   'budget.slice': {
     silent: 'it moves money between a budget over many runs and this run, and nothing happens in the run',
   },
