@@ -143,7 +143,7 @@ export const ENUMS = {
   'signalbox.unmediated.where': 'node condition preview facts tool step',
   'signalbox.link.kind': 'resume takeover restore resolution retry fork',
   'signalbox.approval.change':
-    'voted claimed unclaimed information_asked information_given snoozed seen edited edit_refused stage_begun',
+    'voted claimed unclaimed information_asked information_given snoozed seen edited edit_refused stage_begun escalated reminded',
   'signalbox.late.how': 'answered failed',
   'signalbox.history.change': 'pruned moved subject_erased',
   'gen_ai.operation.name': 'chat execute_tool invoke_agent invoke_workflow',

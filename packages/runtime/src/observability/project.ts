@@ -235,14 +235,14 @@ function projectSegment(to: Projector, record: SegmentStarted): void {
 
 function segmentLinks(to: Projector, record: SegmentStarted): readonly SpanLink[] {
   const { previousSegment, restored, started } = to.state
-  if (previousSegment === null) return started?.parent ? [forkLink(started.parent)] : []
+  if (previousSegment === null) return started?.parent ? [forkLink(started.parent, started.checkpoint.superstep)] : []
   const kind = restored ? 'restore' : record.why === 'takeover' ? 'takeover' : 'resume'
   return [{ spanId: previousSegment, attributes: { 'signalbox.link.kind': kind } }]
 }
 
 /** From a fork to the run it was made of: to the span of the superstep that followed the shared checkpoint. */
-function forkLink({ run, checkpoint_seq: seq }: ForkParent): SpanLink {
-  const spanId = superstepSpanId(run, seq)
+function forkLink({ run, checkpoint_seq: seq }: ForkParent, superstep: number): SpanLink {
+  const spanId = superstepSpanId(run, seq, superstep)
   return { traceId: traceIdOf(run), spanId, attributes: { 'signalbox.link.kind': 'fork' } }
 }
 
@@ -252,6 +252,7 @@ function endSegment(to: Projector, status: 'waiting' | 'parked' | 'taken_over' |
   for (const call of [...to.state.calls.values()]) endOpenCall(to, call)
   if (to.state.nodes.size > 0) to.endSuperstep()
   to.state.superstepSpan = null
+  to.state.endedNodes.clear()
   if (!open) return
   to.state.previousSegment = open.spanId
   to.span({
@@ -357,8 +358,11 @@ function projectFailure(to: Projector, record: Extract<RunRecord, { type: 'activ
 }
 
 function projectBarrier(to: Projector, record: Extract<RunRecord, { type: 'superstep.completed' }>): void {
+  if (record.scope === undefined) to.state.superstep = record.superstep
   for (const { activation, node } of record.results) {
     const open = to.state.nodes.get(activation)
+    // Of an activation that failed and has a fallback the end was told when it failed.
+    if (!open && to.state.endedNodes.has(activation)) continue
     to.endNode(open ?? to.nodeOf({ activation, node, superstep: record.superstep, attempt: 1 }), null)
   }
   // The barrier of a nested scope is a save point inside the superstep of the run.
@@ -370,7 +374,6 @@ function projectBarrier(to: Projector, record: Extract<RunRecord, { type: 'super
     })
     return
   }
-  to.state.superstep = record.superstep
   to.superstepSpan()
   to.endSuperstep()
   to.state.checkpointSeq = record.seq

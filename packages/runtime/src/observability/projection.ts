@@ -54,6 +54,8 @@ export interface ProjectionState {
   waitingMs: number
   spend: SpendFold
   readonly nodes: Map<string, OpenNode>
+  /** Node spans of the present superstep that have ended, by id, and their activations: none is told twice. */
+  readonly endedNodes: Set<string>
   readonly calls: Map<string, OpenCall>
   /** Spans of calls whose segment ended before their outcome, for the link of their resolution. */
   readonly lost: Map<string, string>
@@ -76,6 +78,7 @@ export function newProjection(): ProjectionState {
     waitingMs: 0,
     spend: NO_SPEND,
     nodes: new Map(),
+    endedNodes: new Set(),
     calls: new Map(),
     lost: new Map(),
     approvals: new Map(),
@@ -87,6 +90,7 @@ export function copyProjection(state: ProjectionState): ProjectionState {
   return {
     ...state,
     nodes: new Map([...state.nodes].map(([key, node]) => [key, { ...node }])),
+    endedNodes: new Set(state.endedNodes),
     calls: new Map(state.calls),
     lost: new Map(state.lost),
     approvals: new Map(state.approvals),
@@ -113,9 +117,9 @@ export function callSpanId(runId: string, intentSeq: number): string {
   return spanIdOf(runId, intentSeq, ['call'])
 }
 
-/** Id of the span of the superstep that begins at a checkpoint, when its segment goes on there. */
-export function superstepSpanId(runId: string, checkpointSeq: number): string {
-  return spanIdOf(runId, checkpointSeq, ['superstep'])
+/** Id of the span of a superstep that begins at a record: a checkpoint, or the start of a segment. */
+export function superstepSpanId(runId: string, seq: number, superstep: number): string {
+  return spanIdOf(runId, seq, ['superstep', superstep])
 }
 
 /** Collects what one batch gives, and the state after it. */
@@ -197,17 +201,23 @@ export class Projector {
     const open = this.state.nodes.get(ask.activation)
     if (open && open.attempt === ask.attempt) return open
     const superstep = this.superstepSpan()
+    const first = this.nodeSpanId(ask)
     const node: OpenNode = {
       activation: ask.activation,
       name: activationPath(ask.activation, ask.node),
       superstep: ask.superstep,
       attempt: ask.attempt,
-      spanId: this.spanId(0, superstep.spanId, 'node', ask.activation, ask.attempt),
+      spanId: this.state.endedNodes.has(first) ? this.spanId(this.record.seq, first, 'again') : first,
       startMs: ask.attempt === 1 ? superstep.startMs : this.now,
       agent: null,
     }
     this.state.nodes.set(ask.activation, node)
     return node
+  }
+
+  /** Id of the span of an activation's attempt within the present superstep and segment. */
+  nodeSpanId({ activation, attempt }: Pick<AskRef, 'activation' | 'attempt'>): string {
+    return this.spanId(0, this.superstepSpan().spanId, 'node', activation, attempt)
   }
 
   /** The span of an agent's turns within a node's span. */
@@ -222,6 +232,7 @@ export class Projector {
   endNode(node: OpenNode, code: string | null): void {
     this.endAgent(node)
     this.state.nodes.delete(node.activation)
+    this.state.endedNodes.add(node.spanId).add(node.activation)
     this.span({
       id: 'node',
       name: `node ${safeName(node.name)}`,
@@ -243,6 +254,7 @@ export class Projector {
     const open = this.state.superstepSpan
     for (const node of [...this.state.nodes.values()]) this.endNode(node, null)
     this.state.superstepSpan = null
+    this.state.endedNodes.clear()
     if (!open) return
     this.span({
       id: 'superstep',
@@ -257,7 +269,7 @@ export class Projector {
 
   /** The span of the present superstep; it begins with its segment or with the barrier before it. */
   superstepSpan(): OpenSpan {
-    this.state.superstepSpan ??= { spanId: this.spanId(this.record.seq, 'superstep'), startMs: this.now }
+    this.state.superstepSpan ??= { spanId: superstepSpanId(this.record.run, this.record.seq, this.state.superstep), startMs: this.now }
     return this.state.superstepSpan
   }
 
