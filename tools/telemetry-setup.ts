@@ -29,9 +29,12 @@ async function eyes(): Promise<Eyes<Projection>> {
   }
 }
 
-afterEach(async ({ task }) => {
+/** Throws when what was stored since the last call breaks the contract. `path` is the file of the test that stored it. */
+export async function refuseBreaks(path: string): Promise<void> {
   if (!watch.pending) return
-  if (Object.keys(EXEMPT).some((path) => task.file.filepath.endsWith(path))) return watch.forget()
+  if (Object.keys(EXEMPT).some((exempt) => path.endsWith(exempt))) return watch.forget()
   const found = watch.violations(await eyes())
   if (found.length > 0) throw new Error(`the telemetry of this test breaks its contract:\n${found.join('\n')}`)
-})
+}
+
+afterEach(({ task }) => refuseBreaks(task.file.filepath))

@@ -5,6 +5,8 @@ import { checkTelemetry } from '../packages/runtime/src/observability/checker.ts
 import { projectRecords } from '../packages/runtime/src/observability/project.ts'
 import { RECORD_SIGNALS } from '../packages/runtime/src/observability/record-signals.ts'
 import { completeHistory } from '../packages/runtime/src/testing/history.ts'
+import { traceIdOf } from '../packages/runtime/src/base/trace-id.ts'
+import { refuseBreaks } from './telemetry-setup.ts'
 import { type Eyes, TelemetryWatch, type ToldRecord } from './lib/telemetry-watch.ts'
 
 type Projection = ReturnType<typeof projectRecords>
@@ -79,10 +81,25 @@ describe('telemetry beside every test', () => {
     expect(found(planted('"why":"start"', '"why":"boredom"').slice(1))).toEqual([])
   })
 
-  // Nothing in it fails but what runs after every test, so the test fails only when that finds the break.
-  it.fails('TEL-001: planted: a test whose run breaks the contract fails', () => {
+  it('TEL-001: planted: what runs after every test refuses a run that breaks the contract, and no other', async () => {
     const records = planted('"why":"start"', '"why":"boredom"')
+    channel('signalbox:stored').publish({ runId: `${runId}-sound`, records: stored() })
+    await refuseBreaks('some.test.ts')
     channel('signalbox:stored').publish({ runId: `${runId}-planted`, records })
+    await expect(refuseBreaks('some.test.ts')).rejects.toThrow('breaks its contract')
+  })
+
+  it('TEL-004: the first segment of a fork links to the trace of the run that it was made of, and no later one', () => {
+    const [genesis, ...rest] = completeHistory().records()
+    if (genesis?.type !== 'run.started') throw new Error('the history has no genesis')
+    const by = genesis.principal
+    const from = { run: 'run_parent', seq: 7, head: 'h', root: 'run_parent', checkpoint_seq: 5 }
+    const parent = { ...from, checkpoint_at: genesis.at, plan: [], by, reason: null }
+    const links = projectRecords(null, [{ ...genesis, parent }, ...rest])
+      .spans.filter((span) => span.id === 'segment')
+      .map((span) => span.links.map((link) => [link.attributes['signalbox.link.kind'], link.traceId]))
+    expect(links).toEqual([[['fork', traceIdOf('run_parent')]], [['resume', undefined]]])
+    expect(traceIdOf('run_parent')).not.toBe(genesis.trace_id)
   })
 
   it('TEL-003: each record type gives the events of its row and no others', () => {

@@ -19,7 +19,7 @@ const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFu
 const SUITES = new Set(['describe', 'it', 'test', 'suite', 'beforeEach', 'afterEach', 'beforeAll', 'afterAll'])
 
 /**
- * Files over 400 lines warn and over 450 fail; functions over 70 lines fail.
+ * Files over 400 lines warn and over 450 fail, but for generated ones, which are tables; functions over 70 lines fail.
  * Callbacks of test suites are not counted, neither as functions nor as lines of the function around them,
  * so that a suite's length is bounded by its file only.
  */
@@ -29,7 +29,7 @@ export function sizes(files: readonly SourceFile[]): Finding[] {
 
 function fileSize(file: SourceFile): Finding[] {
   const lines = lineCount(file.text)
-  if (lines <= FILE_WARN) return []
+  if (lines <= FILE_WARN || file.path.endsWith('.generated.ts')) return []
   const level = lines > FILE_FAIL ? 'fail' : 'warn'
   const message = `file has ${lines} lines (aim ${FILE_WARN}, limit ${FILE_FAIL}): move one concern into a file of its own`
   return [{ file: file.path, line: 1, level, message }]

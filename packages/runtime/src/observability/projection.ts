@@ -269,7 +269,10 @@ export class Projector {
 
   /** The span of the present superstep; it begins with its segment or with the barrier before it. */
   superstepSpan(): OpenSpan {
-    this.state.superstepSpan ??= { spanId: superstepSpanId(this.record.run, this.record.seq, this.state.superstep), startMs: this.now }
+    this.state.superstepSpan ??= {
+      spanId: superstepSpanId(this.record.run, this.record.seq, this.state.superstep),
+      startMs: this.now,
+    }
     return this.state.superstepSpan
   }
 
