@@ -21,10 +21,12 @@ export async function* tablePieces(dataDir: string, place: TablePlace): AsyncIte
 export function* databasePieces(path: string, place: TablePlace | null): Iterable<Piece> {
   const database = new DatabaseSync(path, { readOnly: true })
   try {
-    const names = database.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`).all()
-    for (const { name } of names) {
+    const tables = `SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' ORDER BY name`
+    for (const { name, wr: keyed } of database.prepare(tables).all()) {
       const table = String(name)
-      const rows = database.prepare(`SELECT rowid AS "#row", * FROM "${table.replaceAll('"', '""')}"`).iterate()
+      // A table that is kept by its key has no numbers of rows: they are counted in the order of the key.
+      const number = keyed === 1 ? 'row_number() OVER ()' : 'rowid'
+      const rows = database.prepare(`SELECT ${number} AS "#row", * FROM "${table.replaceAll('"', '""')}"`).iterate()
       for (const row of rows) if (place === null || placeOf(table, row) === place) yield* rowPieces(table, row)
     }
   } finally {
