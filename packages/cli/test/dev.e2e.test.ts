@@ -40,7 +40,7 @@ describe('signalbox dev', () => {
   it('CLI-001: says where it answers and who may sign in, keeps its secrets to its user, ends in order on SIGTERM', async () => {
     const one = await dev({ env: { SAMPLE_SEED: '1' } })
     expect(one.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-    expect(one.people.map((each) => each.person)).toEqual(['rita', 'paul', 'vera', 'olga', 'sam', 'pia'])
+    expect(one.people.map((each) => each.person)).toEqual(['rita', 'paul', 'vera', 'olga', 'omar', 'sam', 'pia'])
     expect(one.workers.length).toBe(1)
     expect((await fetch(`${one.url}/api/v1/health`)).status).toBe(200)
     for (const file of ['dev-tokens.json', 'master.key']) expect(statSync(join(data.path, file)).mode & 0o077).toBe(0)

@@ -2,8 +2,8 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type Receiver, receiver, SECRET } from '../../../server/test/outbox-world.ts'
 import { CONFIG, type Dev, dataFolder, type Ended, run, runProcess, startDev } from '../harness.ts'
+import { type Pager, startPager } from './pager.ts'
 
 /** The names in angle brackets that a runbook starts from. */
 type Values = Readonly<Record<string, string>>
@@ -15,7 +15,7 @@ export interface Live {
   readonly book: () => readonly string[]
   readonly cli: (...args: string[]) => Promise<Ended>
   /** Where messages to people go. */
-  readonly pager: Receiver
+  readonly pager: Pager
   readonly stop: () => Promise<void>
 }
 
@@ -26,8 +26,8 @@ export async function startLive(): Promise<Live> {
   cpSync(join(dirname(CONFIG), 'policy'), policy, { recursive: true })
   const path = join(data.path, 'data')
   const book = join(data.path, 'book.txt')
-  const pager = await receiver()
-  const hook = { SAMPLE_HOOK: pager.url, SAMPLE_HOOK_SECRET: SECRET }
+  const pager = await startPager()
+  const hook = { SAMPLE_HOOK: pager.url, SAMPLE_HOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}` }
   const env = { ...hook, SAMPLE_POLICY: policy, SAMPLE_BOOK: book, SAMPLE_BUDGETS: '1', SAMPLE_SCHEDULES: '1' }
   const dev = await startDev(path, { env })
   return {
@@ -117,7 +117,7 @@ export async function whileStopped(live: Live, command: string, values: Map<stri
 }
 
 async function undelivered(live: Live): Promise<Values> {
-  live.pager.reactions.push(500)
+  live.pager.refuseNext()
   await started(live, 'lost', 'dead', 12)
   const dead = async () => (await json(live, 'outbox', 'list', '--state', 'dead')).messages
   await until(async () => (await dead()).length > 0)
