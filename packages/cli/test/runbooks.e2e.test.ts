@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Ended } from './harness.ts'
 import { run } from './harness.ts'
 import { follow } from './runbooks/follow.ts'
-import { LIVE, type Live, startLive, whileStopped } from './runbooks/live.ts'
+import { allLifted, LIVE, type Live, startLive, whileStopped } from './runbooks/live.ts'
 import { readRunbook } from './runbooks/read.ts'
 import { STORED } from './runbooks/stored.ts'
 
@@ -92,6 +92,7 @@ describe('followed on a running server', () => {
     const then = (command: string) => whileStopped(live, command, values)
     const stand = { run: (args: readonly string[]) => live.cli(...args), values, then }
     expect(await follow(book, stand)).toEqual([])
+    await allLifted(live)
     const keys = live.book().map((line) => line.split(' ')[0])
     expect(new Set(keys).size).toBe(keys.length)
   })

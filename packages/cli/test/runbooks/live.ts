@@ -82,6 +82,13 @@ async function held(live: Live): Promise<Values> {
   return { switch: id, run: runId }
 }
 
+/** Lifts what a runbook leaves standing on purpose: the next one begins without. */
+export async function allLifted(live: Live): Promise<void> {
+  const { kill_switches: all } = await json(live, 'kill', 'list')
+  for (const { id, engaged } of all)
+    if (engaged) await json(live, 'kill', 'lift', id, '--reason', 'the next runbook', '--as', 'olga')
+}
+
 /** Claims without progress, as those of workers whose process ends each time. */
 async function quarantined(live: Live): Promise<Values> {
   const { run: runId = '', open = '' } = await started(live, 'transfer', 'quinn', 300)
