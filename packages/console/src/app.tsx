@@ -4,6 +4,9 @@ import { BrowserRouter, Navigate, Route, Routes } from 'react-router'
 import { markAway } from './api/away.ts'
 import { hasCode, isAway, isPassing } from './api/problem.ts'
 import { SessionProvider, useSession } from './api/session.tsx'
+import { AlertsPage } from './pages/alerts/page.tsx'
+import { EffectsPage } from './pages/effects/page.tsx'
+import { EventsPage } from './pages/events/view.tsx'
 import { InboxPage } from './pages/inbox/page.tsx'
 import { NotFoundPage } from './pages/not-found.tsx'
 import { PolicyPage } from './pages/policy/page.tsx'
@@ -53,6 +56,9 @@ function SignedIn({ signOut }: { signOut: (notice: string) => void }) {
           <Route path="review" element={<ReviewPage />} />
           <Route path="kill-switches" element={<KillSwitchesPage />} />
           <Route path="policy/:view?" element={<PolicyPage />} />
+          <Route path="alerts/:id?" element={<AlertsPage />} />
+          <Route path="effects" element={<EffectsPage />} />
+          <Route path="events" element={<EventsPage />} />
           <Route path="schedules" element={<SchedulesPage />} />
           <Route path="schedules/:name" element={<SchedulePage />} />
           <Route path="*" element={<NotFoundPage />} />

@@ -16,12 +16,32 @@ export const paths = {
   review: () => '/review',
   killSwitches: () => '/kill-switches',
   policy: (view?: PolicyView) => (view && view !== 'bundle' ? `/policy/${view}` : '/policy'),
+  /** A run in plain language; with a record, at the sentence that tells of it. */
+  explain: (id: string, seq?: number) =>
+    `/runs/${encodeURIComponent(id)}/explain${seq === undefined ? '' : `?at=${seq}`}`,
+  /** One record of a run, in the list of its records. */
+  record: (id: string, seq: number) => `/runs/${encodeURIComponent(id)}/events?at=${seq}`,
+  alerts: () => '/alerts',
+  alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
+  /** Effects of all runs; with filters that the address carries. */
+  effects: (filter: Readonly<Record<string, string>> = {}) => withQuery('/effects', filter),
+  /** Records of all runs; with filters that the address carries. */
+  events: (filter: Readonly<Record<string, string>> = {}) => withQuery('/events', filter),
   schedules: () => '/schedules',
   schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
 } as const
 
 /** The views of one run, in the order of their tabs. */
-export const RUN_VIEWS = ['timeline', 'graph', 'checkpoints', 'decisions', 'cost', 'explanation', 'content'] as const
+export const RUN_VIEWS = [
+  'timeline',
+  'explain',
+  'events',
+  'graph',
+  'checkpoints',
+  'decisions',
+  'cost',
+  'content',
+] as const
 /** One view of a run. */
 export type RunView = (typeof RUN_VIEWS)[number]
 
@@ -44,6 +64,11 @@ export function policyViewOf(text: string | undefined): PolicyView {
 export function itemPath(item: { readonly id: string; readonly kind: string }, show: Show): string {
   if (item.kind === 'request') return paths.request(item.id, show)
   return item.kind === 'question' ? paths.question(item.id, show) : paths.approval(item.id, show)
+}
+
+function withQuery(path: string, values: Readonly<Record<string, string>>): string {
+  const text = new URLSearchParams(values).toString()
+  return text === '' ? path : `${path}?${text}`
 }
 
 function showing(show: Show): string {

@@ -50,7 +50,7 @@ describe('every page, light and dark, wide and narrow', () => {
     await checkPage(page, 'runs')
   })
 
-  for (const view of ['timeline', 'graph', 'checkpoints', 'decisions', 'cost', 'explanation', 'content']) {
+  for (const view of ['timeline', 'graph', 'checkpoints', 'decisions', 'cost', 'content']) {
     it(`CON-002: a completed run, ${view}`, async () => {
       const page = await stage.open('olga', `/runs/${RUN.completed}/${view}`)
       await page.getByRole('tabpanel').locator('ol, table, section').first().waitFor()

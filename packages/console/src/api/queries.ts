@@ -99,12 +99,6 @@ export function useMovePlan(id: string, kind: 'restore' | 'fork', seq: number) {
   })
 }
 
-/** A run told in plain language. */
-export function useExplanation(id: string, enabled: boolean) {
-  const { client } = useSession()
-  return useQuery({ queryKey: keys.explanation(id), queryFn: () => client.explain({ params: { id } }), enabled })
-}
-
 /** What a run cost up to that record: estimates, costs and where they are from. */
 export function useRunCost(id: string, seq: number) {
   const { client } = useSession()
@@ -203,17 +197,18 @@ export function useStatus() {
   return useQuery({ queryKey: keys.status, queryFn: () => client.status(), refetchInterval: LIST_MS })
 }
 
+/** What a change may be shown in. */
+const SHOWN = [
+  ...['runs', 'run', 'approvals', 'questions', 'requests', 'review', 'kill-switches', 'schedules', 'policy'],
+  ...['alerts', 'events', 'effects'],
+]
+
 /** Something that a person changes. Whatever may show it is read again afterwards, after a refusal too. */
 export function useChange<V, R = unknown>(change: (client: Client, input: V) => Promise<R>) {
   const { client } = useSession()
   const queries = useQueryClient()
   return useMutation({
     mutationFn: (input: V) => change(client, input),
-    onSettled: () =>
-      Promise.all(
-        ['runs', 'run', 'approvals', 'questions', 'requests', 'review', 'kill-switches', 'schedules', 'policy'].map(
-          (first) => queries.invalidateQueries({ queryKey: [first] }),
-        ),
-      ),
+    onSettled: () => Promise.all(SHOWN.map((first) => queries.invalidateQueries({ queryKey: [first] }))),
   })
 }

@@ -1,4 +1,11 @@
-import { ENDED, type KillSwitchView, type Me, type OverrideView, type RunSummary } from '@signalbox/protocol'
+import {
+  type AlertView,
+  ENDED,
+  type KillSwitchView,
+  type Me,
+  type OverrideView,
+  type RunSummary,
+} from '@signalbox/protocol'
 
 /** Why an action is not possible now, as a sentence for the person; null when it is possible. */
 export type Blocked = string | null
@@ -85,6 +92,16 @@ export function reviewBlocked(me: Me): Blocked {
 /** Whether this person may fire, pause or resume schedules. */
 export function scheduleBlocked(me: Me): Blocked {
   return me.permissions.includes('schedules.write') ? null : 'Schedules need the operator role.'
+}
+
+/** Whether this person may do this with this alert now. */
+export function alertBlocked(me: Me, act: 'acknowledge' | 'silence' | 'resolve', alert: AlertView): Blocked {
+  if (alert.state === 'resolved') return 'It is resolved. It opens by itself when it is found again.'
+  if (!me.permissions.includes('alerts.manage')) return 'Alerts need the operator role.'
+  if (act === 'acknowledge' && alert.state === 'acknowledged')
+    return `${alert.acknowledged_by ?? 'Someone'} has taken it up already.`
+  if (act === 'resolve' && alert.holds) return 'What it is about still holds: mend it, or silence the alert until then.'
+  return null
 }
 
 function operateBlocked(me: Me, verb: string): Blocked {

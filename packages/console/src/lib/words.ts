@@ -1,6 +1,8 @@
 import type {
   Activity,
+  AlertView,
   BudgetBar,
+  EffectLogRow,
   FiringView,
   LaterEffectView,
   PrincipalView,
@@ -73,6 +75,36 @@ export const ACTIVITY_STATUS: Record<Activity['status'], Phrase> = {
   waiting: { word: 'Waiting for approval', tone: 'warn', icon: 'clock' },
   question: { word: 'Waiting for an answer', tone: 'warn', icon: 'question' },
   sent: { word: 'Sent, no answer yet', tone: 'info', icon: 'play' },
+}
+
+/** Every way that an effect can stand, from its latest record. */
+export const EFFECT_PHASE: Record<EffectLogRow['phase'], Phrase> = {
+  waiting: ACTIVITY_STATUS.waiting,
+  open: ACTIVITY_STATUS.sent,
+  succeeded: ACTIVITY_STATUS.succeeded,
+  failed: ACTIVITY_STATUS.failed,
+  unknown: ACTIVITY_STATUS.unknown,
+  denied: ACTIVITY_STATUS.denied,
+  rejected: ACTIVITY_STATUS.rejected,
+  expired: ACTIVITY_STATUS.expired,
+  cancelled: ACTIVITY_STATUS.cancelled,
+  refused: ACTIVITY_STATUS.refused,
+  not_sent: ACTIVITY_STATUS.not_sent,
+}
+
+/** Every state of an alert. */
+export const ALERT_STATE: Record<AlertView['state'], Phrase> = {
+  open: { word: 'Open', tone: 'bad', icon: 'warning' },
+  acknowledged: { word: 'Acknowledged', tone: 'warn', icon: 'person' },
+  silenced: { word: 'Silenced', tone: 'idle', icon: 'pause' },
+  resolved: { word: 'Resolved', tone: 'ok', icon: 'check' },
+}
+
+/** How much an alert matters. */
+export const ALERT_SEVERITY: Record<AlertView['severity'], Phrase> = {
+  page: { word: 'Page', tone: 'bad', icon: 'warning' },
+  ticket: { word: 'Ticket', tone: 'warn', icon: 'flag' },
+  info: { word: 'Info', tone: 'idle', icon: 'dot' },
 }
 
 /** Every state of a firing of a schedule. */

@@ -5,7 +5,9 @@ import { Dialog } from './dialog.tsx'
 
 const KEYS: readonly (readonly [string, string])[] = [
   ['1  2  3  4  5', 'Runs, approvals, kill switches, schedules, policy'],
+  ['6  7  8', 'Alerts, effects, events'],
   ['j  k', 'Next, previous in a list'],
+  ['Down  Up', 'Next, previous record in a list of events'],
   ['Enter', 'Open what is selected; confirm in a dialog'],
   ['a', 'Approve: opens the confirmation'],
   ['r', 'Reject: opens the confirmation'],

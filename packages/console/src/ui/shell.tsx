@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import { NavLink, Outlet, useLocation, useNavigate } from 'react-router'
+import { useAlertSummary } from '../api/alerts.ts'
 import { markAway, useAway } from '../api/away.ts'
 import { isAway } from '../api/problem.ts'
 import { useApprovals, useKillSwitches, useMe, useQuestions, useRequests, useStatus } from '../api/queries.ts'
@@ -26,6 +27,9 @@ export function Shell() {
     '3': () => navigate(paths.killSwitches()),
     '4': () => navigate(paths.schedules()),
     '5': () => navigate(paths.policy()),
+    '6': () => navigate(paths.alerts()),
+    '7': () => navigate(paths.effects()),
+    '8': () => navigate(paths.events()),
   })
   useFocusOnNavigation()
   return (
@@ -109,7 +113,40 @@ function Navigation() {
       <Tab to={paths.policy()} current={pathname.startsWith('/policy')}>
         Policy
       </Tab>
+      <Tab to={paths.alerts()} current={pathname.startsWith('/alerts')}>
+        Alerts
+        <AlertCount />
+      </Tab>
+      <Tab to={paths.effects()} current={pathname.startsWith('/effects')}>
+        Effects
+      </Tab>
+      <Tab to={paths.events()} current={pathname.startsWith('/events')}>
+        Events
+      </Tab>
     </nav>
+  )
+}
+
+/** How many alerts want somebody: what pages people, and tickets. That nobody looks is told too. */
+function AlertCount() {
+  const summary = useAlertSummary().data
+  if (!summary) return null
+  const open = summary.open.page + summary.open.ticket
+  if (open === 0 && summary.blind === null) return null
+  const bad = summary.open.page > 0 || summary.blind !== null
+  return (
+    <span
+      className={`rounded-full px-1.5 text-xs font-semibold tabular-nums ${bad ? 'bg-bad-soft text-bad' : 'bg-warn-soft text-warn'}`}
+    >
+      {open > 0 ? open : null}
+      {open > 0 ? <span className="sr-only"> not resolved</span> : null}
+      {summary.blind === null ? null : (
+        <>
+          <span aria-hidden="true">!</span>
+          <span className="sr-only"> nobody looks for alerts</span>
+        </>
+      )}
+    </span>
   )
 }
 

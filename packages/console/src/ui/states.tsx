@@ -2,7 +2,7 @@ import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { isAway, shown } from '../api/problem.ts'
 import type { IconName } from '../lib/words.ts'
-import { Button } from './basics.tsx'
+import { Button, State } from './basics.tsx'
 import { Icon } from './icon.tsx'
 import { Prose } from './prose.tsx'
 
@@ -49,6 +49,15 @@ export function ErrorPanel({ error, onRetry }: { error: unknown; onRetry?: () =>
         </Button>
       ) : null}
     </div>
+  )
+}
+
+/** Said where the record does not tell, in a word and not in colour alone. */
+export function NotKnown({ what }: { what: string }) {
+  return (
+    <p className="flex flex-wrap items-center gap-x-2">
+      <State phrase={{ word: 'Unknown', tone: 'bad', icon: 'question' }} /> {what}
+    </p>
   )
 }
 

@@ -2,7 +2,7 @@
 import { costOfRun } from './cost.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
-  type AnswersView,
+  type AlertDetailView,
   type ApprovalDetail,
   ENDED,
   type EndpointName,
@@ -19,12 +19,14 @@ import {
   type TroubleView,
 } from '@signalbox/protocol'
 import { allApprovals, allKillSwitches, allQuestions, allRequests } from './asks.ts'
+import { ALERT_CHANGES, ALERT_READS, allAlerts } from './alerts.ts'
 import { BUNDLE_CHANGES, BUNDLE_READS, startStatus } from './policy-life.ts'
 import { POLICY_CHANGES, POLICY_READS } from './policy.ts'
 import { allOverrides, SWITCH_CHANGES, SWITCH_READS } from './switches.ts'
 import { allMandates, INBOX_CHANGES, INBOX_READS, isOneOfSeveral, type Mandates, seenBy } from './inbox.ts'
 import { BUNDLE, hashOf, SCRIPTED } from './parts.ts'
 import { allSchedules, findSchedule, fire, pause, statusOf } from './schedules.ts'
+import { RECORD_READS } from './record.ts'
 import { allRuns } from './runs.ts'
 
 /** What a request brings: all parts are parsed by the endpoint's own schemas before. */
@@ -46,6 +48,9 @@ export interface Backend extends Mandates {
   policy: PolicyStatus
   schedules: ScheduleView[]
   troubles: TroubleView[]
+  readonly alerts: AlertDetailView[]
+  /** Why nobody evaluates alerts, or null. */
+  blind: string | null
   /** What the console sent, in order. */
   readonly changes: { readonly name: EndpointName; readonly id: string; readonly body: unknown; readonly by: string }[]
   handle(name: EndpointName, call: Call): unknown
@@ -72,6 +77,8 @@ export function createBackend(): Backend {
     policy: startStatus(),
     schedules: allSchedules(),
     troubles: [],
+    alerts: allAlerts(),
+    blind: null,
     changes: [],
     handle: (name, call) => handle(backend, name, call),
     stream: (runId, request, response) => {
@@ -130,7 +137,6 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   run: (backend, { id }) => find(backend.runs, id),
   checkpoints: (backend, { id }) => ({ checkpoints: restorePoints(find(backend.runs, id)) }),
   movePlan: (backend, { id, query }) => movePlan(find(backend.runs, id), query as { kind: string; seq: number }), // parsed before
-  explain: (backend, { id }) => explanation(find(backend.runs, id)),
   runCost: (backend, { id }) => costOfRun(find(backend.runs, id)),
   approvals: (backend) => ({ approvals: backend.approvals }),
   approval: (backend, { id, me }) => seenBy(answerable(findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND'), me), me),
@@ -138,6 +144,8 @@ const READS: Partial<Record<EndpointName, Handler>> = {
   question: (backend, { id, me }) => answerable(findAsk(backend.questions, id, 'QUESTION_NOT_FOUND'), me),
   requests: (backend, { me }) => ({ requests: backend.requests.map((each) => answerable(each, me)) }),
   request: (backend, { id, me }) => answerable(findAsk(backend.requests, id, 'REQUEST_NOT_FOUND'), me),
+  ...RECORD_READS,
+  ...ALERT_READS,
   ...SWITCH_READS,
   ...POLICY_READS,
   ...BUNDLE_READS,
@@ -191,6 +199,7 @@ const CHANGES: Partial<Record<EndpointName, Handler>> = {
   runSchedule: (backend, { id, me }) => fire(findSchedule(backend, id), me?.principal.id ?? ''),
   pauseSchedule: (backend, { id }) => pause(findSchedule(backend, id), true),
   resumeSchedule: (backend, { id }) => pause(findSchedule(backend, id), false),
+  ...ALERT_CHANGES,
   ...SWITCH_CHANGES,
   ...POLICY_CHANGES,
   ...BUNDLE_CHANGES,
@@ -341,35 +350,6 @@ function movePlan(detail: RunDetail, { kind, seq }: { kind: string; seq: number 
   }
 }
 
-function explanation(detail: RunDetail): unknown {
-  const say = (seq: number | null, text: string) => ({ seq, at: detail.run.created_at, text })
-  const story = [
-    say(1, 'Rita started the payables desk for one invoice.'),
-    say(4, 'The node match read the invoice, its order and its vendor: they agree.'),
-    say(9, 'The model scripted/clerk (scripted) proposed to pay it.'),
-  ]
-  const effects = detail.timeline.flatMap((step) =>
-    step.activities
-      .filter((each) => each.effect !== 'none')
-      .map((each) => say(each.seq, `${each.name}: ${each.status}.`)),
-  )
-  return {
-    schema: 'signalbox.explanation/1',
-    run_id: detail.run.run_id,
-    status: detail.run.status,
-    answers: answersAbout(detail),
-    story,
-    effects,
-    open: detail.open.map((each) => say(null, `A person must answer about ${each.tool}.`)),
-    resume: [
-      say(null, 'Nothing is lost: a resume answers finished activities from the journal and repeats no effect.'),
-    ],
-    unknown: [],
-    cost: 'Two model calls, 3,680 tokens, $0.0084.',
-    text: story.map((each) => each.text).join('\n'),
-  }
-}
-
 const WORKFLOW = {
   name: 'payables',
   version: '1.0.0',
@@ -403,27 +383,4 @@ const WORKFLOW = {
   max_supersteps: 20,
   input_schema: { type: 'object', properties: { invoice: { type: 'string' } }, $comment: BUNDLE },
   models: [{ id: SCRIPTED, scripted: true }],
-}
-
-/** Answers as short as they may be. */
-function answersAbout({ run, principal, cost_nano_usd }: RunDetail): AnswersView {
-  const seqs = [1]
-  const none = { signature: null, runtime: null, code: null, reason: null, fork_of: null, compensates: null }
-  const { id, kind, roles, tenant } = principal
-  return {
-    who: { seqs, principal: id, kind, roles, tenant, via: null, credential: null, request_id: null },
-    ran: {
-      ...{ seqs, run: run.run_id, workflow: run.workflow, version: run.version, status: run.status },
-      ...{ ...none, takeovers: 0, overrides: [] },
-    },
-    why: { seqs, rules: [] },
-    approved: { seqs, approvals: [] },
-    model: { seqs, models: [], prompts: null },
-    outside: { seqs, effects: [], unmediated: [] },
-    resume: { seqs, goes_on: 'by_itself', open: [], points: [] },
-    cost: {
-      ...{ seqs, cost_nano_usd, held_nano_usd: '0', limit_nano_usd: null, turns: 0, tool_calls: 0, tokens: 0 },
-      ...{ estimated_seqs: [], limits_nearly_used: [] },
-    },
-  }
 }

@@ -17,6 +17,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'kill_switches.write',
     'overrides.write',
     'schedules.write',
+    'alerts.manage',
   ],
 }
 

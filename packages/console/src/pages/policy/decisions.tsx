@@ -7,6 +7,7 @@ import { VERDICT } from '../../lib/words.ts'
 import { paths } from '../../paths.ts'
 import { Button, CodeBlock, Facts, State } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { RecordLink } from '../../ui/record-link.tsx'
 import { Empty, Loaded } from '../../ui/states.tsx'
 import { Table } from '../../ui/table.tsx'
 import { Age } from '../../ui/time.tsx'
@@ -28,6 +29,11 @@ export function DecisionLog() {
   const query = useDecisions(filter)
   return (
     <>
+      <p className="mb-3 text-sm">
+        <Link className="link" to={paths.effects()}>
+          What came of them: the log of effects
+        </Link>
+      </p>
       <Filter value={filter} onChange={setFilter} />
       <div className="card">
         <Loaded query={query} what="decisions">
@@ -93,9 +99,12 @@ function DecisionTable({ rows, onChoose }: { rows: readonly DecisionRow[]; onCho
         {
           name: 'Run',
           cell: (row) => (
-            <Link className="link" to={paths.run(row.run_id, 'decisions')}>
-              {shortId(row.run_id)}
-            </Link>
+            <>
+              <Link className="link" to={paths.run(row.run_id, 'decisions')}>
+                {shortId(row.run_id)}
+              </Link>{' '}
+              <RecordLink run={row.run_id} seq={row.seq} />
+            </>
           ),
         },
         {

@@ -14,7 +14,8 @@ import { CheckpointsView } from './checkpoints.tsx'
 import { ContentView } from './content.tsx'
 import { CostView } from './cost.tsx'
 import { DecisionsView } from './decisions.tsx'
-import { ExplanationView } from './explanation.tsx'
+import { ExplainView } from './explain/view.tsx'
+import { EventsView } from '../events/view.tsx'
 import { GraphView } from './graph.tsx'
 import { RunHeader } from './header.tsx'
 import { RunSide } from './side.tsx'
@@ -22,13 +23,17 @@ import { TimelineView } from './timeline.tsx'
 
 const LABELS: Record<RunView, string> = {
   timeline: 'Timeline',
+  explain: 'Explain',
+  events: 'Events',
   graph: 'Graph',
   checkpoints: 'Checkpoints',
   decisions: 'Decisions',
   cost: 'Cost',
-  explanation: 'Explanation',
   content: 'Input and output',
 }
+
+/** Views that need the whole width. */
+const WIDE: readonly RunView[] = ['explain', 'events']
 
 /** One run: what state it is in and why, what it did, what it may still use, and from where it can go on. */
 export function RunPage() {
@@ -49,9 +54,13 @@ export function RunPage() {
           </Empty>
         </div>
       ) : (
-        <Loaded query={query} what="the run">
-          {(detail) => <Run detail={detail} live={live} view={runViewOf(view)} />}
-        </Loaded>
+        <>
+          <Loaded query={query} what="the run">
+            {(detail) => <Run detail={detail} live={live} view={runViewOf(view)} />}
+          </Loaded>
+          {/* Of a pruned history the explanation is all that is left. */}
+          {query.data === undefined && hasCode(query.error, 'CONTENT_ERASED') ? <ExplainView id={runId} /> : null}
+        </>
       )}
     </>
   )
@@ -60,19 +69,21 @@ export function RunPage() {
 function Run({ detail, live, view }: { detail: RunDetail; live: Live; view: RunView }) {
   const navigate = useNavigate()
   const id = detail.run.run_id
+  const beside = !WIDE.includes(view)
   const bodies: Record<RunView, () => ReactNode> = {
     timeline: () => <TimelineView detail={detail} live={live} />,
+    explain: () => <ExplainView id={id} />,
+    events: () => <EventsView run={id} />,
     graph: () => <GraphView detail={detail} />,
     checkpoints: () => <CheckpointsView detail={detail} />,
     decisions: () => <DecisionsView detail={detail} />,
     cost: () => <CostView detail={detail} />,
-    explanation: () => <ExplanationView id={id} />,
     content: () => <ContentView detail={detail} />,
   }
   return (
     <>
       <RunHeader detail={detail} live={live} />
-      <div className="mt-4 grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_20rem]">
+      <div className={`mt-4 grid items-start gap-4 ${beside ? 'xl:grid-cols-[minmax(0,1fr)_20rem]' : ''}`}>
         <Tabs.Root
           value={view}
           onValueChange={(next) => navigate(paths.run(id, runViewOf(next)), { replace: true })}
@@ -96,7 +107,7 @@ function Run({ detail, live, view }: { detail: RunDetail; live: Live; view: RunV
             </Tabs.Content>
           ))}
         </Tabs.Root>
-        <RunSide detail={detail} />
+        {beside ? <RunSide detail={detail} /> : null}
       </div>
     </>
   )
