@@ -49,6 +49,7 @@ function startDev(data: string): { child: ChildProcess; up: Promise<Announcement
   const child = spawn(process.execPath, ['--conditions=signalbox-source', main, ...flags], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, SAMPLE_ALERTS: '1' },
   })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
@@ -140,12 +141,48 @@ describe('over the real server', () => {
     await page.getByRole('button', { name: 'Approve', exact: true }).waitFor()
     expect(await page.getByRole('button', { name: 'Approve', exact: true }).getAttribute('aria-disabled')).toBe('true')
     for (const [view, text] of [
-      ['explanation', 'What happened'],
+      ['explain', 'What happened'],
       ['checkpoints', 'Start of the run'],
       ['decisions', 'Approval required'],
     ] as const) {
       await page.goto(`${up.url}/runs/${id}/${view}`)
       await page.getByRole('tabpanel').getByText(text).first().waitFor()
     }
+  })
+
+  it('CON-148: from an alert to its run, the answers, the record of a sentence; the alert is taken up, as the API tells afterwards', async () => {
+    const rita = createClient({ baseUrl: up.url, token: tokenOf('rita') })
+    const { run_id: id } = await rita.startRun({ body: { workflow: 'lost', input: { to: 'dora', amount: 7 } } })
+    const page = await open('olga', '/alerts?kind=effect.unknown')
+    await page.getByRole('link', { name: /transfer\.murky/ }).press('Enter')
+    await page.getByText('docs/runbooks/unknown-effects.md').waitFor()
+    const address = page.url()
+    await page.getByRole('link', { name: `Explain run ${id}` }).press('Enter')
+    const outside = page.getByRole('region', { name: 'What changed outside?' })
+    await outside.getByText('Unknown', { exact: true }).waitFor()
+    await page.getByRole('region', { name: 'Who asked?' }).getByText('user:rita').waitFor()
+    const told = page.getByRole('tabpanel').getByRole('listitem').filter({ hasText: 'transfer.murky' })
+    await told
+      .getByRole('link', { name: /^record #/ })
+      .last()
+      .press('Enter')
+    const record = page.getByRole('region', { name: /^Record \d+/ })
+    await record.getByText(`"run": "${id}"`).waitFor()
+    const { events } = await rita.events({ params: { id }, query: { after: 0 } })
+    const seq = Number(new URL(page.url()).searchParams.get('at'))
+    expect(await record.getByText(events.find((each) => each.seq === seq)?.prev ?? 'no such record').count()).toBe(2)
+    await page.getByRole('list', { name: 'Records' }).getByRole('button', { name: '#1 run.started' }).waitFor()
+    await page.goto(`${up.url}/effects?tool=transfer.murky`)
+    await page
+      .getByRole('row', { name: /Unknown.*transfer\.murky/ })
+      .getByRole('button')
+      .press('Enter')
+    await page.getByRole('dialog').getByText('a node that is a plain function').waitFor()
+    await page.goto(address)
+    await page.getByRole('button', { name: 'Acknowledge', exact: true }).press('Enter')
+    await page.getByRole('row', { name: /Acknowledged user:olga/ }).waitFor()
+    const { alerts } = await rita.alerts({ query: { kind: 'effect.unknown' } })
+    expect(alerts).toMatchObject([{ state: 'acknowledged', acknowledged_by: 'user:olga' }])
+    expect(await book('dora')).toHaveLength(1)
   })
 })

@@ -4,7 +4,7 @@ import { paths } from '../paths.ts'
 /** A record of a run, as a link to it. */
 export function RecordLink({ run, seq }: { run: string; seq: number }) {
   return (
-    <Link className="link tabular-nums" to={paths.record(run, seq)}>
+    <Link className="link inline-block min-w-6 leading-6 tabular-nums" to={paths.record(run, seq)}>
       <span className="sr-only">record </span>#{seq}
     </Link>
   )

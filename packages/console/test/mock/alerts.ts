@@ -39,10 +39,11 @@ function eventOf(alert: AlertDetailView, part: Partial<AlertEventView> & Pick<Al
 export function allAlerts(): AlertDetailView[] {
   const rest = {
     ...{ count: 2, openings: 1, acknowledged_by: null, acknowledged_at: null, silenced_until: null },
-    ...{ resolved_by: null, resolved_at: null, escalated_at: null, kill_switch: null, events: [] },
+    ...{ resolved_by: null, resolved_at: null, escalated_at: null, kill_switch: null },
   }
   const unknown: AlertDetailView = {
     ...rest,
+    events: [],
     ...{ id: ALERT.unknown, kind: 'effect.unknown', key: 'payables/payments.pay', state: 'open', severity: 'page' },
     title: 'outcome of 1 effects of payments.pay in payables is unknown',
     about: 'effects whose outcome has been unknown for longer than their look-up takes',
@@ -52,6 +53,7 @@ export function allAlerts(): AlertDetailView[] {
   }
   const clock: AlertDetailView = {
     ...rest,
+    events: [],
     ...{ id: ALERT.clock, kind: 'clock.trouble', key: 'clock', state: 'acknowledged', severity: 'ticket' },
     ...{ title: 'the clock was set back', about: 'the clock of the server', workflow: null, labels: {}, holds: false },
     ...{ opened_at: ago(4000), last_seen_at: ago(900), runbook: 'docs/runbooks/clock.md' },

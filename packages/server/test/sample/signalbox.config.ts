@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { agent, createModels, loadPrices, port, SignalboxError, tool, workflow } from 'signalbox'
 import { z } from 'zod'
-import { defineProject, type NotificationsDef, secretFromEnv } from '@signalbox/server'
+import { type AlertsDef, defineProject, type NotificationsDef, secretFromEnv } from '@signalbox/server'
 import { moreSchedules, schedules } from './schedules.ts'
 
 /** What is transferred. */
@@ -190,12 +190,16 @@ function pager(url: string): NotificationsDef {
   return { channels: [{ kind: 'webhook', url, secrets: [secretFromEnv('SAMPLE_HOOK_SECRET')], ...shared }] }
 }
 
+/** An unknown effect is told at once. */
+const quickAlerts: AlertsDef = { everySeconds: 0.2, kinds: { 'effect.unknown': { limits: { olderThanSeconds: 0 } } } }
+
 export default defineProject({
   name: 'sample',
   workflows: [transfer, letter, lost, failing, asking],
   bundleDir: process.env.SAMPLE_POLICY ?? fileURLToPath(new URL('./policy', import.meta.url)),
   ...(process.env.SAMPLE_BUDGETS === '1' ? { budgets: [{ scope: 'tenant', per: 'day', maxRuns: 1_000 }] } : {}),
   ...(process.env.SAMPLE_HOOK ? { notifications: pager(process.env.SAMPLE_HOOK) } : {}),
+  ...(process.env.SAMPLE_ALERTS === '1' ? { alerts: quickAlerts } : {}),
   retention: [{ olderThanDays: 30, keep: 'metadata' }],
   mode: process.env.SAMPLE_MODE === 'production' ? 'production' : 'development',
   models: (env) =>

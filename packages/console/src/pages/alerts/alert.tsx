@@ -81,9 +81,8 @@ function Runs({ alert: { latest, inputs } }: { alert: AlertDetailView }) {
         <ul className="flex flex-col gap-2 text-sm">
           {runs.map((run) => (
             <li key={run} className="flex flex-wrap items-center gap-x-3 gap-y-0.5">
-              <Link className="link font-mono font-semibold breakable" to={paths.explain(run)}>
-                <span className="sr-only">Explain run </span>
-                {run}
+              <Link className="link font-semibold breakable" to={paths.explain(run)}>
+                Explain run <span className="font-mono">{run}</span>
               </Link>
               <span className="flex flex-wrap gap-x-1.5 text-xs text-muted">
                 {seqsOf(run).map((seq) => (
@@ -144,7 +143,7 @@ function Inputs({ title, inputs }: { title: string; inputs: AlertInputsView }) {
           ['Seen', <Clock key="at" at={inputs.at} />],
           ['Looked at', window],
           ...Object.entries(inputs.values).map(
-            ([name, value]) => [words(name), <Value key={name} {...{ name, value }} />] as const,
+            ([name, value]) => [capital(words(name)), <Value key={name} {...{ name, value }} />] as const,
           ),
           ...Object.entries(inputs.limits).map(([name, value]) => [`Limit ${words(name)}`, String(value)] as const),
           ['Evaluation', `version ${inputs.version}`],

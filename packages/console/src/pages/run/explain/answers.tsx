@@ -179,12 +179,8 @@ export function ApprovalAnswer({ approval }: { approval: AnswersView['approved']
           ) : null}
           {approval.wait_ms === null ? null : ` after ${duration(approval.wait_ms)}`}
         </span>
-        <Link
-          className="link"
-          to={paths.approval(approval.approval, approval.answer === 'open' ? 'open' : 'decided')}
-          aria-label={`The approval of ${approval.tool}`}
-        >
-          look
+        <Link className="link" to={paths.approval(approval.approval, approval.answer === 'open' ? 'open' : 'decided')}>
+          look<span className="sr-only"> at the approval of {approval.tool}</span>
         </Link>
       </p>
       {approval.reason ? <p className="untrusted">“{approval.reason}”</p> : null}
