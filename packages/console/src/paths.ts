@@ -25,8 +25,8 @@ export const paths = {
   alert: (id: string) => `/alerts/${encodeURIComponent(id)}`,
   /** Effects of all runs; with filters that the address carries. */
   effects: (filter: Readonly<Record<string, string>> = {}) => withQuery('/effects', filter),
-  /** Records of all runs; with filters that the address carries. */
-  events: (filter: Readonly<Record<string, string>> = {}) => withQuery('/events', filter),
+  /** Records of all runs. */
+  events: () => '/events',
   schedules: () => '/schedules',
   schedule: (name: string) => `/schedules/${encodeURIComponent(name)}`,
 } as const

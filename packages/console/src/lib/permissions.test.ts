@@ -1,6 +1,7 @@
-import type { Me, Permission, RunStatusView, RunSummary } from '@signalbox/protocol'
+import type { AlertView, Me, Permission, RunStatusView, RunSummary } from '@signalbox/protocol'
 import { describe, expect, it } from 'vitest'
 import {
+  alertBlocked,
   cancelBlocked,
   decideBlocked,
   isQuarantined,
@@ -65,6 +66,21 @@ describe('why an action is not possible', () => {
     expect(restoreBlocked(me('read'), run('parked'))).toContain('operator')
     expect(killSwitchBlocked(me('read'))).toContain('operator')
     expect(killSwitchBlocked(me('kill_switches.write'))).toBeNull()
+  })
+
+  it('CON-081, CON-144: an alert is acted on by an operator, while it is not resolved; what still holds is not resolved', () => {
+    // Only what the rule looks at.
+    const alert = (state: AlertView['state'], holds: boolean) =>
+      ({ state, holds, acknowledged_by: 'user:olga' }) as unknown as AlertView
+    const olga = me('alerts.manage')
+    expect(alertBlocked(olga, 'acknowledge', alert('open', true))).toBeNull()
+    expect(alertBlocked(olga, 'acknowledge', alert('acknowledged', true))).toContain('user:olga')
+    expect(alertBlocked(olga, 'resolve', alert('open', true))).toContain('still holds')
+    expect(alertBlocked(olga, 'resolve', alert('silenced', false))).toBeNull()
+    for (const act of ['acknowledge', 'silence', 'resolve'] as const) {
+      expect(alertBlocked(olga, act, alert('resolved', false))).toContain('resolved')
+      expect(alertBlocked(me('read'), act, alert('open', false))).toContain('operator')
+    }
   })
 
   it('CON-081: the closed codes of an approval become sentences, an unknown code is shown as it is', () => {

@@ -60,7 +60,10 @@ function AlertList() {
       <div className="card">
         <Loaded query={query} what="alerts">
           {({ pages }) => (
-            <Rows rows={pages.flatMap(({ alerts }) => alerts)} filtered={Object.keys(given).length > 0} />
+            <Rows
+              rows={pages.flatMap(({ alerts }) => alerts)}
+              filtered={Object.values(given).some((value) => value !== 'all')}
+            />
           )}
         </Loaded>
       </div>

@@ -96,7 +96,7 @@ function Filter({ values, set }: FilterProps) {
   return (
     <search
       aria-label="Filter of effects"
-      className="mb-3 grid grid-cols-1 gap-3 sm:grid-cols-3 lg:grid-cols-4 xl:grid-cols-7"
+      className="mb-3 grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-4 xl:grid-cols-7"
     >
       <Choice label="State" value={values.phase} options={PHASES} onChange={(phase) => set({ phase })} />
       <Choice label="Time" value={values.days} options={SPANS} onChange={(days) => set({ days })} />
@@ -130,6 +130,11 @@ function Rows({ rows, filtered, onOpen }: RowsProps) {
   )
 }
 
+function noApprover({ approval_id: id, phase }: EffectLogRow): string {
+  if (id === null && phase !== 'waiting') return 'nobody was asked'
+  return phase === 'waiting' ? 'not yet' : 'nobody'
+}
+
 function columnsFor(onOpen: (row: Place) => void): readonly Column<EffectLogRow>[] {
   return [
     { name: 'When', cell: (row) => <Age at={row.at} /> },
@@ -152,7 +157,7 @@ function columnsFor(onOpen: (row: Place) => void): readonly Column<EffectLogRow>
       ),
     },
     { name: 'For', cell: (row) => <span className="breakable">{row.principal}</span> },
-    { name: 'Approved by', cell: (row) => row.approver ?? <span className="text-muted">nobody</span> },
+    { name: 'Approved by', cell: (row) => row.approver ?? <span className="text-muted">{noApprover(row)}</span> },
     {
       name: 'Run',
       cell: (row) => (

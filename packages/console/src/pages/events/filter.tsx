@@ -33,7 +33,7 @@ export function EventFilter({ filter, run }: { filter: AddressFilter<Name>; run:
   return (
     <search
       aria-label="Filter of events"
-      className="mb-3 grid grid-cols-1 gap-3 sm:grid-cols-3 lg:grid-cols-4 xl:grid-cols-7"
+      className="mb-3 grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-4 xl:grid-cols-7"
     >
       <Choice
         label="Type"

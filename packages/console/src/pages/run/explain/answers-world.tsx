@@ -4,6 +4,7 @@ import { dollars, grouped, prettyJson } from '../../../lib/format.ts'
 import { count, HANDLING, type Phrase } from '../../../lib/words.ts'
 import { paths } from '../../../paths.ts'
 import { CodeBlock, State } from '../../../ui/basics.tsx'
+import { Prose } from '../../../ui/prose.tsx'
 import { RecordLink, RecordLinks } from '../../../ui/record-link.tsx'
 import { NotKnown } from '../../../ui/states.tsx'
 
@@ -48,22 +49,27 @@ function happenedPhrase({ happened, status }: Effect): Phrase {
 
 /** Every effect that was asked for, and whether it happened. */
 export function OutsideAnswer({ run, outside }: { run: string; outside: AnswersView['outside'] }) {
-  if (outside.effects.length === 0 && outside.unmediated.length === 0) return <p>Nothing.</p>
+  if (outside.effects.length === 0 && outside.unmediated.length === 0) return <p>Nothing so far.</p>
   return (
-    <ul className="flex flex-col gap-1.5">
-      {outside.effects.map((each, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: effects without a record have no id
-        <li key={at}>
-          <OutsideEffect run={run} effect={each} />
-        </li>
-      ))}
-      {outside.unmediated.map((each) => (
-        <li key={each.seq} className="flex flex-wrap items-center gap-x-2">
-          <State phrase={{ word: 'Beside the door', tone: 'bad', icon: 'warning' }} />
-          {each.host} <RecordLink run={run} seq={each.seq} />
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className="flex flex-col gap-1.5">
+        {outside.effects.map((each, at) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: effects without a record have no id
+          <li key={at}>
+            <OutsideEffect run={run} effect={each} />
+          </li>
+        ))}
+        {outside.unmediated.map((each) => (
+          <li key={each.seq} className="flex flex-wrap items-center gap-x-2">
+            <State phrase={{ word: 'Beside the door', tone: 'bad', icon: 'warning' }} />
+            {each.host} <RecordLink run={run} seq={each.seq} />
+          </li>
+        ))}
+      </ul>
+      <Link className="link" to={paths.effects({ run_id: run })}>
+        Where each came from
+      </Link>
+    </>
   )
 }
 
@@ -116,7 +122,7 @@ export function ResumeAnswer({ run, resume }: { run: string; resume: AnswersView
       <p>{GOES_ON[resume.goes_on]}</p>
       {resume.open.map((each) => (
         <p key={`${each.kind} ${each.id}`}>
-          {each.action} <RecordLink run={run} seq={each.seq} />
+          <Prose text={each.action} /> <RecordLink run={run} seq={each.seq} />
         </p>
       ))}
       <ul className="flex flex-col gap-1">

@@ -5,6 +5,7 @@ import { duration, money } from '../../../lib/format.ts'
 import { count, REQUEST_STATE, VERDICT } from '../../../lib/words.ts'
 import { paths } from '../../../paths.ts'
 import { State } from '../../../ui/basics.tsx'
+import { Prose } from '../../../ui/prose.tsx'
 import { RecordLink, RecordLinks } from '../../../ui/record-link.tsx'
 import { NotKnown } from '../../../ui/states.tsx'
 import { CostAnswer, ModelAnswer, OutsideAnswer, ResumeAnswer } from './answers-world.tsx'
@@ -87,7 +88,11 @@ function RanAnswer({ run, ran }: { run: string; ran: AnswersView['ran'] }) {
         ) : null}
         .
       </p>
-      {ran.reason ? <p className="untrusted">{ran.reason}</p> : null}
+      {ran.reason ? (
+        <p className="untrusted">
+          <Prose text={ran.reason} />
+        </p>
+      ) : null}
       {ran.fork_of ? (
         <p>
           Forked from{' '}
@@ -120,28 +125,40 @@ function RanAnswer({ run, ran }: { run: string; ran: AnswersView['ran'] }) {
 const MOST_RULES = 6
 
 function WhyAnswer({ run, why }: { run: string; why: AnswersView['why'] }) {
-  if (why.rules.length === 0) return <p>No effect was asked for, and nothing was denied.</p>
+  // A read that policy or a reviewer needed says nothing about the effect that it was made for.
+  const [reads, rules] = split(why.rules, ({ reason_code: code }) => code.startsWith('READ_FOR_'))
+  const sorted = rules.toSorted((a, b) => Number(a.verdict === 'allow') - Number(b.verdict === 'allow'))
   return (
-    <ul className="flex flex-col gap-1.5">
-      {why.rules.slice(0, MOST_RULES).map((rule) => (
-        <li key={`${rule.seq} ${rule.decision}`}>
-          <VerdictWord verdict={rule.verdict} /> <span className="font-mono text-xs">{rule.subject}</span>{' '}
-          <RecordLink run={run} seq={rule.seq} />
-          <span className="block text-xs text-muted">
-            <code>{rule.reason_code}</code> by {rule.policies.join(', ') || 'no named policy'}
-            {rule.controls.map((each) => `; ${each.element}: ${each.verdict} (${each.reason_code})`)}
-          </span>
-        </li>
-      ))}
-      {why.rules.length > MOST_RULES ? (
-        <li>
-          <Link className="link" to={paths.run(run, 'decisions')}>
-            {count(why.rules.length - MOST_RULES, 'more verdict')}
-          </Link>
-        </li>
+    <>
+      {rules.length === 0 ? <p>No effect was judged, and nothing was denied.</p> : null}
+      <ul className="flex flex-col gap-1.5">
+        {sorted.slice(0, MOST_RULES).map((rule) => (
+          <li key={`${rule.seq} ${rule.decision}`}>
+            <VerdictWord verdict={rule.verdict} /> <span className="font-mono text-xs">{rule.subject}</span>{' '}
+            <RecordLink run={run} seq={rule.seq} />
+            <span className="block text-xs text-muted">
+              <code>{rule.reason_code}</code> by {rule.policies.join(', ') || 'no named policy'}
+              {rule.controls.map((each) => `; ${each.element}: ${each.verdict} (${each.reason_code})`)}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {rules.length > MOST_RULES ? (
+        <Link className="link" to={paths.run(run, 'decisions')}>
+          {count(rules.length - MOST_RULES, 'more verdict')}
+        </Link>
       ) : null}
-    </ul>
+      {reads.length > 0 ? (
+        <p className="text-xs text-muted">
+          Reads made for these: <RecordLinks run={run} seqs={reads.map(({ seq }) => seq)} />
+        </p>
+      ) : null}
+    </>
   )
+}
+
+function split<T>(all: readonly T[], belongs: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(belongs), all.filter((one) => !belongs(one))]
 }
 
 function VerdictWord({ verdict }: { verdict: string }) {
@@ -186,8 +203,8 @@ export function ApprovalAnswer({ approval }: { approval: AnswersView['approved']
       {approval.reason ? <p className="untrusted">“{approval.reason}”</p> : null}
       <p className="untrusted text-muted">
         {shown
-          ? `They saw: ${shown.summary}${shown.money ? `, ${money(shown.money.minor, shown.money.currency)}` : ''}${shown.target ? `, ${shown.target.type} ${shown.target.id}` : ''}`
-          : 'What they saw is sealed or erased.'}
+          ? `${approval.by ? 'They saw' : 'They are shown'}: ${shown.summary}${shown.money ? `, ${money(shown.money.minor, shown.money.currency)}` : ''}${shown.target ? `, ${shown.target.type} ${shown.target.id}` : ''}`
+          : 'What was shown is sealed or erased.'}
       </p>
       {approval.edited_by ? <p>Edited by {approval.edited_by}.</p> : null}
       {approval.standing ? <p>By the standing approval {approval.standing}.</p> : null}

@@ -10,7 +10,7 @@ type Sentence = Explanation['story'][number]
 type Name = (typeof CHAPTERS)[number][0]
 
 const NONE: Partial<Record<Name, string>> = {
-  effects: 'Nothing: no effect was asked for.',
+  effects: 'Nothing: no effect was sent or refused so far.',
   unknown: 'Nothing: the records tell all of it.',
 }
 

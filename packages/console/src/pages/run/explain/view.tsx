@@ -43,7 +43,7 @@ function LineageBadge({ id }: { id: string }) {
         <Badge phrase={COMPLETE} />
         <span className="text-muted">
           {data.effects.length === 0
-            ? 'The run asked for no effect.'
+            ? 'No effect was sent or refused so far.'
             : `${count(data.effects.length, 'effect has', 'effects have')} a decision, an outcome and where they came from on record.`}
         </span>
       </span>
