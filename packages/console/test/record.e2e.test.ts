@@ -1,3 +1,4 @@
+import { type EndpointName, SignalboxError } from '@signalbox/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ALERT } from './mock/alerts.ts'
 import { RUN } from './mock/runs.ts'
@@ -66,6 +67,37 @@ describe('explain', () => {
       page.getByRole('button', { name: 'Download JSON' }).press('Enter'),
     ])
     expect(file.suggestedFilename()).toBe(`${RUN.waiting}.json`)
+  })
+})
+
+describe('what cannot be shown', () => {
+  /** Lets the server refuse some endpoints from now on. */
+  function refuse(code: 'CONTENT_ERASED' | 'FORBIDDEN', ...names: readonly EndpointName[]): void {
+    const { backend } = stage.mock
+    const { handle } = backend
+    backend.handle = (name, call) => {
+      if (names.includes(name)) throw new SignalboxError(code, 'it is not for you, or no longer there')
+      return handle(name, call)
+    }
+  }
+
+  it('CON-149: of a run whose history was pruned the explanation is still told', async () => {
+    refuse('CONTENT_ERASED', 'run')
+    const page = await stage.open('vera', `/runs/${RUN.completed}`)
+    await page.getByRole('alert').getByText('CONTENT_ERASED').waitFor()
+    await page.getByRole('region', { name: 'Who asked?' }).getByText('user:rita').waitFor()
+  })
+
+  it('CON-149: what the server refuses to a person is told with its code, and nothing of it is shown', async () => {
+    refuse('FORBIDDEN', 'explain', 'lineage', 'eventsOverRuns', 'effectsOverRuns', 'alerts')
+    const page = await stage.open('vera', `/runs/${RUN.completed}/explain`)
+    await page.getByRole('tabpanel').getByText('FORBIDDEN').waitFor()
+    expect(await page.getByText('Who asked?').count()).toBe(0)
+    for (const path of ['/events', '/effects', '/alerts']) {
+      await page.goto(stage.mock.url + path)
+      await page.getByRole('alert').getByText('FORBIDDEN').waitFor()
+      expect(await page.getByRole('table').count()).toBe(0)
+    }
   })
 })
 

@@ -1,6 +1,7 @@
 import { useMemo } from 'react'
 import type { Filter } from '../../api/record.ts'
 import { type AddressFilter, sinceDays } from '../../lib/address.ts'
+import { RECORD_TYPES } from '../../lib/record-types.ts'
 import { Choice, TextField } from '../policy/fields.tsx'
 
 /** What the list of records is filtered by, as the address names it. */
@@ -15,21 +16,11 @@ export const SPANS: readonly (readonly [string, string])[] = [
   ['30', 'Last 30 days'],
 ]
 
-/** Types of records that people look for, by what they tell. */
-const TYPES = [
-  ...['run.started', 'run.completed', 'run.stopped', 'run.cancelled', 'run.terminated', 'run.parked', 'run.waiting'],
-  ...['segment.started', 'branch.started', 'superstep.completed', 'position.saved', 'activation.failed'],
-  ...['activity.intent', 'activity.outcome', 'activity.late', 'decision.recorded', 'unmediated.call'],
-  ...['approval.requested', 'approval.changed', 'approval.decided', 'question.asked', 'question.answered'],
-  ...['request.opened', 'request.answered', 'override.recorded', 'feedback.recorded', 'cost.corrected'],
-  ...['budget.warning', 'timer.set', 'run.upgraded', 'history.pruned', 'subject.erased'],
-]
-
 /** The fields of the filter. Of one run its workflow is not asked for. */
 export function EventFilter({ filter, run }: { filter: AddressFilter<Name>; run: string | null }) {
   const { values, set } = filter
   // A type in the address that is not in the list is kept, so that the server can say what it thinks of it.
-  const types = values.type === '' || TYPES.includes(values.type) ? TYPES : [...TYPES, values.type]
+  const types = values.type === '' || RECORD_TYPES.includes(values.type) ? RECORD_TYPES : [...RECORD_TYPES, values.type]
   return (
     <search
       aria-label="Filter of events"
