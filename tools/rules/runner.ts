@@ -141,6 +141,7 @@ function citedBy(root: string, behaviour: string): ReadonlySet<string> {
     'fork',
     'deploy',
     'compensation',
+    'cost',
     'simulation',
     'flow',
     'time',
