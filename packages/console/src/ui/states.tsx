@@ -86,3 +86,12 @@ export function Loaded<T>({
   if (query.error) return <ErrorPanel error={query.error} onRetry={() => void query.refetch()} />
   return <Loading what={what} />
 }
+
+/** Tells that the index of all runs is behind: what is listed is not all yet. */
+export function StillReading() {
+  return (
+    <p role="status" className="border-b border-line px-4 py-2 text-sm text-muted">
+      Older records are still being read into the index: more will come.
+    </p>
+  )
+}

@@ -1,23 +1,13 @@
 /** The report of exposure audits: JSON signed with the audit key, one file for each audit. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { exposureFindingSchema } from '@signalbox/protocol'
 import type { SigningKey, VerifierKey } from 'signalbox'
 import { z } from 'zod'
 import { openReport, readReport, signedReport, writeReport } from '../drill/report.ts'
 
-const findingSchema = z.object({
-  place: z.string(),
-  where: z.record(z.string(), z.union([z.string(), z.number()])),
-  /** The setting that lets it be there, or null. */
-  explained: z.string().nullable(),
-  secret: z.string(),
-  kind: z.string(),
-  fingerprint: z.string(),
-  writing: z.string(),
-  count: z.int(),
-})
 /** One secret in one place. It names where, and never what. */
-export type ExposureFinding = z.output<typeof findingSchema>
+export type ExposureFinding = z.output<typeof exposureFindingSchema>
 
 const reportSchema = z.object({
   kind: z.literal('exposure-audit'),
@@ -35,7 +25,7 @@ const reportSchema = z.object({
   /** Findings that no setting explains. */
   unexplained: z.int(),
   /** At most 1,000. */
-  findings: z.array(findingSchema),
+  findings: z.array(exposureFindingSchema),
 })
 /** What a report says. */
 export type ExposureReport = z.output<typeof reportSchema>

@@ -10,7 +10,7 @@ import { type Place, placeOf, placeText } from '../../lib/place.ts'
 import { EFFECT, EFFECT_PHASE } from '../../lib/words.ts'
 import { paths } from '../../paths.ts'
 import { Button, State, Tag } from '../../ui/basics.tsx'
-import { Empty, Loaded } from '../../ui/states.tsx'
+import { Empty, Loaded, StillReading } from '../../ui/states.tsx'
 import { type Column, Table } from '../../ui/table.tsx'
 import { Age } from '../../ui/time.tsx'
 import { SPANS } from '../events/filter.tsx'
@@ -56,11 +56,7 @@ export function EffectsPage() {
         <Loaded query={query} what="effects">
           {({ pages }) => (
             <>
-              {pages.at(-1)?.complete === false ? (
-                <p role="status" className="border-b border-line px-4 py-2 text-sm text-muted">
-                  Older records are still being read into the index: more will come.
-                </p>
-              ) : null}
+              {pages.at(-1)?.complete === false ? <StillReading /> : null}
               <Rows
                 rows={rowsOnce(pages.flatMap(({ effects }) => effects))}
                 filtered={Object.keys(filter.given).length > 0}

@@ -7,7 +7,7 @@ import { capital, shortId } from '../../lib/format.ts'
 import { useKeys, useTitle } from '../../lib/hooks.ts'
 import { count } from '../../lib/words.ts'
 import { Button } from '../../ui/basics.tsx'
-import { Empty, Loaded } from '../../ui/states.tsx'
+import { Empty, Loaded, StillReading } from '../../ui/states.tsx'
 import { Clock } from '../../ui/time.tsx'
 import { EVENT_FILTERS, EventFilter, useEventsFilter } from './filter.tsx'
 import { RecordPane } from './record.tsx'
@@ -60,11 +60,7 @@ export function EventsView({ run }: { run: string | null }) {
           <Loaded query={query} what="events">
             {({ pages }) => (
               <>
-                {pages.at(-1)?.complete === false ? (
-                  <p role="status" className="border-b border-line px-4 py-2 text-sm text-muted">
-                    Older records are still being read into the index: more will come.
-                  </p>
-                ) : null}
+                {pages.at(-1)?.complete === false ? <StillReading /> : null}
                 <RecordList
                   rows={rowsOnce(pages.flatMap(({ events }) => events))}
                   run={run}
