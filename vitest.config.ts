@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { PlainReporter } from './tools/reporter.ts'
+import { SlowFirst } from './tools/test-order.ts'
 
 const places = ['packages/*/{src,test}', 'examples/*/{src,test}', 'bench/src', 'tools']
 const whole = (suffix: string) => places.map((place) => `${place}/**/*.${suffix}`)
@@ -10,8 +11,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['signalbox-source'] } },
   test: {
     pool: 'forks',
-    // Tests wait for disks and for each other's processes: one more than the two processors of a small machine.
+    // Tests wait for disks and for each other's processes: more of them than a small machine has processors.
     maxWorkers: 3,
+    sequence: { sequencer: SlowFirst },
     // What any test stores is compared with the telemetry contract.
     setupFiles: ['tools/telemetry-setup.ts'],
     reporters: [['default', { summary: false }], new PlainReporter()],
@@ -32,13 +34,14 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ends,
+          maxWorkers: 4,
           testTimeout: 240_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
       },
       {
-        // Tests that kill processes: they mostly wait for leases to run out, so that more of them fit on a machine.
+        // Tests that kill processes: they mostly wait for leases to run out, and fill what the others leave free.
         extends: true,
         test: {
           name: 'kill',
@@ -46,7 +49,7 @@ export default defineConfig({
           maxWorkers: 4,
           testTimeout: 240_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -34,7 +34,7 @@ import {
   verifierKeyText,
 } from '../packages/runtime/src/index.ts'
 import { CHECKS, checkResult, checksReport } from './full/checks.ts'
-import { useCompileCache } from './lib/compile-cache.ts'
+import { useQuickStart } from './lib/quick-start.ts'
 import { mergedDrill, missingKills, simulationReport } from './full/reports.ts'
 import {
   type DrilledExample,
@@ -54,7 +54,7 @@ import {
 } from './full/work.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-useCompileCache(root)
+useQuickStart(root)
 const WORK = join(root, 'test-results', 'full.json')
 
 const { values } = parseArgs({

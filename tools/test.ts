@@ -6,13 +6,13 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { reportAges } from './gates/reports.ts'
-import { useCompileCache } from './lib/compile-cache.ts'
+import { useQuickStart } from './lib/quick-start.ts'
 import { runGates } from './lib/gate-runner.ts'
 import { loadTree } from './lib/source.ts'
 import { asCountMessage, plainLine, type TestCount } from './lib/test-count.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-useCompileCache(root)
+useQuickStart(root)
 
 // A test that leaves a process behind can hold vitest open for ever; a hung run must end and say so.
 const RUN_LIMIT_MS = 40 * 60_000

@@ -3,8 +3,8 @@ import { restoreDrill, type RestoreDrillOptions } from '@signalbox/server'
 import { describe, expect, it } from 'vitest'
 
 const configPath = fileURLToPath(new URL('../signalbox.config.ts', import.meta.url))
-/** The stages in which an effect is torn from its record; `npm run test:full` kills in all of them. */
-const stages: RestoreDrillOptions['stages'] = ['sent, no answer', 'answered, not durable', 'settled, not acknowledged']
+/** A sample of those in which an effect is torn from its record; `npm run test:full` kills in all of them. */
+const stages: RestoreDrillOptions['stages'] = ['sent, no answer', 'answered, not durable']
 
 describe('the change board over killed workers', () => {
   it('PAT-114: ends as without kills, and the calendar has each change once', async () => {
@@ -12,12 +12,12 @@ describe('the change board over killed workers', () => {
       configPath,
       workflow: 'change-board',
       stages,
-      kills: 3,
+      kills: 2,
       seed: 1,
       quietMs: 60_000,
     })
     expect(result.findings).toEqual([])
     expect(result).toMatchObject({ passed: true, unrecordedTools: [] })
-    expect(result.kills).toHaveLength(3)
+    expect(result.kills).toHaveLength(2)
   })
 })
