@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Evidence, Stand } from '@signalbox/server'
+import { type Evidence, type Stand, startTelemetry } from '@signalbox/server'
+import { openSqliteStore, systemHost, traceIdOf } from 'signalbox'
+import { Collector, type ReceivedSpan, traceFaults } from 'signalbox/testing'
 import { allKills, carryOut, type Kill } from './kill-stages.ts'
 import { bookingsOf, check, makeStand, startRun, stories, untilAllEnded, workOn } from './kill-stand.ts'
 
@@ -45,8 +47,41 @@ async function disturbed(): Promise<{ evidence: Evidence; wild: Stand; killed: K
   return { evidence: await wild.evidence(), wild, killed }
 }
 
+/** What a collector on loopback gets of a stand's store. */
+async function spansOf({ database }: Stand, isEnough: (spans: readonly ReceivedSpan[]) => boolean) {
+  const collector = new Collector()
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await collector.listen()}` }
+  const store = await openSqliteStore({ path: database, host: systemHost })
+  const sending = startTelemetry({ store, host: systemHost, env, version: '0.1.0', log: console.log })
+  try {
+    await collector.until(() => isEnough(collector.received().spans))
+    return collector.received().spans
+  } finally {
+    await sending?.stop()
+    await store.close()
+    await collector.close()
+  }
+}
+
+/** Each run is one trace at the collector, however often its worker was killed. */
+async function expectOneTraceEach(wild: Stand, { runs }: Evidence): Promise<void> {
+  const ends = (spans: readonly ReceivedSpan[]) =>
+    spans.filter(({ attributes }) => /completed|stopped/.test(String(attributes['signalbox.run.status']))).length
+  const spans = await spansOf(wild, (all) => ends(all) === runs.length)
+  expect(runs.flatMap(({ row, records }) => traceFaults(row.runId, records, spans))).toEqual([])
+  for (const { traceId, attributes } of spans) expect(traceId).toBe(traceIdOf(String(attributes['signalbox.run.id'])))
+  const cut = runs.map(({ row }) =>
+    spans.filter(
+      ({ attributes }) =>
+        attributes['signalbox.run.id'] === row.runId && attributes['signalbox.run.status'] === 'taken_over',
+    ),
+  )
+  // The run that was killed twice before it was sent, and once after.
+  expect(Math.max(...cut.map((each) => each.length))).toBeGreaterThanOrEqual(2)
+}
+
 describe('the payables desk under SIGKILL', () => {
-  it('KIL-001, KIL-002, KIL-003, KIL-004: comes to the same end as undisturbed, and pays each invoice once', async () => {
+  it('KIL-001, KIL-002, KIL-003, KIL-004, TEL-010: comes to the same end as undisturbed, and pays each invoice once', async () => {
     const calm = await undisturbed()
     expect(check(calm)).toEqual([])
     const { evidence, wild, killed } = await disturbed()
@@ -67,5 +102,6 @@ describe('the payables desk under SIGKILL', () => {
     expect(check(evidence)).toEqual([])
     expect(bookingsOf(wild)).toHaveLength(files.length)
     expect(await stories(evidence)).toEqual(await stories(calm))
+    await expectOneTraceEach(wild, evidence)
   })
 })

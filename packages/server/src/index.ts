@@ -71,6 +71,7 @@ export { type NotificationsDef, type SecretSource, secretFromEnv, secretFromFile
 export { readCases } from './policy/cases.ts'
 export { readBundleDir } from './policy/folder.ts'
 export type { PolicySettings } from './policy/settings.ts'
+export { startTelemetry, type TelemetryHandle } from './telemetry/index.ts'
 export {
   defaultConfigPath,
   defineProject,

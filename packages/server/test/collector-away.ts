@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openSqliteStore, projectRecords, systemHost } from 'signalbox'
-import { completeHistory } from 'signalbox/testing'
-import { Collector, put } from './collector.ts'
+import { Collector, completeHistory } from 'signalbox/testing'
+import { put } from './stored.ts'
 
 const SENDER = fileURLToPath(new URL('export-once.ts', import.meta.url))
 

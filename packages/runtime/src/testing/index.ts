@@ -9,6 +9,16 @@ export {
   type TestFunctions,
 } from './store-conformance.ts'
 export { REVIEWED } from './reviewed.ts'
+export { type CollectedBody, Collector } from './otlp/collector.ts'
+export { traceFaults } from './otlp/trace-check.ts'
+export {
+  type Received,
+  type ReceivedAttributes,
+  type ReceivedLog,
+  type ReceivedPoint,
+  type ReceivedSpan,
+  receivedOf,
+} from './otlp/received.ts'
 export { PLANTED_SECRETS, type PlantedPlace, secretBox, secretRun } from './secret-run.ts'
 export { scriptedModel } from './scripted-model.ts'
 export { type SkewedHost, skewedHost } from './skewed-host.ts'

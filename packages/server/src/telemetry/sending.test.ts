@@ -1,8 +1,7 @@
 import { memoryStore, type Store, systemHost } from 'signalbox'
-import { completeHistory, history } from 'signalbox/testing'
-import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
+import { Collector, completeHistory, history, type ReceivedSpan, receivedOf, traceFaults } from 'signalbox/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Collector, put, storeOf } from '../../test/collector.ts'
+import { put, storeOf } from '../../test/stored.ts'
 import { completenessOf, LEFT_OUT, REJECTED } from './completeness.ts'
 import { CURSOR, EXPORT_LEASE, startTelemetry, TelemetryExporter, type TelemetryHandle } from './exporter.ts'
 import { otlpSender } from './otlp.ts'
@@ -94,22 +93,44 @@ describe('variables', () => {
 })
 
 describe('what the collector gets and answers', () => {
-  it('OTL-003: JSON and gzipped protobuf carry the same spans', async () => {
+  it('OTL-003: JSON and gzipped protobuf carry the same spans, events and metrics', async () => {
     const { to, url } = await collector()
     const store = await storeOf(completeHistory())
     await exporterTo(store, { OTEL_EXPORTER_OTLP_ENDPOINT: url }).exportOnce()
-    const names = [...to.text().matchAll(/"spanId":"([0-9a-f]{16})","(?:parentSpanId|name)"/g)].map((found) => found[1])
+    const json = to.received()
     to.bodies.length = 0
     await store.setCursor(CURSOR, 0)
-    to.says = () => Buffer.alloc(0)
     const env = { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf', OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' }
     await exporterTo(store, { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: url }).exportOnce()
-    const traces = to.bodies.find(({ path }) => path === '/v1/traces')
-    expect(traces?.headers['content-type']).toBe('application/x-protobuf')
-    expect(traces?.headers['content-encoding']).toBe('gzip')
-    expect(names.length).toBeGreaterThan(5)
-    for (const id of names) expect(traces?.bytes.includes(Buffer.from(id ?? '', 'hex'))).toBe(true)
-    expect(ProtobufTraceSerializer.deserializeResponse(new Uint8Array())).toEqual({})
+    expect(to.bodies.map(({ headers }) => headers['content-type'])).toEqual(Array(3).fill('application/x-protobuf'))
+    expect(to.bodies[0]?.headers['content-encoding']).toBe('gzip')
+    expect(json.spans.length).toBeGreaterThan(5)
+    expect(json.metrics.length).toBeGreaterThan(5)
+    expect(to.received()).toEqual(json)
+    expect(() => receivedOf([{ signal: 'traces', bytes: Buffer.from('{"resourceSpans"'), isJson: false }])).toThrow()
+  })
+
+  it('TEL-011: planted: a span in another trace, twice, without parent or link, or open over a wait is found', async () => {
+    const { to, url } = await collector()
+    const told = completeHistory()
+    await exporterTo(await storeOf(told), { OTEL_EXPORTER_OTLP_ENDPOINT: url }).exportOnce()
+    const { spans } = to.received()
+    const faults = (own: readonly ReceivedSpan[]) => traceFaults(told.runId, told.records(), own)
+    expect(faults(spans)).toEqual([])
+    const change = (which: (span: ReceivedSpan) => boolean, by: Partial<ReceivedSpan>) =>
+      faults(spans.map((span) => (which(span) ? { ...span, ...by } : span)))
+    const [inner] = spans.filter(({ name }) => name.startsWith('superstep'))
+    const isSecond = ({ links }: ReceivedSpan) => links.length > 0
+    const isInner = (span: ReceivedSpan) => span === inner
+    expect(change(isInner, { traceId: '0'.repeat(32) })).toEqual([expect.stringContaining('in another trace')])
+    expect(change(isInner, { parentSpanId: null })).toContain(`\`${inner?.name}\` has no parent`)
+    expect(change(isSecond, { links: [] })).toEqual([expect.stringContaining('has no link `resume`')])
+    expect(change(isInner, { end: BigInt(Date.UTC(2100, 0)) * 1_000_000n })).toEqual([
+      expect.stringContaining('is open while the run waits'),
+    ])
+    expect(faults([...spans, ...spans.slice(0, 1)])).toContain('1 spans came twice')
+    expect(faults(spans.filter(isSecond))).toContain('segment 1 is missing')
+    expect(faults([])).toEqual([expect.stringContaining('no span of run')])
   })
 
   it('OTL-004, OTL-010, OTL-012: what is rejected of a request that was taken is counted, told, and lowers the completeness', async () => {
