@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { SignalboxError } from 'signalbox/errors'
 import { intOption, jsonOption } from './ask.ts'
 import { showEventsOverRuns, withEventFilters } from './commands-facts.ts'
+import { addExplainCommand } from './commands-explain.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { statusText } from './format.ts'
 import { folded } from './output.ts'
@@ -113,20 +114,7 @@ function addViews(program: Command, shell: Shell): void {
         out.text(runText(run, out))
       })
     })
-  withShared(program.command('explain <run>'))
-    .description('tell in plain language what happened, why, and how to go on safely')
-    .action(async (id: string, _options: unknown, command: Command) => {
-      await withClient(command, shell, async ({ client, out }) => {
-        const explanation = await client.explain({ params: { id } })
-        out.data(explanation)
-        out.text(
-          explanation.text
-            .split('\n')
-            .map((line) => folded(line, out.width, '  '))
-            .join('\n'),
-        )
-      })
-    })
+  addExplainCommand(program, shell)
 }
 
 function addEvents(program: Command, shell: Shell): void {

@@ -11,6 +11,8 @@ export interface CommandContext {
   readonly terminal: Terminal
   /** True when no server was found and the store was opened directly. */
   readonly direct: boolean
+  /** Where the server and its console answer; null when the store was opened directly. */
+  readonly url: string | null
 }
 
 /** The process around the commands. A command reports its end through `exitCode`. */
@@ -49,7 +51,13 @@ export async function withClient(
   try {
     for (const note of connection.notes) shell.terminal.stderr.write(`note: ${note}\n`)
     const out = outputOf(shell.terminal, options.json === true)
-    await body({ client: connection.client, out, terminal: shell.terminal, direct: connection.url === null })
+    await body({
+      client: connection.client,
+      out,
+      terminal: shell.terminal,
+      direct: connection.url === null,
+      url: connection.url,
+    })
   } finally {
     release()
     await connection.close()

@@ -68,7 +68,25 @@ export const explanationSchema = z.object({
   run_id: z.string(),
   answers: answersSchema,
   status: z.string(),
+  /** The whole in a few sentences. */
+  summary: z.array(sentenceSchema),
   story: z.array(sentenceSchema),
+  /** The story by superstep, with what only repeats itself told once. */
+  chapters: z.array(
+    z.object({
+      title: z.string(),
+      lines: z.array(
+        z.object({
+          /** Places in `story`, from 0. */
+          sentences: z.array(z.int()),
+          /** What several sentences say in common; null where the line is the one sentence. */
+          text: z.string().nullable(),
+          /** True when the records do not tell how this ended. */
+          unknown: z.boolean(),
+        }),
+      ),
+    }),
+  ),
   effects: z.array(sentenceSchema),
   open: z.array(sentenceSchema),
   resume: z.array(sentenceSchema),

@@ -177,8 +177,10 @@ function explanation(detail: RunDetail): unknown {
   const story = [
     say(1, 'Rita started the payables desk for one invoice.'),
     say(4, 'The node match read the invoice, its order and its vendor: they agree.'),
+    ...[6, 7, 8].map((seq) => say(seq, 'A read of `invoices.get` succeeded.')),
     say(9, 'The model scripted/clerk (scripted) proposed to pay it.'),
   ]
+  const line = (sentences: number[], text: string | null = null) => ({ sentences, text, unknown: false })
   const effects = effectActivities(detail).map((each) => say(each.seq, `${each.name}: ${each.status}.`))
   const unknown = effectActivities(detail).filter(({ status }) => status === 'question' || status === 'unknown')
   return {
@@ -186,7 +188,15 @@ function explanation(detail: RunDetail): unknown {
     run_id: detail.run.run_id,
     status: detail.run.status,
     answers: answersAbout(detail),
+    summary: [say(1, '`user:rita` asked for the payables desk.'), say(null, 'Nothing changed outside.')],
     story,
+    chapters: [
+      { title: 'Start', lines: [line([0])] },
+      {
+        title: 'Superstep 0: `match`',
+        lines: [line([1]), line([2, 3, 4], '3 reads of `invoices.get` by node `match`: all succeeded.'), line([5])],
+      },
+    ],
     effects,
     open: detail.open.map((each) => say(null, `A person must answer about ${each.tool}.`)),
     resume: [

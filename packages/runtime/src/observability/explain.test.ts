@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ContentRef } from '../contracts/common.ts'
 import { BEN, completeHistory, type History, history } from '../testing/history.ts'
-import { type Explanation, explain, renderExplanation } from './explain.ts'
+import { type Explanation, explain } from './explain.ts'
+import { renderExplanation } from './render.ts'
 
 const soon = (told: History) => Date.parse(told.records().at(-1)?.at ?? '') + 60_000
 const of = (told: History, contents?: (ref: ContentRef) => string | null): Explanation =>
@@ -154,7 +155,7 @@ describe('explanation of a run', () => {
     const text = renderExplanation(of(completeHistory()))
     const heads = text
       .split('\n')
-      .filter((line) => line.startsWith('#'))
+      .filter((line) => /^##? /.test(line))
       .map((line) => line.replace(/^#+ /, ''))
     expect(heads.slice(1)).toEqual([
       'What happened',

@@ -3,11 +3,13 @@ import type { RunRecord, RunStarted, RunStatus } from '../contracts/records.ts'
 import type { PruningRecord } from '../contracts/pruning.ts'
 import { type Answers, answersOf } from './answers.ts'
 import { isPoint } from './answers-resume.ts'
+import { type Chapter, chaptersOf } from './chapters.ts'
 import { costOf } from './cost.ts'
 import { type EffectLineage, lineageOf } from './lineage.ts'
 import { type OpenItem, openItems, statusFrom } from './open.ts'
 import { type Sentence, storyOf } from './story.ts'
 import { activitiesOf, millisOf, presentBranch } from './view.ts'
+import { summaryOf } from './summary.ts'
 import {
   type ContentLookup,
   count,
@@ -29,9 +31,13 @@ export interface Explanation {
   readonly state: RunStatus
   /** One sentence: what the run is, and how it stands. */
   readonly status: string
+  /** The whole in a few sentences: who asked, what changed outside, how to go on, what it cost, what is not known. */
+  readonly summary: readonly Sentence[]
   /** The eight questions of an incident, each answered with the records it rests on. */
   readonly answers: Answers
   readonly story: readonly Sentence[]
+  /** The story by superstep, with repetition told once; it names sentences by their place in `story`. */
+  readonly chapters: readonly Chapter[]
   /** What was asked to change in the outside world, and what became of it. */
   readonly effects: readonly Sentence[]
   /** What is open now: approvals, questions, requests, calls without an answer. */
@@ -55,34 +61,49 @@ export function explain(records: readonly RunRecord[], options: ExplainOptions):
   if (marker?.keep === 'nothing') return prunedExplanation(records, marker)
   const state = statusFrom(records)
   const open = openItems(records)
+  const answers = answersOf(records, options.contents)
+  const story = storyOf(records, options.contents)
+  const unknown = unknownSentences(records, options)
+  const resume = goOnSentences(records, state, open, marker)
   return {
     run: records[0]?.run ?? '',
     state,
     status: statusSentence(records, state, open, options.now),
-    answers: answersOf(records, options.contents),
-    story: storyOf(records, options.contents),
+    summary: summaryOf(records, { answers, resume, unknown }),
+    answers,
+    story,
+    chapters: chaptersOf(records, story, new Set(unknown.flatMap((sentence) => sentence.seq ?? []))),
     effects: lineageOf(records).map((effect) => effectSentence(effect, records)),
     open: open.map((item) => openSentence(item, records)),
-    resume:
-      records.at(-1)?.type === 'history.moved'
-        ? []
-        : marker
-          ? [{ seq: marker.seq, at: marker.at, text: 'It cannot go on: its contents are gone.' }]
-          : resumeSentences(records, state, open),
+    resume,
     cost: costSentence(records, options.now),
-    unknown: unknownSentences(records, options),
+    unknown,
   }
+}
+
+function goOnSentences(
+  records: readonly RunRecord[],
+  state: RunStatus,
+  open: readonly OpenItem[],
+  marker: PruningRecord | undefined,
+): readonly Sentence[] {
+  if (records.at(-1)?.type === 'history.moved') return []
+  if (marker) return [{ seq: marker.seq, at: marker.at, text: 'It cannot go on: its contents are gone.' }]
+  return resumeSentences(records, state, open)
 }
 
 /** Of a history without its records only the markers can be told. */
 function prunedExplanation(records: readonly RunRecord[], marker: PruningRecord): Explanation {
   const rest = `What it did is no longer on record. Its effects are still in the ledger, so that none of them is repeated.`
+  const story = storyOf(records)
   return {
     run: marker.run,
     state: marker.ended_as,
     answers: answersOf(records),
     status: `Run ${name(marker.run)} was ${marker.ended_as} and then pruned.`,
-    story: storyOf(records),
+    summary: [],
+    story,
+    chapters: chaptersOf(records, story, new Set()),
     effects: [],
     open: [],
     resume: [],
@@ -280,33 +301,4 @@ function unknownSentences(records: readonly RunRecord[], options: ExplainOptions
       text: 'Contents are sealed here: inputs, arguments, results and reasons are not shown.',
     })
   return sentences
-}
-
-/** The explanation as Markdown that reads well in a terminal: no colours, no control characters. */
-export function renderExplanation(explanation: Explanation): string {
-  const section = (title: string, sentences: readonly Sentence[], none: string): string[] => [
-    '',
-    `## ${title}`,
-    '',
-    ...(sentences.length > 0 ? sentences.map(line) : [none]),
-  ]
-  return [
-    `# ${explanation.status}`,
-    ...section('What happened', explanation.story, 'Nothing yet.'),
-    ...section('What changed outside', explanation.effects, 'Nothing was asked to change outside.'),
-    ...section('What is open', explanation.open, 'Nothing is open.'),
-    ...section('How to go on', explanation.resume, 'Nothing can or needs to be done.'),
-    '',
-    '## What it cost',
-    '',
-    explanation.cost,
-    ...section('What is not known', explanation.unknown, 'Nothing that the records should tell is missing.'),
-    '',
-  ].join('\n')
-}
-
-function line(sentence: Sentence): string {
-  const time = sentence.at === null ? '' : `${sentence.at.slice(11, 19)} `
-  const record = sentence.seq === null ? '' : `[${sentence.seq}] `
-  return `- ${time}${record}${sentence.text}`
 }

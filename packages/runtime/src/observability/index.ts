@@ -12,7 +12,9 @@ export {
   recomputedCost,
   runCostOf,
 } from './run-cost.ts'
-export { type Explanation, type ExplainOptions, explain, renderExplanation, type Sentence } from './explain.ts'
+export type { Chapter, ChapterLine } from './chapters.ts'
+export { type Explanation, type ExplainOptions, explain, type Sentence } from './explain.ts'
+export { type Rendered, type RenderOptions, renderExplanation } from './render.ts'
 export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './fork-audit.ts'
 export { type ForeignLink, foreignGap, foreignLinks } from './gaps-across.ts'
 export { lineageGaps } from './gaps.ts'

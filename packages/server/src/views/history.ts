@@ -61,14 +61,19 @@ export async function explanationOf(
   const told = await explainOpened(records, openerOf(reader).text, host.now())
   const undone = [...(await undosOf(runs, tenant, runId)).values()].map(undoneSentence)
   const explanation = { ...told, effects: [...told.effects, ...undone] }
-  const { status, story, effects, open, resume, unknown, cost } = explanation
+  const { status, summary, story, chapters, effects, open, resume, unknown, cost } = explanation
   const copy = (sentences: Explanation['story']) => sentences.map(({ seq, at, text }) => ({ seq, at, text }))
   return {
     schema: 'signalbox.explanation/1',
     run_id: runId,
     status,
     answers: explanation.answers,
+    summary: copy(summary),
     story: copy(story),
+    chapters: chapters.map(({ title, lines }) => ({
+      title,
+      lines: lines.map(({ sentences, text, unknown: open }) => ({ sentences: [...sentences], text, unknown: open })),
+    })),
     effects: copy(effects),
     open: copy(open),
     resume: copy(resume),

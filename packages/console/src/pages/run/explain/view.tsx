@@ -1,15 +1,14 @@
-import type { ExplanationView as Explanation, Lineage } from '@signalbox/protocol'
+import { explanationMarkdown, type ExplanationView as Explanation, type Lineage } from '@signalbox/protocol'
 import { useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { useExplanation, useLineage } from '../../../api/record.ts'
-import { explanationMarkdown } from '../../../lib/markdown.ts'
 import { count, type Phrase } from '../../../lib/words.ts'
 import { paths } from '../../../paths.ts'
 import { Badge, Button } from '../../../ui/basics.tsx'
 import { RecordLink } from '../../../ui/record-link.tsx'
 import { Loaded } from '../../../ui/states.tsx'
 import { Answers } from './answers.tsx'
-import { Story } from './story.tsx'
+import { Story, Summary } from './story.tsx'
 
 /** A run explained from its records: eight answers, then the story, every sentence with the record that it rests on. */
 export function ExplainView({ id }: { id: string }) {
@@ -23,6 +22,7 @@ export function ExplainView({ id }: { id: string }) {
             <LineageBadge id={id} />
             <Exports explanation={explanation} />
           </div>
+          <Summary explanation={explanation} />
           <Answers run={id} answers={explanation.answers} />
           <Story explanation={explanation} at={at === null ? null : Number(at)} />
         </div>
@@ -75,7 +75,9 @@ function Exports({ explanation }: { explanation: Explanation }) {
   const [said, setSaid] = useState('')
   const copy = async () => {
     const { origin } = location
-    const text = explanationMarkdown(explanation, (seq) => `${origin}${paths.record(explanation.run_id, seq)}`)
+    const text = explanationMarkdown(explanation, {
+      linkOf: (seq) => `${origin}${paths.record(explanation.run_id, seq)}`,
+    })
     try {
       await navigator.clipboard.writeText(text)
       setSaid('Copied.')
