@@ -43,7 +43,7 @@ describe('explain', () => {
     await page.getByRole('list', { name: 'Gaps of the lineage' }).getByText('OUTCOME_MISSING').waitFor()
     await checkPage(page, 'explain')
     await page.getByRole('region', { name: 'In short' }).getByText('Nothing changed outside.').waitFor()
-    const fold = page.getByText('3 reads of invoices.get by node match')
+    const fold = page.locator('summary').filter({ hasText: '3 reads of invoices.get by node match' })
     const folded = page.getByText('A read of invoices.get succeeded.')
     expect(await folded.first().isVisible()).toBe(false)
     await fold.press('Enter')
