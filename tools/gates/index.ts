@@ -5,6 +5,7 @@ import { run } from '../lib/run.ts'
 import { type Finding, isTypeScript, type SourceFile } from '../lib/source.ts'
 import { ambient } from './ambient.ts'
 import { any } from './any.ts'
+import { contract } from './contract.ts'
 import { docs } from './docs.ts'
 import { layers } from './layers.ts'
 import { readme } from './readme.ts'
@@ -38,6 +39,7 @@ export const GATES: readonly Gate[] = [
   { name: 'words', check: words },
   { name: 'skips', check: skips },
   { name: 'reports', check: reports },
+  { name: 'contract', check: (files) => contract(files, Date.now()) },
 ]
 
 const CONSOLE = 'packages/console/tsconfig.json'

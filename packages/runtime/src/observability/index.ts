@@ -23,7 +23,15 @@ export { lineageTerms, TERM_RECORDS } from './terms.ts'
 export { RECORD_TYPES } from './story-table.ts'
 export { type Branches, branchesOf, presentBranch } from './view.ts'
 export { type OpenItem, openItems, statusFrom } from './open.ts'
-export { type Capture, type ContractViolation, checkTelemetry } from './checker.ts'
+export { type Capture, type CheckedTelemetry, type ContractViolation, checkTelemetry } from './checker.ts'
+export {
+  CONVENTIONS,
+  type Conventions,
+  inConventions,
+  metricNames,
+  metricOf,
+  underConventions,
+} from './conventions.ts'
 export {
   ATTRIBUTES,
   type AttributeName,
@@ -31,9 +39,12 @@ export {
   type EventName,
   METRICS,
   type MetricName,
+  type OlderMetricName,
+  SPANS,
   type SpanId,
 } from './contract.generated.ts'
 export { type Projection, projectRecords } from './project.ts'
+export { contractReviewWarning } from './review.ts'
 export { callSpanId, type ProjectionState } from './projection.ts'
 export type { Attributes, AttributeValue, LogData, MetricPoint, SpanData, SpanLink, Telemetry } from './telemetry.ts'
 export {

@@ -126,12 +126,32 @@ function outcomeDurations(to: Projector, outcome: ActivityOutcome): void {
   }
   if (outcome.kind !== 'model') return
   const labels = { 'gen_ai.operation.name': 'chat', ...modelNames(outcome.name) } as const
-  to.metric('gen_ai.client.operation.duration', seconds, { ...labels, ...error })
-  const { usage } = outcome
-  if (usage?.input_tokens != null)
-    to.metric('gen_ai.client.token.usage', usage.input_tokens, { ...labels, 'gen_ai.token.type': 'input' })
-  if (usage?.output_tokens != null)
-    to.metric('gen_ai.client.token.usage', usage.output_tokens, { ...labels, 'gen_ai.token.type': 'output' })
+  to.metric('gen_ai.client.inference.duration', seconds, { ...labels, ...error })
+  usageMetrics(to, outcome, labels)
+}
+
+/** Counters for totals, and histograms of the sizes of calls. What a provider did not tell is not counted. */
+function usageMetrics(to: Projector, { usage }: ActivityOutcome, labels: Attributes): void {
+  if (!usage) return
+  const sizes = { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens } as const
+  for (const [what, count] of [
+    ['input_tokens', sizes.input_tokens],
+    ['output_tokens', sizes.output_tokens],
+  ] as const)
+    if (count != null) to.metric(`gen_ai.client.inference.operation.${what}`, count, labels)
+  const counts = {
+    ...sizes,
+    'cache_read.input_tokens': usage.cache_read_tokens,
+    'cache_write.input_tokens': usage.cache_write_tokens,
+    'reasoning.output_tokens': usage.reasoning_tokens,
+  } as const
+  for (const [what, count] of Object.entries(counts))
+    if (count)
+      // The keys of the table above are the ends of names of the contract.
+      to.metric(`gen_ai.client.inference.usage.${what as keyof typeof counts}`, count, {
+        ...labels,
+        'gen_ai.token.modality': 'unknown',
+      })
 }
 
 /** Ends the span of a call whose segment ended before its outcome; a later outcome links to it. */
@@ -334,7 +354,7 @@ function usageAttributes({ usage }: ActivityOutcome): Attributes {
     ...present('gen_ai.usage.input_tokens', usage?.input_tokens),
     ...present('gen_ai.usage.output_tokens', usage?.output_tokens),
     ...present('gen_ai.usage.cache_read.input_tokens', usage?.cache_read_tokens),
-    ...present('gen_ai.usage.cache_creation.input_tokens', usage?.cache_write_tokens),
+    ...present('gen_ai.usage.cache_write.input_tokens', usage?.cache_write_tokens),
     ...present('gen_ai.usage.reasoning.output_tokens', usage?.reasoning_tokens),
   }
 }
@@ -382,5 +402,6 @@ function spanKind(kind: Proposal['kind']): SpanData['id'] {
 
 function spanName(kind: Proposal['kind'], attributes: Attributes): string {
   if (kind === 'model') return `chat ${attributes['gen_ai.request.model'] ?? '_OTHER'}`
-  return kind === 'tool' ? `execute_tool ${attributes['gen_ai.tool.name'] ?? '_OTHER'}` : `activity ${kind}`
+  if (kind === 'tool') return `execute_tool ${attributes['gen_ai.tool.name'] ?? '_OTHER'}`
+  return `activity ${attributes['signalbox.activity.kind'] ?? '_OTHER'}`
 }

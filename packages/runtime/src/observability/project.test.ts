@@ -254,10 +254,19 @@ describe('contract checker', () => {
   const withKey = (key: string, value: unknown) =>
     ({ ...span, attributes: { ...span.attributes, [key]: value } }) as SpanData
 
+  const without = (key: string) => ({
+    ...span,
+    attributes: Object.fromEntries(Object.entries(span.attributes).filter(([name]) => name !== key)),
+  })
+
   it.each<[string, Partial<Telemetry>, string]>([
     ['an unknown key', { spans: [withKey('signalbox.nobody.knows', 1)] }, 'unknown_key'],
     ['a key that does not belong there', { spans: [withKey('signalbox.drop.reason', 'no_edge')] }, 'not_allowed'],
     ['a missing key', { logs: [{ ...log, attributes: { 'signalbox.record.seq': 1 } }] }, 'missing'],
+    ['a key that is missing although its condition holds', { spans: [without('signalbox.policy.rules')] }, 'missing'],
+    ['a missing label', { metrics: [{ ...point, attributes: {} }] }, 'missing'],
+    ['another name than the kind of span has', { spans: [{ ...span, name: 'execute_tool' }] }, 'wrong_name'],
+    ['an older name', { spans: [withKey('gen_ai.system', 'openai')] }, 'not_allowed'],
     ['a value outside its list', { spans: [withKey('signalbox.tool.effect', 'harmless')] }, 'wrong_value'],
     ['a value of another type', { spans: [withKey('signalbox.attempt', '1')] }, 'wrong_type'],
     ['a fraction where a whole number belongs', { spans: [withKey('signalbox.attempt', 1.5)] }, 'wrong_type'],

@@ -255,6 +255,11 @@ function endSegment(to: Projector, status: 'waiting' | 'parked' | 'taken_over' |
   to.state.endedNodes.clear()
   if (!open) return
   to.state.previousSegment = open.spanId
+  const failed = present('error.type', attributes['error.type'])
+  to.metric('gen_ai.invoke_workflow.duration', (to.now - open.startMs) / 1000, {
+    'gen_ai.workflow.name': to.workflow,
+    ...failed,
+  })
   to.span({
     id: 'segment',
     name: `invoke_workflow ${to.workflow}`,

@@ -302,6 +302,7 @@ export class Projector {
     node.agent = null
     if (!agent) return
     const name = safeName(agent.name)
+    this.metric('gen_ai.invoke_agent.duration', (this.now - agent.startMs) / 1000, { 'gen_ai.agent.name': name })
     this.span({
       id: 'agent',
       name: `invoke_agent ${name}`,

@@ -1,10 +1,17 @@
-import type { AttributeName, EventName, MetricName, SpanId } from './contract.generated.ts'
+import type {
+  AttributeName,
+  EventName,
+  MetricName,
+  OlderAttributeName,
+  OlderMetricName,
+  SpanId,
+} from './contract.generated.ts'
 
 /** A value that an attribute may have. */
 export type AttributeValue = string | number | boolean | readonly string[]
 
-/** Attributes by their contract names. */
-export type Attributes = Readonly<Partial<Record<AttributeName, AttributeValue>>>
+/** Attributes by their contract names; older ones only where older conventions were asked for. */
+export type Attributes = Readonly<Partial<Record<AttributeName | OlderAttributeName, AttributeValue>>>
 
 /** A link from one span to another. */
 export interface SpanLink {
@@ -44,7 +51,7 @@ export interface LogData {
 
 /** One measurement: an addition to a counter or a value for a histogram. */
 export interface MetricPoint {
-  readonly name: MetricName
+  readonly name: MetricName | OlderMetricName
   readonly value: number
   /** Milliseconds since 1970. */
   readonly timeMs: number

@@ -10,6 +10,7 @@ export {
 } from './store-conformance.ts'
 export { REVIEWED } from './reviewed.ts'
 export { type CollectedBody, Collector } from './otlp/collector.ts'
+export { contractFaults, spanIdOf } from './otlp/contract-check.ts'
 export { traceFaults } from './otlp/trace-check.ts'
 export {
   type Received,

@@ -44,6 +44,7 @@ import { scheduleService } from '../schedules/service.ts'
 import { createServer } from '../server.ts'
 import { captureSettings } from '../telemetry/capture.ts'
 import {
+  conventionsOf,
   metricsPage,
   NUMBERS_FILE,
   Numbers,
@@ -208,10 +209,11 @@ async function tellOutside(parts: OutsideParts, ends: (() => Promise<void> | voi
   const { composed, dataDir, env, host, log, settings, options } = parts
   const { store, runs } = composed.signalbox
   const capture = { settings, redactor: composed.redactor, contents: runs.contents.bind(runs) }
+  const conventions = conventionsOf(env)
   const telemetry = startTelemetry({ store, host, env, version: options.version, log, capture })
   if (telemetry) ends.push(() => telemetry.stop())
   const numbers = new Numbers({ store, host, path: join(dataDir, NUMBERS_FILE) })
-  const metrics = await startMetrics(env, () => metricsPage({ store, host, numbers }), log)
+  const metrics = await startMetrics(env, () => metricsPage({ store, host, numbers, conventions }), log)
   if (metrics) {
     ends.push(() => metrics.close())
     log(`metrics at ${metrics.url}`)

@@ -3,7 +3,9 @@ import {
   type CaptureSettings,
   type ContentReader,
   type ExportedRecord,
+  type Conventions,
   type Host,
+  inConventions,
   isEmptied,
   type Redactor,
   type Store,
@@ -16,7 +18,7 @@ import { CURSOR, LEFT_OUT, REJECTED } from './completeness.ts'
 import { otlpSender, type TelemetrySender } from './otlp.ts'
 import { NotAcknowledged } from './post.ts'
 import { ProjectingReader, parsed, type RunPart } from './reader.ts'
-import { type Environment, telemetrySettings } from './settings.ts'
+import { conventionsOf, type Environment, telemetrySettings } from './settings.ts'
 
 export { CURSOR } from './completeness.ts'
 
@@ -83,9 +85,11 @@ export class TelemetryExporter {
   readonly #options: TelemetryOptions
   readonly #sender: TelemetrySender
   readonly #reader: ProjectingReader
+  readonly #conventions: Conventions
 
   constructor(options: TelemetryOptions, sender: TelemetrySender) {
     this.#options = options
+    this.#conventions = conventionsOf(options.env)
     this.#sender = sender
     this.#reader = new ProjectingReader(options.store)
   }
@@ -131,11 +135,12 @@ export class TelemetryExporter {
 
   async #telemetryOf(parts: readonly RunPart[]): Promise<Telemetry> {
     const all = await Promise.all(parts.map(({ records, projection }) => captured(projection, records, this.#options)))
-    return {
+    const telemetry = {
       spans: all.flatMap((each) => each.spans),
       logs: all.flatMap((each) => each.logs),
       metrics: all.flatMap((each) => each.metrics),
     }
+    return inConventions(telemetry, this.#conventions)
   }
 }
 

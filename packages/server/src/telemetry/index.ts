@@ -1,4 +1,5 @@
 export { startTelemetry, type TelemetryHandle } from './exporter.ts'
 export { NUMBERS_FILE, Numbers } from './numbers.ts'
 export { metricsPage, startMetrics } from './prometheus.ts'
+export { conventionsOf } from './settings.ts'
 export { telemetryStanding } from './standing.ts'

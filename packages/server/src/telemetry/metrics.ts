@@ -6,7 +6,7 @@ import {
   type Histogram,
   type MetricData,
 } from '@opentelemetry/sdk-metrics'
-import { METRICS, type MetricName, type MetricPoint } from 'signalbox'
+import { metricOf, type MetricPoint } from 'signalbox'
 
 /** Seconds and nanoseconds of a time in milliseconds since 1970. */
 export function hrTime(ms: number): HrTime {
@@ -22,7 +22,7 @@ export function metricDataOf(points: readonly MetricPoint[]): readonly MetricDat
   const times = points.map((point) => point.timeMs)
   const span = { startTime: hrTime(Math.min(...times)), endTime: hrTime(Math.max(...times)) }
   const byName = Map.groupBy(points, (point) => point.name)
-  return [...byName].map(([name, own]) => metricOf(name, own, span))
+  return [...byName].map(([name, own]) => dataOf(name, own, span))
 }
 
 interface Times {
@@ -30,9 +30,8 @@ interface Times {
   readonly endTime: HrTime
 }
 
-function metricOf(name: MetricName, points: readonly MetricPoint[], times: Times): MetricData {
-  const { unit, brief } = METRICS[name]
-  const bounds: readonly number[] = METRICS[name].bounds
+function dataOf(name: MetricPoint['name'], points: readonly MetricPoint[], times: Times): MetricData {
+  const { unit, brief, bounds } = metricOf(name)
   const descriptor = { name, description: brief, unit, valueType: ValueType.DOUBLE }
   const base = { descriptor, aggregationTemporality: AggregationTemporality.DELTA }
   const groups = [...Map.groupBy(points, (point) => JSON.stringify(Object.entries(point.attributes).sort())).values()]

@@ -6,9 +6,8 @@ import {
   type Host,
   isEmptied,
   lineageGaps,
-  METRICS,
-  type MetricName,
   type MetricPoint,
+  metricOf,
   openItems,
   presentBranch,
   type Store,
@@ -30,6 +29,7 @@ const MOST_GAPS = 100
 
 /** A counter or histogram of one set of labels, since the first record of the store. */
 export interface Series {
+  /** By the pinned conventions. */
   readonly name: string
   /** Names and values, sorted by name. */
   readonly labels: readonly (readonly [string, string])[]
@@ -61,7 +61,8 @@ const seriesSchema = z.object({
   buckets: z.array(z.number()),
 })
 const bookSchema = z.object({
-  v: z.literal(1),
+  // Raised when names of the contract change: an older file is counted again.
+  v: z.literal(2),
   contract: z.literal(CONTRACT.version),
   position: z.int(),
   left_out: z.int(),
@@ -180,7 +181,7 @@ export class Numbers {
   }
 
   #add(point: MetricPoint): void {
-    const { bounds } = METRICS[point.name]
+    const { bounds } = metricOf(point.name)
     const labels = Object.entries(point.attributes).map(([name, value]) => [name, String(value)] as const)
     const series = this.#seriesOf(
       point.name,
@@ -189,12 +190,12 @@ export class Numbers {
     series.sum += point.value
     series.count += 1
     if (bounds.length === 0) return
-    const at = (bounds as readonly number[]).findIndex((bound) => point.value <= bound)
+    const at = bounds.findIndex((bound) => point.value <= bound)
     const bucket = at === -1 ? bounds.length : at
     series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1
   }
 
-  #seriesOf(name: MetricName, labels: readonly (readonly [string, string])[]): Series {
+  #seriesOf(name: MetricPoint['name'], labels: readonly (readonly [string, string])[]): Series {
     const key = JSON.stringify([name, labels])
     const found = this.#series.get(key)
     if (found) return found
@@ -205,7 +206,7 @@ export class Numbers {
         name,
         labels.map(([label]) => [label, '_OTHER']),
       )
-    const made = { name, labels, sum: 0, count: 0, buckets: METRICS[name].bounds.map(() => 0) }
+    const made = { name, labels, sum: 0, count: 0, buckets: metricOf(name).bounds.map(() => 0) }
     if (made.buckets.length > 0) made.buckets.push(0)
     this.#series.set(key, made)
     this.#perName.set(name, many + 1)
@@ -271,7 +272,7 @@ export class Numbers {
     const { path } = this.#options
     if (path === null) return
     const book = {
-      v: 1,
+      v: 2,
       contract: CONTRACT.version,
       position: this.#position ?? 0,
       left_out: this.#leftOut,

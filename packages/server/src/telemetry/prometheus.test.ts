@@ -77,7 +77,9 @@ describe('metrics of the records', () => {
     const store = await storeOf(completeHistory())
     const found = readExposition(await page(store, new Numbers({ store, host: HOST, path: null })))
     expect(found.families.get('gen_ai_execute_tool_duration_seconds')).toBe('histogram')
-    const allowed = Object.values(METRICS).flatMap(({ labels }) => labels.split(' '))
+    const allowed = Object.values(METRICS).flatMap(({ required, recommended }) =>
+      `${required} ${recommended}`.split(' '),
+    )
     const names = new Set(allowed.map((each) => each.replaceAll('.', '_')))
     expect([...found.labels].filter((label) => label !== 'le' && !names.has(label))).toEqual([])
     const strange = exposition([

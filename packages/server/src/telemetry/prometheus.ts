@@ -1,6 +1,16 @@
 import { timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
-import { type Host, METRICS, type MetricName, SignalboxError, type Store } from 'signalbox'
+import {
+  type Conventions,
+  type Host,
+  METRICS,
+  type MetricPoint,
+  metricNames,
+  metricOf,
+  SignalboxError,
+  type Store,
+  underConventions,
+} from 'signalbox'
 import { completenessOf } from './completeness.ts'
 import { EXPOSITION_TYPE, exposition, type Family, familyName, type Sample } from './exposition.ts'
 import type { Numbers, Series, Standing } from './numbers.ts'
@@ -14,19 +24,29 @@ export interface MetricsPageOptions {
   readonly store: Pick<Store, 'export' | 'cursor' | 'stats' | 'switchBook' | 'deliveries'>
   readonly host: Pick<Host, 'now'>
   readonly numbers: Numbers
+  /** Under which GenAI conventions names are told. Default `latest`. */
+  readonly conventions?: Conventions
 }
 
 /** All metrics as text. What is open now is computed from the same records as what was counted. */
 export async function metricsPage(options: MetricsPageOptions): Promise<string> {
-  const { numbers } = options
+  const { numbers, conventions = 'latest' } = options
   await numbers.look()
-  return exposition([...countedFamilies(numbers.series), ...(await gaugeFamilies(options))])
+  const series = numbers.series.flatMap((each) => renamed(each, conventions))
+  return exposition([...countedFamilies(series), ...(await gaugeFamilies(options))])
+}
+
+/** A series under its names of these conventions. */
+function renamed(series: Series, under: Conventions): readonly Series[] {
+  if (under === 'latest') return [series]
+  const own = underConventions(series.labels, under)
+  return metricNames(series.name, under).map(({ name, labels }) => ({ ...series, name, labels: [...own, ...labels] }))
 }
 
 function countedFamilies(all: readonly Series[]): readonly Family[] {
   return [...Map.groupBy(all, (series) => series.name)].map(([name, own]) => {
     // Only names of the contract are counted.
-    const { unit, brief, bounds } = METRICS[name as MetricName]
+    const { unit, brief, bounds } = metricOf(name as MetricPoint['name'])
     const type = bounds.length === 0 ? 'counter' : 'histogram'
     const samples = own.flatMap((series) =>
       type === 'counter' ? [{ labels: series.labels, value: series.sum }] : histogramOf(series, bounds),

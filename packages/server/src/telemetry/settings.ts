@@ -1,4 +1,4 @@
-import { SignalboxError } from 'signalbox'
+import { CONVENTIONS, type Conventions, SignalboxError } from 'signalbox'
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -62,6 +62,20 @@ export function prometheusSettings(env: Environment): { readonly host: string; r
   const port = Number(text(env, name) ?? '9464')
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid(name, env, 'a port from 0 to 65535')
   return { host: text(env, 'OTEL_EXPORTER_PROMETHEUS_HOST') ?? 'localhost', port }
+}
+
+/** The variable that names the conventions under which telemetry leaves. */
+const GENAI = 'SIGNALBOX_TELEMETRY_GENAI'
+
+/**
+ * Under which GenAI conventions telemetry leaves, by SIGNALBOX_TELEMETRY_GENAI: `latest` (the default), `compat` or `both`.
+ * Throws CONFIG_INVALID with these names for anything else.
+ */
+export function conventionsOf(env: Environment): Conventions {
+  const asked = text(env, GENAI) ?? 'latest'
+  const known = CONVENTIONS.find((each) => each === asked)
+  if (known === undefined) throw invalid(GENAI, env, CONVENTIONS.join(', '))
+  return known
 }
 
 function isDisabled(env: Environment): boolean {
