@@ -21,6 +21,7 @@ const CASE = z.object({
   usage: z.record(z.string(), z.unknown()).optional(),
   tier: z.string().optional(),
   answer: z.string().optional(),
+  searches: z.array(z.string()).optional(),
   only: z.literal('streamed').optional(),
   source: z.enum(['provider', 'estimated']).optional(),
   why: z.string().optional(),
@@ -31,7 +32,7 @@ const CASE = z.object({
 })
 type Case = z.output<typeof CASE>
 
-const FILES = ['openai', 'anthropic', 'openai-compatible'].map((name) => {
+const FILES = ['openai', 'anthropic', 'google', 'openai-compatible'].map((name) => {
   const file: unknown = JSON.parse(readFileSync(new URL(`./cost-cases/${name}.json`, import.meta.url), 'utf8'))
   return z.object({ provider: z.literal(name), cases: z.array(CASE) }).parse(file)
 })
@@ -74,9 +75,11 @@ function modelOf(key: string, { model }: Case, streaming: boolean, prices = PRIC
     OPENAI_BASE_URL: base,
     ANTHROPIC_API_KEY: 'k',
     ANTHROPIC_BASE_URL: base,
+    GOOGLE_GENERATIVE_AI_API_KEY: 'k',
+    GOOGLE_GENERATIVE_AI_BASE_URL: base,
     OPENAI_COMPATIBLE_BASE_URL: base,
   }
-  const providers = { openai: { attempts: 1 }, anthropic: { attempts: 1 }, 'openai-compatible': { attempts: 1 } }
+  const providers = Object.fromEntries(FILES.map(({ provider: name }) => [name, { attempts: 1 }]))
   return createModels({ env, prices, streaming, providers }).resolve(model)
 }
 

@@ -8,6 +8,8 @@ export interface WireCase {
   readonly usage?: Readonly<Record<string, unknown>> | undefined
   readonly tier?: string | undefined
   readonly answer?: string | undefined
+  /** What the provider searched the web for, where it tells that beside the usage. */
+  readonly searches?: readonly string[] | undefined
 }
 
 /** A running provider; `reached` counts the requests of each case. */
@@ -29,7 +31,7 @@ export async function startWire(cases: ReadonlyMap<string, WireCase>): Promise<W
     })
     request.on('end', () => {
       reached.set(key, (reached.get(key) ?? 0) + 1)
-      const streamed = body.includes('"stream":true')
+      const streamed = body.includes('"stream":true') || path.join('/').includes(':streamGenerateContent')
       answer(response, cases.get(key) ?? { answer: 'status 404' }, path.join('/'), streamed)
     })
   })
@@ -55,7 +57,7 @@ function answer(response: ServerResponse, given: WireCase, path: string, streame
     response.end(JSON.stringify({ type: 'error', error: { type: 'no', message: 'no', code: 'no' } }))
     return
   }
-  const wire = path.endsWith('messages') ? ANTHROPIC : path.endsWith('responses') ? RESPONSES : CHAT
+  const wire = wireOf(path)
   if (!streamed) {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(wire.whole(given)))
@@ -71,6 +73,11 @@ function answer(response: ServerResponse, given: WireCase, path: string, streame
   if (!cut) response.end(wire.done)
   // What was written reaches the other side before the connection breaks.
   else setTimeout(() => response.destroy(), 20)
+}
+
+function wireOf(path: string): Wire {
+  if (path.includes('enerateContent')) return GEMINI
+  return path.endsWith('messages') ? ANTHROPIC : path.endsWith('responses') ? RESPONSES : CHAT
 }
 
 type Event = Readonly<Record<string, unknown>>
@@ -175,6 +182,28 @@ const MESSAGE = {
   status: 'completed',
   role: 'assistant',
   content: [{ type: 'output_text', text: 'ok', annotations: [], logprobs: [] }],
+}
+
+const GEMINI: Wire = {
+  whole: (given) => gemini(given, 'ok'),
+  streamed: (given) => [gemini({}, 'o', null), gemini(given, 'k')],
+  done: '',
+  startEvents: 1,
+}
+
+/** A response of Gemini, or one of those that a stream is made of; a continued one asks for a further request. */
+function gemini({ usage, tier, answer, searches }: WireCase, text: string, last: 'STOP' | null = 'STOP'): Event {
+  const continued = answer === 'continued'
+  const candidate = {
+    content: { role: 'model', parts: [{ text }] },
+    ...(last ? { finishReason: continued ? 'CONTINUATION' : last } : {}),
+    ...(continued ? { continuationToken: 'more' } : {}),
+    ...(searches ? { groundingMetadata: { webSearchQueries: searches } } : {}),
+  }
+  return {
+    candidates: [candidate],
+    ...(usage ? { usageMetadata: { ...usage, ...(tier ? { serviceTier: tier } : {}) } } : {}),
+  }
 }
 
 const CHAT: Wire = {

@@ -1,10 +1,12 @@
 /** Language models of the providers, from environment variables alone. */
 import { createAnthropic } from '@ai-sdk/anthropic'
 import { createAzure } from '@ai-sdk/azure'
+import { createGoogle } from '@ai-sdk/google'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider'
 import { SignalboxError } from '../base/errors.ts'
+import { parseJson } from '../base/json.ts'
 
 /** Environment variables; a missing and an empty one are the same. */
 export type Env = Readonly<Record<string, string | undefined>>
@@ -50,6 +52,15 @@ export const PROVIDERS: Readonly<Record<string, Provide>> = {
     }).responses(modelId),
     providerOptions: { azure: OPENAI_OPTIONS, openai: OPENAI_OPTIONS },
   }),
+  google: (modelId, env, options) => ({
+    model: createGoogle({
+      ...options,
+      fetch: oneRequest(options.fetch ?? fetch),
+      apiKey: need(env, 'GOOGLE_GENERATIVE_AI_API_KEY', `google/${modelId}`),
+      baseURL: env.GOOGLE_GENERATIVE_AI_BASE_URL || 'https://generativelanguage.googleapis.com/v1beta',
+    }).languageModel(modelId),
+    providerOptions: {},
+  }),
   'openai-compatible': (modelId, env, options) => ({
     model: createOpenAICompatible({
       ...options,
@@ -67,6 +78,18 @@ export const PROVIDERS: Readonly<Record<string, Provide>> = {
     }).languageModel(modelId),
     providerOptions: {},
   }),
+}
+
+/**
+ * The library would answer a response that ends early with further requests of its own. Each would send the whole input
+ * again without a reservation (Invariant 6): a call is one request.
+ */
+function oneRequest(send: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    if (typeof init?.body === 'string' && 'continuationToken' in Object(parseJson(init.body, 'a request')))
+      throw new SignalboxError('MODEL_FAILED', 'the provider asked for a further request to finish its answer')
+    return send(input, init)
+  }
 }
 
 function azurePlace(env: Env, model: string): { baseURL: string } | { resourceName: string } {

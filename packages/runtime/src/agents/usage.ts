@@ -16,18 +16,19 @@ const STANDARD: ReadonlySet<string> = new Set(['default', 'standard', 'auto', 'o
  * - chat completions: usage without either count is no usage; tokens of sound; Gemini and Grok count reasoning outside of
  *   the completion tokens, which shows in a total that is larger than both; DeepSeek names its cached tokens otherwise;
  *   OpenRouter tells what the call cost in US dollars;
+ * - Gemini: counts that are left out are none, once the prompt is told; sound by its modality; searches of the web;
  * - all: the service tier, where it is not the standard one.
  */
 export function usageOf(usage: LanguageModelV4Usage, metadata?: Metadata): Usage {
   const raw: Raw = usage.raw ?? {}
-  const chat = chatUsage(usage, raw)
+  const own = 'promptTokenCount' in raw ? geminiUsage(raw, metadata) : chatUsage(usage, raw)
   return {
     input_tokens: count(usage.inputTokens.total),
     cache_read_tokens: count(usage.inputTokens.cacheRead),
     cache_write_tokens: count(usage.inputTokens.cacheWrite),
     output_tokens: count(usage.outputTokens.total),
     reasoning_tokens: count(usage.outputTokens.reasoning),
-    ...chat,
+    ...own,
     ...anthropicExtras(raw),
     ...serviceTier(raw, metadata),
   }
@@ -85,6 +86,34 @@ function chatUsage(usage: LanguageModelV4Usage, raw: Raw): Partial<Usage> {
   }
 }
 
+/**
+ * What Gemini tells: the prompt with its cached part, the prompts of its own tools, the answer, the thoughts. Cached sound
+ * has no rate in a price table, and is counted as sound: the dearer reading.
+ */
+function geminiUsage(raw: Raw, metadata: Metadata): Partial<Usage> {
+  const prompt = count(raw.promptTokenCount)
+  const cachedSound = soundIn(raw.cacheTokensDetails)
+  const sound = soundIn(raw.promptTokensDetails) + soundIn(raw.toolUsePromptTokensDetails)
+  const soundOut = soundIn(raw.candidatesTokensDetails)
+  const thoughts = count(raw.thoughtsTokenCount) ?? 0
+  const searches = record(metadata?.google?.groundingMetadata)?.webSearchQueries
+  return {
+    input_tokens: prompt === null ? null : prompt + (count(raw.toolUsePromptTokenCount) ?? 0),
+    cache_read_tokens: Math.max(0, (count(raw.cachedContentTokenCount) ?? 0) - cachedSound),
+    output_tokens: (count(raw.candidatesTokenCount) ?? 0) + thoughts,
+    reasoning_tokens: thoughts,
+    ...(sound > 0 ? { audio_input_tokens: sound } : {}),
+    ...(soundOut > 0 ? { audio_output_tokens: soundOut } : {}),
+    ...(Array.isArray(searches) && searches.length > 0 ? { web_searches: searches.length } : {}),
+  }
+}
+
+function soundIn(details: unknown): number {
+  if (!Array.isArray(details)) return 0
+  const counts = details.map(record).filter((each) => each?.modality === 'AUDIO')
+  return counts.reduce((sum, each) => sum + (count(each?.tokenCount) ?? 0), 0)
+}
+
 /** Where the total is more than input and output together, the rest was reasoning: it is output, and so it is counted. */
 function outsideReasoning(
   raw: Raw,
@@ -101,7 +130,8 @@ function outsideReasoning(
 function serviceTier(raw: Raw, metadata: Metadata): Partial<Usage> {
   const told = [raw.service_tier, ...Object.values(metadata ?? {}).map((values) => values.serviceTier)]
   const name = told.find((each): each is string => typeof each === 'string')
-  return name === undefined || STANDARD.has(name) ? {} : { service_tier: name }
+  const tier = name?.toLowerCase()
+  return tier === undefined || STANDARD.has(tier) ? {} : { service_tier: tier }
 }
 
 function count(value: unknown): number | null {
