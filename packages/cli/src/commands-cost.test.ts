@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createServer, type RunningServer } from '@signalbox/server'
+import { createServer, FactFinder, type RunningServer } from '@signalbox/server'
 import {
   agent,
   createModels,
@@ -10,7 +10,9 @@ import {
   loadPrices,
   memoryStore,
   type PolicyPort,
+  priceBook,
   type Principal,
+  readOverlay,
   type Signalbox,
   systemHost,
   workflow,
@@ -80,7 +82,11 @@ let id: string
 beforeAll(async () => {
   const store = memoryStore(systemHost)
   const vault = keyVault({ store, host: systemHost, masterKey: new Uint8Array(32) })
-  const models = createModels({ env: {}, prices: loadPrices(), scripted: { clerk: () => 'done' } })
+  const overlay = readOverlay(
+    JSON.stringify({ overlay: 'own', tenant: 'acme', date: '2026-01-01', note: 'for a test', discount_percent: '50' }),
+  )
+  const prices = priceBook(loadPrices().tables, [overlay])
+  const models = createModels({ env: {}, prices, scripted: { clerk: () => 'done' } })
   box = createSignalbox({ store, vault, policy, models, workflows: [flow] })
   const worker = box.work({ pollMs: 5 })
   id = (await box.run({ workflow: 'priced', input: 'go', principal: OLGA })).runId
@@ -90,6 +96,7 @@ beforeAll(async () => {
     store,
     workflows: [],
     models,
+    facts: new FactFinder({ store }),
     host: systemHost,
     mode: 'development',
     version: '0.1.0',
@@ -131,7 +138,7 @@ describe('signalbox cost', () => {
     const names = { workflow: 'priced', model: 'scripted/clerk', agent: 'clerk', tenant: 'acme' }
     for (const [by, name] of Object.entries(names)) {
       const report = await json('cost', '--by', by, '--since', '7d')
-      expect(report).toMatchObject({ by, runs: 1, more: false, total_nano_usd: costNanoUsd })
+      expect(report).toMatchObject({ by, runs: 1, complete: true, total_nano_usd: costNanoUsd })
       expect(report.groups).toMatchObject([{ name, runs: 1, actual_nano_usd: costNanoUsd }])
     }
     expect((await json('cost', '--since', '2999-01-01')).groups).toEqual([])
@@ -141,7 +148,7 @@ describe('signalbox cost', () => {
     expect(await text('cost', '--since', 'soon')).toMatchObject({ code: 2, stderr: expect.stringContaining('soon') })
   })
 
-  it('CST-062: computing again shows differences and writes nothing unless it is told to, with a reason, by an operator', async () => {
+  it('CST-053, CST-062: computing again shows differences and writes nothing unless it is told to, with a reason, by an operator', async () => {
     const file = join(work, 'dearer.json')
     const row = { input: '2', cache_read: '2', cache_write: '2', output: '8' }
     writeFileSync(file, JSON.stringify({ date: '2026-12-01', note: 'for a test', models: { 'scripted/*': row } }))
@@ -154,7 +161,11 @@ describe('signalbox cost', () => {
     const types = async () => (await box.runs.records('acme', id)).map(({ type }) => type)
     expect(await types()).not.toContain('cost.corrected')
     const done = await json(...order, '--write', '--reason', 'new contract')
-    expect(done.runs).toMatchObject([{ run_id: id, written: true, lines: [{ model: 'scripted/clerk' }] }])
+    const overlay = expect.stringMatching(/^own@.*#\*$/)
+    expect(done.runs).toMatchObject([{ run_id: id, written: true, lines: [{ model: 'scripted/clerk', overlay }] }])
+    // Twice the listed price, and still half of it for this tenant.
+    const [{ settled_nano_usd: settled, corrected_nano_usd: corrected }] = done.runs[0].lines
+    expect(BigInt(corrected)).toBe(2n * BigInt(settled))
     expect((await types()).at(-1)).toBe('cost.corrected')
     const after = await json('cost', id)
     expect(BigInt(after.corrected_nano_usd)).toBeGreaterThan(BigInt(after.total.actual_nano_usd))

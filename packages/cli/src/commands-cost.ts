@@ -9,7 +9,6 @@ import { recomputedText, reportText, runText } from './cost-views.ts'
 interface ReportOptions {
   readonly since?: string
   readonly by: string
-  readonly limit: string
 }
 
 interface RecomputeOptions {
@@ -26,7 +25,6 @@ export function addCostCommands(program: Command, shell: Shell): void {
     .description('what a run cost, or what many runs cost')
     .option('--since <time>', 'of runs started since then: 7d, 24h, 30m or an ISO time')
     .option('--by <what>', 'workflow, model, tenant or agent', 'workflow')
-    .option('--limit <n>', 'the most runs that are read', '1000')
     .action(async (id: string | undefined, options: ReportOptions, command: Command) => {
       await withClient(command, shell, async ({ client, out }) => {
         const { width } = out
@@ -37,7 +35,7 @@ export function addCostCommands(program: Command, shell: Shell): void {
           return
         }
         const report = await client.costReport({
-          query: { ...since(options), by: byOf(options.by), limit: Number(options.limit) },
+          query: { ...since(options), by: byOf(options.by) },
         })
         out.data(report)
         out.text(reportText(report, out, width))

@@ -65,8 +65,10 @@ function attemptsText(attempts: readonly CostAttemptView[], out: Output, width: 
 
 /** What many runs cost. */
 export function reportText(report: CostReportView, out: Output, width: number): string {
-  const more = report.more ? `; the newest ${report.runs}, there are more: give --since or a larger --limit` : ''
-  const head = `${out.color.bold(usd(report.total_nano_usd))} for ${report.runs} runs${report.since ? ` since ${report.since}` : ''}${more}`
+  const still = report.complete
+    ? ''
+    : out.color.yellow('; stored records are still being indexed: ask again a little later')
+  const head = `${out.color.bold(usd(report.total_nano_usd))} for ${report.runs} runs${report.since ? ` since ${report.since}` : ''}${still}`
   if (report.groups.length === 0) return head
   const perCall = report.by === 'model' || report.by === 'agent'
   return `${head}\n${table(

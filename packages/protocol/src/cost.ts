@@ -73,23 +73,21 @@ export type RunCostView = z.output<typeof runCostSchema>
 /** What the cost of many runs is told by. */
 export const costBySchema = z.enum(['workflow', 'model', 'tenant', 'agent'])
 
-/** Which runs are summed up, newest first, and by what. */
+/** Which runs are summed up, and by what. */
 export const costReportQuerySchema = z.strictObject({
   by: costBySchema.default('workflow'),
   /** Only runs that were started since then (ISO 8601). */
   since: z.iso.datetime().optional(),
-  /** The most runs that are read; the answer says when there were more. */
-  limit: z.coerce.number().int().min(1).max(5_000).default(1_000),
 })
 
-/** The cost of many runs. Sums of runs (`workflow`, `tenant`) tell no estimates: these are 0. */
+/** The cost of many runs: all that were started since then. What a fork took over from its parent counts there alone. */
 export const costReportSchema = z.object({
   by: costBySchema,
   since: timeSchema.nullable(),
-  /** Runs that were read. */
+  /** Runs that were summed up, those included that called no model. */
   runs: z.int(),
-  /** True when there are more runs than were read. */
-  more: z.boolean(),
+  /** False while the index is behind the records: the newest calls are missing. */
+  complete: z.boolean(),
   total_nano_usd: integerTextSchema,
   groups: z.array(costGroupSchema.extend({ runs: z.int() })),
 })
@@ -115,6 +113,8 @@ export const recomputedCostSchema = z.object({
       model: z.string(),
       settled_nano_usd: integerTextSchema,
       corrected_nano_usd: integerTextSchema,
+      /** Entry of the tenant's own prices that it is by. */
+      overlay: z.string().optional(),
     }),
   ),
   /** Models that the table has no price for: their calls were left out. */

@@ -127,7 +127,7 @@ describe.each(FILES)('cost of a call: $provider', ({ provider, cases }) => {
   })
 
   it.each(cases.map((each, place) => ({ ...each, key: keyOf(provider, place) })))(
-    'CST-002, CST-003: $name',
+    'CST-002, CST-003, CST-005: $name',
     async ({ key, ...each }) => {
       for (const streaming of each.only ? [true] : [true, false]) {
         const before = wire.reached.get(key) ?? 0

@@ -385,6 +385,7 @@ function slow(inner: Store): FactSource {
     cursor: (name) => inner.cursor(name),
     records: (...asked) => inner.records(...asked),
     facts: (filter) => inner.facts(filter),
+    costSums: (filter) => inner.costSums(filter),
     addFacts: (batch) => inner.addFacts(batch),
   }
 }

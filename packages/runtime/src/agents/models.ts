@@ -70,6 +70,7 @@ export function createModels(options: ModelsOptions): ModelPort {
       return found
     },
     health: () => gates.all().map((gate) => gate.health()),
+    ...(isPriceBook(options.prices) ? { ownPrice: options.prices.own } : {}),
   }
 }
 

@@ -11,6 +11,8 @@ export interface PriceBook extends PriceTable {
   readonly overlays: readonly PriceOverlay[]
   /** The prices of calls of that tenant at that time. */
   at(moment: PriceMoment): Pick<PriceTable, 'lookup' | 'dearest'>
+  /** The price of a model for that tenant at that time, over other listed prices than those of the book. */
+  own(model: string, moment: PriceMoment, listed: (model: string) => ModelPrice): ModelPrice
   /** The table of an id, or of the beginning of one. Throws CONFIG_INVALID naming those that are there. */
   table(id: string): PriceTable
 }
@@ -32,6 +34,8 @@ export function priceBook(tables: readonly PriceTable[], overlays: readonly Pric
     ...newest,
     tables: sorted,
     overlays,
+    own: (model, { atMs, tenant }, listed) =>
+      inForce(own(overlays, tenant), atMs)?.apply(model, listed) ?? listed(model),
     at: ({ atMs, tenant }) => pricesAt(sorted, inForce(own(overlays, tenant), atMs), atMs),
     table: (id) => {
       const found = sorted.filter((table) => table.id === id || table.id.startsWith(id))

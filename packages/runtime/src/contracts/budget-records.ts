@@ -18,6 +18,8 @@ export interface CostCorrection {
   readonly seq: number
   readonly settled_nano_usd: string
   readonly corrected_nano_usd: string
+  /** Entry of the tenant's own prices that it is by; absent: listed prices. */
+  readonly overlay?: string
 }
 
 /**

@@ -102,8 +102,55 @@ export interface FactBatch {
   readonly from: number
   readonly to: number
   readonly rows: readonly FactRow[]
+  /** What runs of these records cost by now, in place of what the table had of them. */
+  readonly costs?: readonly RunCosts[]
   /** Runs of which nothing may be told any more. */
   readonly dropped: readonly { readonly tenant: string; readonly runId: string }[]
+}
+
+/** What one model cost for one agent of a run, over all attempts of its calls. Amounts in nano-USD. */
+export interface CostLine {
+  readonly model: string
+  /** Empty for calls of no agent. */
+  readonly agent: string
+  /** Attempts. */
+  readonly calls: number
+  readonly estimateNanoUsd: bigint
+  readonly actualNanoUsd: bigint
+  /** The part of the actual cost that had to be assumed. */
+  readonly estimatedNanoUsd: bigint
+}
+
+/** What a run cost: one line for each model and agent, none before it called a model. */
+export interface RunCosts {
+  readonly tenant: string
+  readonly runId: string
+  readonly workflow: string
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly lines: readonly CostLine[]
+}
+
+/** What sums are made by. */
+export type CostBy = 'workflow' | 'model' | 'agent' | 'tenant'
+
+/** Which runs are summed up: those of a tenant, started at that time (milliseconds since 1970) or later. */
+export interface CostFilter {
+  readonly tenant: string
+  readonly by: CostBy
+  readonly since?: number
+}
+
+/** The sum of what has one name; `runs` counts each run once. */
+export interface CostSum extends Omit<CostLine, 'model' | 'agent'> {
+  readonly name: string
+  readonly runs: number
+}
+
+/** Sums over runs. Runs that called no model count, and are in no sum by model or agent. */
+export interface CostSums {
+  readonly runs: number
+  readonly sums: readonly CostSum[]
 }
 
 /** Cursor up to which records are in the table. */
@@ -112,9 +159,11 @@ export const FACTS_CURSOR = 'facts'
 /** The part of a store that the table lives in. */
 export interface FactStore {
   facts(filter: FactFilter): Promise<readonly FactRow[]>
+  /** Sums over all runs that are in the table, dearest first, exact to the nano-dollar. */
+  costSums(filter: CostFilter): Promise<CostSums>
   /** Adds rows and moves the cursor in one step. False, and nothing stored, when the cursor is not at `from`. */
   addFacts(batch: FactBatch): Promise<boolean>
-  /** Empties the table and puts the cursor to the beginning. */
+  /** Empties the tables and puts the cursor to the beginning. */
   clearFacts(): Promise<void>
 }
 
@@ -150,4 +199,40 @@ export function fitsFact(row: FactRow, filter: FactFilter): boolean {
 /** Class of a row: of its effect, else of its decision. */
 export function factClass({ decision, effect }: Pick<FactRow, 'decision' | 'effect'>): string | null {
   return effect?.class ?? decision?.class ?? null
+}
+
+/** Sums of runs by what the filter asks for: a reference for stores, and for tests of them. */
+export function sumCosts(runs: readonly RunCosts[], { tenant, by, since = 0 }: CostFilter): CostSums {
+  const chosen = runs.filter((run) => run.tenant === tenant && run.startedAt >= since)
+  const sums = new Map<string, CostSum>()
+  for (const run of chosen) {
+    const own = by === 'workflow' || by === 'tenant' ? run[by] : null
+    const seen = new Set<string>()
+    const add = (name: string, line: Omit<CostLine, 'model' | 'agent'>): void => {
+      const before = sums.get(name) ?? { name, runs: 0, ...NO_COST }
+      const runs = before.runs + (seen.has(name) ? 0 : 1)
+      seen.add(name)
+      sums.set(name, { name, runs, ...addCosts(before, line) })
+    }
+    if (own !== null) add(own, NO_COST)
+    for (const line of run.lines) add(own ?? line[by === 'model' ? 'model' : 'agent'], line)
+  }
+  return { runs: chosen.length, sums: [...sums.values()].sort(dearestFirst) }
+}
+
+const NO_COST = { calls: 0, estimateNanoUsd: 0n, actualNanoUsd: 0n, estimatedNanoUsd: 0n }
+
+function addCosts(a: Omit<CostLine, 'model' | 'agent'>, b: Omit<CostLine, 'model' | 'agent'>): typeof NO_COST {
+  return {
+    calls: a.calls + b.calls,
+    estimateNanoUsd: a.estimateNanoUsd + b.estimateNanoUsd,
+    actualNanoUsd: a.actualNanoUsd + b.actualNanoUsd,
+    estimatedNanoUsd: a.estimatedNanoUsd + b.estimatedNanoUsd,
+  }
+}
+
+/** The order of sums: by cost, then by name. */
+export function dearestFirst(a: CostSum, b: CostSum): number {
+  if (a.actualNanoUsd !== b.actualNanoUsd) return a.actualNanoUsd < b.actualNanoUsd ? 1 : -1
+  return a.name < b.name ? -1 : 1
 }

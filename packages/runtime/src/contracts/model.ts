@@ -129,6 +129,8 @@ export interface ModelPort {
   resolve(id: string): ModelHandle
   /** How the providers do that were called from this process. */
   health?(): readonly ProviderHealth[]
+  /** What a tenant paid at a moment where others pay the listed prices. Absent: the listed prices. */
+  ownPrice?(model: string, moment: PriceMoment, listed: (model: string) => ModelPrice): ModelPrice
 }
 
 /** What an outside party said in an error: content, to be sealed and never logged. Null when it said nothing. */

@@ -4,6 +4,7 @@ export { buildChanges } from './build-words.ts'
 export { type CaptureParts, withCapture } from './capture.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
 export {
+  CostTally,
   COST_RECORDS,
   type CostAttempt,
   type CostGroup,

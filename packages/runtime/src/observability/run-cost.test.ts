@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { agent, type ModelHandle, parseNano, readPrices, SignalboxError, workflow } from '../index.ts'
+import { agent, type ModelHandle, parseNano, readPrices, type RunRecord, SignalboxError, workflow } from '../index.ts'
 import { ANA, benchSet, WIDE_BUDGET } from '../testing/bench-box.ts'
 import { scriptedModel } from '../testing/scripted-model.ts'
 import { auditRun, costOf, explain, lineageGaps } from './index.ts'
-import { COST_RECORDS, recomputedCost, runCostOf } from './run-cost.ts'
+import { COST_RECORDS, CostTally, recomputedCost, runCostOf } from './run-cost.ts'
 
 const set = benchSet()
 afterEach(() => set.close())
@@ -65,6 +65,31 @@ const table = (output: string) =>
     }),
   )
 
+/** What is kept up record by record. */
+function tallied(records: readonly RunRecord[]) {
+  const [started] = records
+  if (started?.type !== 'run.started') throw new Error('a run begins with its start')
+  const tally = new CostTally(started)
+  for (const record of records) tally.next(record)
+  return tally.costs().lines
+}
+
+/** The same from all records at once. */
+function summed(records: readonly RunRecord[]) {
+  const { attempts } = runCostOf(records)
+  return [...Map.groupBy(attempts, ({ model, agent: by }) => `${model} ${by ?? ''}`).values()].map((own) => ({
+    model: own[0]?.model,
+    agent: own[0]?.agent ?? '',
+    calls: own.length,
+    estimateNanoUsd: own.reduce((sum, each) => sum + each.estimateNanoUsd, 0n),
+    actualNanoUsd: own.reduce((sum, each) => sum + (each.actualNanoUsd ?? 0n), 0n),
+    estimatedNanoUsd: own.reduce(
+      (sum, each) => sum + (each.source === 'estimated' ? (each.actualNanoUsd ?? 0n) : 0n),
+      0n,
+    ),
+  }))
+}
+
 describe('cost of a run', () => {
   it('CST-040, CST-041: attempts with estimate and cost, summed by model, node and agent, agree with the budget', async () => {
     const { box, runId, records } = await ran(flaky())
@@ -89,7 +114,14 @@ describe('cost of a run', () => {
     expect(lineageGaps(records)).toEqual([])
   })
 
-  it('CST-042: an attempt whose worker died is charged its reservation and told as lost, in the sums as in the budget', async () => {
+  it('CST-043: what is kept up record by record is after each record what the records tell', async () => {
+    const { records } = await ran(flaky())
+    for (let count = 1; count <= records.length; count++)
+      expect(tallied(records.slice(0, count))).toEqual(summed(records.slice(0, count)))
+    expect(tallied(records)).toHaveLength(1)
+  })
+
+  it('CST-042, CST-043: an attempt whose worker died is charged its reservation and told as lost, in the sums as in the budget', async () => {
     const { records } = await ran(scriptedModel('clerk', () => 'done'))
     // The history as it would be had the worker died after its intent: asked again, under the same key.
     const intent = records.find((record) => record.type === 'activity.intent')
@@ -99,25 +131,25 @@ describe('cost of a run', () => {
     expect(cost.attempts[0]).toMatchObject({ status: 'lost', source: 'estimated', why: 'lost', attempt: 1 })
     expect(cost.attempts[1]).toMatchObject({ status: 'succeeded', attempt: 2 })
     expect(cost.total.actualNanoUsd).toBe(parseNano(costOf(twice).spent.cost_nano_usd))
+    expect(tallied(twice)).toEqual(summed(twice))
     const open = runCostOf(records.slice(0, records.indexOf(intent) + 1))
     expect(open).toMatchObject({ heldNanoUsd: parseNano(intent.reserved.cost_nano_usd), total: { actualNanoUsd: 0n } })
     // Left behind by a restore: charged as well.
     const branch = { ...intent, type: 'branch.started' as const }
-    const left = runCostOf([
-      ...records.slice(0, records.indexOf(intent) + 1),
-      branch as unknown as (typeof records)[number],
-    ]) // only its type is read
+    const leftBehind = [...records.slice(0, records.indexOf(intent) + 1), branch as unknown as (typeof records)[number]] // only its type is read
+    const left = runCostOf(leftBehind)
+    expect(tallied(leftBehind)).toEqual(summed(leftBehind))
     expect(left.total.actualNanoUsd).toBe(parseNano(intent.reserved.cost_nano_usd))
   })
 
   it('CST-050: costs are computed again from told usage alone; what was assumed and what has no price is left out', async () => {
     const { records } = await ran(flaky())
     const { attempts } = runCostOf(records)
-    const dearer = recomputedCost(attempts, (model) => table('8.00').lookup(model))
+    const dearer = recomputedCost(attempts, ({ model }) => table('8.00').lookup(model))
     expect(dearer.lines.map(({ seq }) => seq)).toEqual(attempts.slice(1).map(({ outcomeSeq }) => outcomeSeq))
     for (const line of dearer.lines)
       expect(parseNano(line.corrected_nano_usd)).toBeGreaterThan(parseNano(line.settled_nano_usd))
-    expect(recomputedCost(attempts, (model) => table('4.00').lookup(model)).lines).toEqual([])
+    expect(recomputedCost(attempts, ({ model }) => table('4.00').lookup(model)).lines).toEqual([])
     expect(recomputedCost(attempts, () => null)).toEqual({ lines: [], unpriced: ['scripted/clerk'] })
   })
 
@@ -126,7 +158,7 @@ describe('cost of a run', () => {
     const before = runCostOf(records)
     const order = async (output: string) => {
       const { attempts } = runCostOf(await box.sb.runs.records('acme', runId))
-      const { lines } = recomputedCost(attempts, (model) => table(output).lookup(model))
+      const { lines } = recomputedCost(attempts, ({ model }) => table(output).lookup(model))
       const plain = lines.map(({ model: _, ...line }) => line)
       await box.sb.runs.correctCost({ runId, table: table(output).id, lines: plain, by: ANA, reason: 'new contract' })
       return lines.length

@@ -2,8 +2,10 @@ import { parseNano } from '../base/money.ts'
 import type { CostCorrection } from '../contracts/budget-records.ts'
 import type { OutcomeStatus, Usage } from '../contracts/common.ts'
 import { type CostNote, callCost } from '../contracts/cost.ts'
+import type { CostLine, RunCosts } from '../contracts/facts.ts'
 import type { ModelPrice } from '../contracts/model.ts'
-import type { ActivityIntent, ActivityOutcome, RunRecord } from '../contracts/records.ts'
+import type { ActivityIntent, ActivityOutcome, RunRecord, RunStarted } from '../contracts/records.ts'
+import { millisOf } from './view.ts'
 
 /** One attempt of a model call: what was reserved for it and what it was settled to, in nano-USD. */
 export interface CostAttempt {
@@ -115,55 +117,105 @@ export function groupedBy(
 
 /**
  * What attempts would cost by other prices, where that differs. Only what was computed from told usage can be computed
- * again. Models without a price there are told by name.
+ * again. Models without a price there are told by name; a line names the entry of the tenant's own prices that it is by.
  */
 export function recomputedCost(
   attempts: readonly CostAttempt[],
-  priceOf: (model: string) => ModelPrice | null,
+  priceOf: (attempt: CostAttempt) => ModelPrice | null,
 ): { readonly lines: readonly (CostCorrection & { readonly model: string })[]; readonly unpriced: readonly string[] } {
   const unpriced = new Set<string>()
   const lines = attempts.flatMap((attempt) => {
     const { usage, outcomeSeq, actualNanoUsd, source, model } = attempt
     if (!usage || outcomeSeq === null || actualNanoUsd === null || source !== 'local') return []
-    const price = priceOf(model)
+    const price = priceOf(attempt)
     if (!price) unpriced.add(model)
     const cost = price ? callCost(price, usage) : null
     if (cost === null || cost === (attempt.correctedNanoUsd ?? actualNanoUsd)) return []
     const amounts = { settled_nano_usd: actualNanoUsd.toString(), corrected_nano_usd: cost.toString() }
-    return [{ seq: outcomeSeq, model, ...amounts }]
+    return [{ seq: outcomeSeq, model, ...amounts, ...(price?.overlay ? { overlay: price.overlay } : {}) }]
   })
   return { lines, unpriced: [...unpriced].sort() }
 }
 
 function attemptsOf(records: readonly RunRecord[]): readonly CostAttempt[] {
-  const attempts: CostAttempt[] = []
-  const open = new Map<string, number>()
-  const counts = new Map<string, number>()
-  const lose = (place: number | undefined): void => {
-    const attempt = place === undefined ? undefined : attempts[place]
-    if (place !== undefined && attempt) attempts[place] = lost(attempt)
-  }
-  for (const record of records) {
+  const reader = new AttemptReader()
+  const attempts = new Map<string, CostAttempt>()
+  for (const record of records)
+    for (const each of reader.next(record)) attempts.set(JSON.stringify([each.key, each.attempt]), each)
+  return [...attempts.values()]
+}
+
+/** Reads attempts of model calls from a run's records, one by one and in their order. */
+class AttemptReader {
+  readonly #open = new Map<string, CostAttempt>()
+  readonly #counts = new Map<string, number>()
+
+  /** The attempts that the record begins or ends, as they stand after it. */
+  next(record: RunRecord): readonly CostAttempt[] {
     // What a fork took over is in the totals that it starts with.
-    if (record.origin) continue
-    if (record.type === 'branch.started') {
-      for (const place of open.values()) lose(place)
-      open.clear()
-    }
+    if (record.origin) return []
+    if (record.type === 'branch.started') return [...this.#open.keys()].flatMap((key) => this.#lose(key))
     if (record.type === 'activity.intent' && record.proposal.kind === 'model') {
       const { key } = record.ask
-      lose(open.get(key))
-      counts.set(key, (counts.get(key) ?? 0) + 1)
-      open.set(key, attempts.length)
-      attempts.push(sent(record, counts.get(key) ?? 1))
+      const before = this.#lose(key)
+      const count = (this.#counts.get(key) ?? 0) + 1
+      const begun = sent(record, count)
+      this.#counts.set(key, count)
+      this.#open.set(key, begun)
+      return [...before, begun]
     }
-    if (record.type !== 'activity.outcome' || record.kind !== 'model' || record.ledger) continue
-    const place = open.get(record.ask.key)
-    const attempt = place === undefined ? undefined : attempts[place]
-    if (place !== undefined && attempt) attempts[place] = settled(attempt, record)
-    open.delete(record.ask.key)
+    if (record.type !== 'activity.outcome' || record.kind !== 'model' || record.ledger) return []
+    const open = this.#open.get(record.ask.key)
+    this.#open.delete(record.ask.key)
+    return open ? [settled(open, record)] : []
   }
-  return attempts
+
+  #lose(key: string): readonly CostAttempt[] {
+    const open = this.#open.get(key)
+    this.#open.delete(key)
+    return open ? [lost(open)] : []
+  }
+}
+
+/** What a run cost by model and agent, kept up record by record: the same sums as `runCostOf` over all of them. */
+export class CostTally {
+  readonly #reader = new AttemptReader()
+  readonly #lines = new Map<string, CostLine>()
+  readonly #run: Omit<RunCosts, 'lines'>
+
+  constructor({ tenant, run, workflow, at }: RunStarted) {
+    this.#run = { tenant, runId: run, workflow: workflow.name, startedAt: millisOf(at) }
+  }
+
+  /** True when the record changes what is told. */
+  next(record: RunRecord): boolean {
+    const changed = this.#reader.next(record)
+    for (const attempt of changed) this.#add(attempt)
+    return changed.length > 0 || record.type === 'run.started'
+  }
+
+  costs(): RunCosts {
+    return { ...this.#run, lines: [...this.#lines.values()] }
+  }
+
+  #add(attempt: CostAttempt): void {
+    const { model, agent: named, estimateNanoUsd, actualNanoUsd, source } = attempt
+    const agent = named ?? ''
+    const key = JSON.stringify([model, agent])
+    const none = { model, agent, calls: 0, estimateNanoUsd: 0n, actualNanoUsd: 0n, estimatedNanoUsd: 0n }
+    const line = this.#lines.get(key) ?? none
+    // An attempt is told twice: when it begins, and when it ends.
+    this.#lines.set(
+      key,
+      isUnderWay(attempt)
+        ? { ...line, calls: line.calls + 1, estimateNanoUsd: line.estimateNanoUsd + estimateNanoUsd }
+        : {
+            ...line,
+            actualNanoUsd: line.actualNanoUsd + (actualNanoUsd ?? 0n),
+            estimatedNanoUsd: line.estimatedNanoUsd + (source === 'estimated' ? (actualNanoUsd ?? 0n) : 0n),
+          },
+    )
+  }
 }
 
 function sent({ seq, at, ask, proposal, reserved }: ActivityIntent, attempt: number): CostAttempt {

@@ -1,4 +1,6 @@
 import {
+  type CostFilter,
+  type CostSums,
   FACTS_CURSOR,
   type FactBatch,
   type FactCursor,
@@ -6,12 +8,16 @@ import {
   type FactRow,
   type FactStore,
   fitsFact,
+  type RunCosts,
+  sumCosts,
 } from '../contracts/facts.ts'
+import { pair } from './memory-kept.ts'
 import { MemoryLineage } from './memory-lineage.ts'
 
 /** The table of what happened, in memory. */
 export abstract class MemoryFacts extends MemoryLineage implements FactStore {
   #facts: FactRow[] = []
+  readonly #costs = new Map<string, RunCosts>()
 
   async facts(filter: FactFilter): Promise<readonly FactRow[]> {
     this.check()
@@ -22,7 +28,12 @@ export abstract class MemoryFacts extends MemoryLineage implements FactStore {
       .slice(0, filter.limit)
   }
 
-  async addFacts({ from, to, rows, dropped }: FactBatch): Promise<boolean> {
+  async costSums(filter: CostFilter): Promise<CostSums> {
+    this.check()
+    return sumCosts([...this.#costs.values()], filter)
+  }
+
+  async addFacts({ from, to, rows, costs = [], dropped }: FactBatch): Promise<boolean> {
     this.check()
     if ((await this.cursor(FACTS_CURSOR)) !== from) return false
     const isDropped = (row: FactRow): boolean =>
@@ -37,6 +48,8 @@ export abstract class MemoryFacts extends MemoryLineage implements FactStore {
       this.#facts.push(row)
     }
     this.#facts = this.#facts.filter((row) => !isDropped(row))
+    for (const run of costs) this.#costs.set(pair(run.tenant, run.runId), run)
+    for (const { tenant, runId } of dropped) this.#costs.delete(pair(tenant, runId))
     await this.setCursor(FACTS_CURSOR, to)
     return true
   }
@@ -44,6 +57,7 @@ export abstract class MemoryFacts extends MemoryLineage implements FactStore {
   async clearFacts(): Promise<void> {
     this.check()
     this.#facts = []
+    this.#costs.clear()
     await this.setCursor(FACTS_CURSOR, 0)
   }
 }

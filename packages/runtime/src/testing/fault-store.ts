@@ -161,6 +161,7 @@ function lineageAround(inner: Store, at: StoreAround): LineageStore {
 function factsAround(inner: Store, at: StoreAround): FactStore {
   return {
     facts: (filter) => at('facts', () => inner.facts(filter)),
+    costSums: (filter) => at('costSums', () => inner.costSums(filter)),
     addFacts: (batch) => at('addFacts', () => inner.addFacts(batch)),
     clearFacts: () => at('clearFacts', () => inner.clearFacts()),
   }

@@ -1,5 +1,9 @@
 /** Finds what happened over all runs: reads new records into the table of the store, then asks the table (Invariant 9). */
 import {
+  COST_RECORDS,
+  type CostFilter,
+  type CostSums,
+  CostTally,
   DECISION_RECORDS,
   type ExportedRecord,
   type FactFilter,
@@ -7,6 +11,7 @@ import {
   FACTS_CURSOR,
   type Host,
   isEmptied,
+  type RunCosts,
   type RunRecord,
   sleep,
   type Store,
@@ -23,7 +28,7 @@ const POLL_MS = 2_000
 const BACKOFF_MS = 10_000
 
 /** The part of a store that the finder works with. */
-export type FactSource = Pick<Store, 'export' | 'cursor' | 'records' | 'facts' | 'addFacts'>
+export type FactSource = Pick<Store, 'export' | 'cursor' | 'records' | 'facts' | 'costSums' | 'addFacts'>
 
 /** Rows, and whether all stored records were looked at for them. */
 export interface FactPage {
@@ -31,10 +36,26 @@ export interface FactPage {
   readonly complete: boolean
 }
 
+/** What is kept of a run between its records. */
+interface RunReader {
+  readonly facts: FactReader
+  readonly costs: CostTally
+}
+
 interface KeptReader {
   readonly seq: number
-  readonly reader: FactReader
+  readonly reader: RunReader
 }
+
+/** What the new records of a run add. */
+interface Found {
+  readonly rows: readonly FactRow[]
+  /** Null when they change nothing of what it cost. */
+  readonly costs: RunCosts | null
+}
+
+/** Records that a reader needs of what came before. */
+const EARLIER = [...new Set([...DECISION_RECORDS, ...COST_RECORDS])]
 
 /** Answers questions about all runs of a tenant from the table, which it keeps up with the records. */
 export class FactFinder {
@@ -53,6 +74,12 @@ export class FactFinder {
   async find(filter: FactFilter): Promise<FactPage> {
     const complete = await this.catchUp(this.#most)
     return { rows: await this.#store.facts(filter), complete }
+  }
+
+  /** Reads what is new, as far as one question may, and sums up what runs cost. */
+  async costs(filter: CostFilter): Promise<CostSums & { readonly complete: boolean }> {
+    const complete = await this.catchUp(this.#most)
+    return { ...(await this.#store.costSums(filter)), complete }
   }
 
   /** Reads at most so many new records into the table; true when none is left. */
@@ -75,45 +102,51 @@ export class FactFinder {
   }
 
   async #add(from: number, to: number, records: readonly ExportedRecord[]): Promise<void> {
-    const rows: FactRow[] = []
+    const found: Found[] = []
     const dropped: { tenant: string; runId: string }[] = []
     try {
       for (const own of Map.groupBy(records, keyOf).values()) {
-        const made = await this.#rowsOf(own)
+        const made = await this.#foundIn(own)
         if (made === null) dropped.push(...own.slice(0, 1).map(({ tenant, runId }) => ({ tenant, runId })))
-        else rows.push(...made)
+        else found.push(made)
       }
+      const rows = found.flatMap((each) => each.rows)
+      const costs = found.flatMap((each) => each.costs ?? [])
       // Somebody else was there first: what is kept here no longer fits.
-      if (!(await this.#store.addFacts({ from, to, rows, dropped }))) this.#readers.clear()
+      if (!(await this.#store.addFacts({ from, to, rows, costs, dropped }))) this.#readers.clear()
     } catch (thrown) {
       this.#readers.clear()
       throw thrown
     }
   }
 
-  /** The rows of one run's new records; null for a run of which nothing is left to tell. */
-  async #rowsOf(own: readonly ExportedRecord[]): Promise<readonly FactRow[] | null> {
+  /** What one run's new records add; null for a run of which nothing is left to tell. */
+  async #foundIn(own: readonly ExportedRecord[]): Promise<Found | null> {
     const [first] = own
     if (!first || own.some(isEmptied)) return null
     const records = own.flatMap(parsed)
     if (records.some((record) => record.type === 'history.pruned' && record.keep === 'nothing')) return null
     const reader = await this.#readerOf(first, records)
     if (!reader) return null
-    const rows = records.map((record) => reader.next(record))
+    const rows = records.map((record) => reader.facts.next(record))
+    const changes = records.filter((record) => reader.costs.next(record))
     this.#keep(keyOf(first), { seq: own.at(-1)?.seq ?? 0, reader })
-    return rows
+    return { rows, costs: changes.length > 0 ? reader.costs.costs() : null }
   }
 
-  async #readerOf(first: ExportedRecord, records: readonly RunRecord[]): Promise<FactReader | null> {
+  async #readerOf(first: ExportedRecord, records: readonly RunRecord[]): Promise<RunReader | null> {
     const kept = this.#readers.get(keyOf(first))
     if (kept?.seq === first.seq - 1) return kept.reader
-    const through = { through: first.seq - 1, types: DECISION_RECORDS }
+    const through = { through: first.seq - 1, types: EARLIER }
     const before = first.seq === 1 ? [] : await this.#store.records(first.tenant, first.runId, through)
     const earlier = before.flatMap(parsed)
     const started = [...earlier, ...records].find((record) => record.type === 'run.started')
     if (!started) return null
-    const reader = new FactReader(started)
-    for (const record of earlier) reader.next(record)
+    const reader = { facts: new FactReader(started), costs: new CostTally(started) }
+    for (const record of earlier) {
+      reader.facts.next(record)
+      reader.costs.next(record)
+    }
     return reader
   }
 

@@ -32,7 +32,7 @@ export function factHandlers(deps: ApiDeps): Pick<Handlers, 'eventsOverRuns' | '
 }
 
 /** The index of this server. Throws CONFIG_INVALID where it has none. */
-export function finderOf({ facts }: Pick<ApiDeps, 'facts'>): Pick<FactFinder, 'find'> {
+export function finderOf({ facts }: Pick<ApiDeps, 'facts'>): Pick<FactFinder, 'find' | 'costs'> {
   if (facts) return facts
   throw new SignalboxError(
     'CONFIG_INVALID',

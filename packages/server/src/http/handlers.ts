@@ -47,7 +47,7 @@ export interface ApiDeps {
   /** Without it nothing is told of decisions. */
   readonly bundles?: BundleBook
   /** Without it nothing is found over runs. */
-  readonly facts?: Pick<FactFinder, 'find'>
+  readonly facts?: Pick<FactFinder, 'find' | 'costs'>
   /** Without it the policy cannot be changed or looked at here. */
   readonly policy?: PolicyService
   readonly workflows: readonly WorkflowSpec[]

@@ -1,6 +1,8 @@
 import type { SQLInputValue } from 'node:sqlite'
 import { parseJson } from '../../base/json.ts'
 import {
+  type CostFilter,
+  type CostSums,
   FACTS_CURSOR,
   type FactBatch,
   type FactFilter,
@@ -9,6 +11,7 @@ import {
   factClass,
 } from '../../contracts/facts.ts'
 import type { Connection } from './connection.ts'
+import { costSums, dropRunCosts, putRunCosts } from './costs.ts'
 import { SqliteLineage } from './lineage.ts'
 import { text } from './rows.ts'
 
@@ -98,12 +101,18 @@ export abstract class SqliteFacts extends SqliteLineage implements FactStore {
     )
   }
 
-  async addFacts({ from, to, rows, dropped }: FactBatch): Promise<boolean> {
+  costSums(filter: CostFilter): Promise<CostSums> {
+    return this.#connection.read(() => costSums(this.#connection, filter))
+  }
+
+  async addFacts({ from, to, rows, costs = [], dropped }: FactBatch): Promise<boolean> {
     const connection = this.#connection
     return await connection.write(() => {
       if (Number(connection.sql(AT).get(FACTS_CURSOR)?.position ?? 0) !== from) return false
       for (const row of rows) addRow(connection, row)
+      for (const run of costs) putRunCosts(connection, run)
       for (const { tenant, runId } of dropped) {
+        dropRunCosts(connection, tenant, runId)
         connection.sql('DELETE FROM facts WHERE tenant = ? AND run_id = ?').run(tenant, runId)
         connection.sql('DELETE FROM fact_policies WHERE tenant = ? AND run_id = ?').run(tenant, runId)
       }
@@ -117,6 +126,7 @@ export abstract class SqliteFacts extends SqliteLineage implements FactStore {
     await connection.write(() => {
       connection.sql('DELETE FROM facts').run()
       connection.sql('DELETE FROM fact_policies').run()
+      connection.sql('DELETE FROM run_costs').run()
       connection.sql(MOVE).run(FACTS_CURSOR, 0)
     })
   }

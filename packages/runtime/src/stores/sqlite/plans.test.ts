@@ -9,7 +9,18 @@ import { Connection } from './connection.ts'
 import { openSqlite } from './open.ts'
 
 /** Tables with a row or more for each run: nothing that an endpoint asks may go through all of one. */
-const LARGE = ['runs', 'records', 'effects', 'requests', 'inbox', 'notices', 'deliveries', 'mandate_uses', 'duty_acts']
+const LARGE = [
+  'runs',
+  'records',
+  'effects',
+  'requests',
+  'inbox',
+  'notices',
+  'deliveries',
+  'mandate_uses',
+  'duty_acts',
+  'run_costs',
+]
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-plans-'))
 const path = join(folder, 'plans.db')
 const texts = new Set<string>()
@@ -63,6 +74,7 @@ it('INC-020: no read of the store that an endpoint makes goes through all rows o
   await store.requests({ ...page, runId: 'run_x', state: 'open' })
   await store.requests({ ...page, question: 'q' })
   await store.requests({ ...page, newest: true })
+  for (const by of ['workflow', 'model', 'agent', 'tenant'] as const) await store.costSums({ tenant, by })
   await store.export(0, 10)
   await store.key(tenant, 's')
   const reads = [...texts].filter((text) => /^\s*(SELECT|WITH)/i.test(text))

@@ -50,3 +50,32 @@ CREATE TABLE fact_policies (
 ) WITHOUT ROWID;
 CREATE INDEX fact_policies_by_run ON fact_policies (tenant, run_id);
 `
+
+/**
+ * What runs cost by model and agent. The three counts say whether a row is the first of its run, of its run and model, of
+ * its run and agent: runs are counted by adding them up. One index holds all that sums need. The tables of facts are read
+ * anew, so that earlier runs are in it too.
+ */
+export const COST_TABLES = `
+CREATE TABLE run_costs (
+  tenant TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  workflow TEXT NOT NULL,
+  model TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  estimate_nano_usd INTEGER NOT NULL,
+  actual_nano_usd INTEGER NOT NULL,
+  estimated_nano_usd INTEGER NOT NULL,
+  of_run INTEGER NOT NULL,
+  of_model INTEGER NOT NULL,
+  of_agent INTEGER NOT NULL
+);
+CREATE INDEX run_costs_by_run ON run_costs (tenant, run_id);
+CREATE INDEX run_costs_newest ON run_costs (tenant, started_at, workflow, model, agent, calls, estimate_nano_usd,
+  actual_nano_usd, estimated_nano_usd, of_run, of_model, of_agent);
+DELETE FROM facts;
+DELETE FROM fact_policies;
+DELETE FROM cursors WHERE name = 'facts';
+`

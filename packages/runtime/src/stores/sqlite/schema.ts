@@ -1,6 +1,6 @@
 import { ALERT_TABLES } from './schema-alerts.ts'
 import { LINEAGE_TABLES } from './schema-lineage.ts'
-import { FACT_TABLES } from './schema-facts.ts'
+import { COST_TABLES, FACT_TABLES } from './schema-facts.ts'
 
 /**
  * The tables, as a list of steps from one version to the next. A step that has been released is never edited.
@@ -406,4 +406,5 @@ export const MIGRATIONS: readonly string[] = [
   LINEAGE_TABLES,
   RUNS_BY_STATUS,
   FACT_TABLES,
+  COST_TABLES,
 ]

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import {
   FACTS_CURSOR,
+  type FactBatch,
   type FactDecision,
   type FactEffect,
   type FactFilter,
   type FactRow,
   fitsFact,
+  type RunCosts,
+  sumCosts,
 } from '../../contracts/facts.ts'
 import type { Store } from '../../contracts/store.ts'
 import type { Suite } from './suite.ts'
@@ -43,10 +46,34 @@ export function sampleFact(seq: number, over: Partial<FactRow> = {}): FactRow {
 export function factMethods(store: Store, tenant: string) {
   return {
     facts: () => store.facts({ tenant, limit: 1 }),
+    costSums: () => store.costSums({ tenant, by: 'model' }),
     addFacts: () => store.addFacts({ from: 0, to: 1, rows: [], dropped: [] }),
     clearFacts: () => store.clearFacts(),
   }
 }
+
+/** What a run cost, by lines of model, agent, attempts and nano-USD. */
+function sampleCosts(
+  runId: string,
+  startedAt: number,
+  ...lines: readonly [string, string, number, bigint][]
+): RunCosts {
+  return {
+    ...{ tenant: 'acme', runId, workflow: runId === 'run_c' ? 'other' : 'desk', startedAt },
+    lines: lines.map(([model, agent, calls, cost]) => {
+      return { model, agent, calls, estimateNanoUsd: cost * 2n, actualNanoUsd: cost, estimatedNanoUsd: cost / 3n }
+    }),
+  }
+}
+
+/** More than a number holds exactly. */
+const LARGE = 9_007_199_254_740_993n
+const COSTS: readonly RunCosts[] = [
+  sampleCosts('run_a', 10, ['m/1', 'clerk', 2, LARGE], ['m/1', '', 1, 7n], ['m/2', 'clerk', 1, 1n]),
+  sampleCosts('run_b', 20, ['m/2', 'judge', 3, LARGE + 2n]),
+  sampleCosts('run_c', 30),
+  { ...sampleCosts('run_d', 30, ['m/1', 'clerk', 1, 5n]), tenant: 'other' },
+]
 
 const ROWS: readonly FactRow[] = [
   sampleFact(1, { type: 'run.started', name: null, node: null, actor: 'user:ana' }),
@@ -131,6 +158,36 @@ export function factTests({ it, on }: Suite): void {
       assert.deepEqual(await store.facts({ tenant: 'acme', policy: 'strangers', limit: 9 }), [])
     }),
   )
+  it(
+    'STO-182: what runs cost is summed up by workflow, model, agent and tenant since a time, each run once and exactly',
+    on(async (store) => {
+      const asked = (of: readonly RunCosts[]): Promise<void> => checkSums(store, of)
+      const add = (from: number, to: number, costs: readonly RunCosts[], dropped: FactBatch['dropped'] = []) =>
+        store.addFacts({ from, to, rows: [], costs, dropped })
+      await asked([])
+      await add(0, 4, COSTS)
+      await asked(COSTS)
+      const later = sampleCosts('run_c', 30, ['m/3', 'clerk', 1, 4n])
+      assert.equal(await add(1, 5, [later]), false)
+      await asked(COSTS)
+      await add(4, 5, [later])
+      const now = COSTS.map((run) => (run.runId === 'run_c' ? later : run))
+      await asked(now)
+      await add(5, 6, [], [{ tenant: 'acme', runId: 'run_a' }])
+      await asked(now.filter((run) => run.runId !== 'run_a'))
+      await store.clearFacts()
+      await asked([])
+    }),
+  )
+}
+
+async function checkSums(store: Store, of: readonly RunCosts[]): Promise<void> {
+  for (const tenant of ['acme', 'other', 'nobody'])
+    for (const by of ['workflow', 'model', 'agent', 'tenant'] as const)
+      for (const since of [undefined, 20, 99]) {
+        const filter = { tenant, by, ...(since === undefined ? {} : { since }) }
+        assert.deepEqual(await store.costSums(filter), sumCosts(of, filter), `${tenant} ${by} ${since}`)
+      }
 }
 
 function newest(a: FactRow, b: FactRow): number {
