@@ -26,7 +26,7 @@ const refund = tool({
 })
 
 const instructions = 'Refund what the customer asks for, then answer in one sentence.'
-const model = process.env.SIGNALBOX_MODEL ?? 'scripted/clerk' // or openai/…, anthropic/…, azure/…
+const model = process.env.SIGNALBOX_MODEL ?? 'scripted/clerk' // or openai/…, anthropic/…, google/…, azure/…
 const io = { input: Ticket, output: z.string() }
 const clerk = agent({ name: 'clerk', model, instructions, maxOutputTokens: 500, tools: [refund], ...io })
 
