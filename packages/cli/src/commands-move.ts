@@ -1,14 +1,29 @@
 import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
-import { DATABASE, DEV_TENANT, erasedByLog, lockData, makeDataDir } from '@signalbox/server'
+import {
+  addDisclosure,
+  DATABASE,
+  DEV_TENANT,
+  defaultConfigPath,
+  disclosureLogPath,
+  erasedByLog,
+  loadProject,
+  lockData,
+  makeDataDir,
+  publicKeyPath,
+  redactorOfProject,
+} from '@signalbox/server'
 import type { Command } from 'commander'
 import {
   exportRuns,
   importRuns,
   keyVault,
+  loadAuditKey,
   loadMasterKey,
   openSqliteStore,
   SignalboxError,
+  signingKey,
   type Store,
   systemHost,
 } from 'signalbox'
@@ -25,6 +40,7 @@ interface ExportFlags extends MoveOptions {
   readonly tenant: string
   readonly open?: boolean
   readonly move?: boolean
+  readonly config?: string
 }
 
 /** Adds `store export`: runs with all that belongs to them, as a file that another store imports. */
@@ -33,6 +49,7 @@ export function addExportCommand(command: Command, shell: Shell): void {
     .option('--runs <ids>', 'only these, separated by commas; default: all of the tenant')
     .option('--tenant <tenant>', 'whose runs', DEV_TENANT)
     .option('--open', 'write contents readable into the file too; needs the master key')
+    .option('--config <file>', 'with --open: project file, for its redaction; default ./signalbox.config.ts')
     .option('--move', 'mark the runs as moved: they go on in the other store alone; only while no server runs')
     .action(async (file: string, options: ExportFlags) => {
       const out = outputOf(shell.terminal, options.json === true)
@@ -64,19 +81,45 @@ async function exported(store: Store, file: string, options: ExportFlags, shell:
   const { tenant, runs, data } = options
   const host = systemHost
   const { env } = shell.terminal
-  const openable = (): { open: ReturnType<typeof keyVault> } => {
-    const dir = resolve(data)
+  const dir = resolve(data)
+  const openable = async () => {
     // A key that is made now opens nothing.
     if ((env.SIGNALBOX_MASTER_KEY ?? '') === '' && !existsSync(join(dir, 'master.key')))
       throw new SignalboxError('KEY_MISSING', 'contents are opened with the master key: set SIGNALBOX_MASTER_KEY')
-    return { open: keyVault({ store, host, masterKey: loadMasterKey({ dir, env, mode: 'development', host }) }) }
+    const config = options.config ?? defaultConfigPath(process.cwd())
+    if (config === null)
+      throw new SignalboxError(
+        'CONFIG_INVALID',
+        'readable contents pass the redaction of the project: name its file with --config',
+      )
+    const masterKey = loadMasterKey({ dir, env, mode: 'development', host })
+    const redactor = redactorOfProject(await loadProject(config), host, env)
+    return { open: keyVault({ store, host, masterKey }), redactor }
   }
+  const readable = options.open === true ? await openable() : {}
+  noteExport(dir, env, { tenant, content: options.open === true, runs: runs ?? null })
   return await exportRuns({
     ...{ store, host, target: file, tenant },
     ...(runs === undefined ? {} : { runs: runs.split(',').filter((each) => each !== '') }),
-    ...(options.open === true ? openable() : {}),
+    ...readable,
     ...(options.move === true ? { move: { id: 'service:store-export', kind: 'service' as const } } : {}),
   })
+}
+
+/** On record before the file is made: a file that nobody knows of would be worse than a note of one that failed. */
+function noteExport(
+  dir: string,
+  env: Shell['terminal']['env'],
+  { tenant, content, runs }: { readonly tenant: string; readonly content: boolean; readonly runs: string | null },
+): void {
+  // A key that is made beside the public one of another would sign what nobody can tell from a forgery.
+  if ((env.SIGNALBOX_AUDIT_KEY ?? '') === '' && !existsSync(join(dir, 'audit.key')) && existsSync(publicKeyPath(dir)))
+    throw new SignalboxError('KEY_MISSING', 'an export is put on record with the audit key: set SIGNALBOX_AUDIT_KEY')
+  const key = signingKey(loadAuditKey({ dir, env, mode: 'development', host: systemHost }))
+  const note = { what: 'store_export' as const, tenant, content, run_id: null, ref: null, sha256: null }
+  const reason = runs === null ? 'all runs' : `runs ${runs}`
+  const by = `system:${userInfo().username}`
+  addDisclosure(disclosureLogPath(dir, env), { ...note, by, reason, atMs: systemHost.now() }, key)
 }
 
 /** Adds `store import`. */

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { headsDirOf, proveFromHeads, publicKeyPath, readPublicKey } from '@signalbox/server'
 import type { Command } from 'commander'
 import { checkRunProof, SignalboxError } from 'signalbox'
 import { ERROR_TABLE } from 'signalbox/errors'
 import type { Shell } from './context.ts'
+import { writeNew } from './new-file.ts'
 import { outputOf } from './output.ts'
 
 interface ProofOptions {
@@ -43,17 +44,6 @@ export function addProveCommand(audit: Command, shell: Shell): void {
 
 function keyOf({ publicKey, data }: Pick<ProofOptions, 'publicKey' | 'data'>) {
   return readPublicKey(publicKey === undefined ? publicKeyPath(resolve(data)) : resolve(publicKey))
-}
-
-function writeNew(path: string, text: string): void {
-  if (existsSync(path)) throw new SignalboxError('CONFLICT', `\`${path}\` exists already: name a file that does not`)
-  try {
-    writeFileSync(path, text, { flag: 'wx', mode: 0o600 })
-  } catch (cause) {
-    throw new SignalboxError('STORE_READ_ONLY', `\`${path}\` cannot be written: name a file in a folder of yours`, {
-      cause,
-    })
-  }
 }
 
 /** Checks a proof with the public key alone. Exit code 6 when it shows nothing. */

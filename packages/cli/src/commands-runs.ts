@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { SignalboxError } from 'signalbox/errors'
 import { intOption, jsonOption } from './ask.ts'
 import { showEventsOverRuns, withEventFilters } from './commands-facts.ts'
-import { addExplainCommand } from './commands-explain.ts'
+import { addContentCommand, addExplainCommand } from './commands-explain.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { statusText } from './format.ts'
 import { folded } from './output.ts'
@@ -115,6 +115,7 @@ function addViews(program: Command, shell: Shell): void {
       })
     })
   addExplainCommand(program, shell)
+  addContentCommand(program, shell)
 }
 
 function addEvents(program: Command, shell: Shell): void {

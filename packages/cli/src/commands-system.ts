@@ -3,6 +3,7 @@ import type { Audit, AuditAll } from '@signalbox/protocol'
 import { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from '@signalbox/server'
 import type { Command } from 'commander'
 import { ERROR_TABLE } from 'signalbox/errors'
+import { addDisclosuresCommand } from './commands-explain.ts'
 import { addExposureCommand } from './commands-exposure.ts'
 import { addKillCommands } from './commands-kill.ts'
 import { addOverrideCommands } from './commands-override.ts'
@@ -21,6 +22,7 @@ function addAudit(program: Command, shell: Shell): void {
   const audit = program.command('audit').description('verify histories')
   addProveCommand(audit, shell)
   addExposureCommand(audit, shell)
+  addDisclosuresCommand(audit, shell)
   withShared(audit.command('verify [run]'))
     .description(
       'verify one history, or all: chain, sequence, end, meaning, signed tree heads; exit code 6 when something is wrong',

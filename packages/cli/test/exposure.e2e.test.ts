@@ -1,5 +1,5 @@
 /** Secrets in a whole example, over real processes: none of them is in what the server writes, nor in its data folder. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { CONFIG, type Dev, dataFolder, run, startDev } from './harness.ts'
@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 describe('a server with secrets in its runs', () => {
-  it('EXS-052, EXS-053: writes JSON lines without them; the audit of its folder and log finds none, and one that is planted', async () => {
+  it('EXS-052, EXS-053, NAR-050: writes JSON lines without them; the audit of its folder and log finds none, and one that is planted', async () => {
     dev = await startDev(data.path, { env: { SAMPLE_BOOK: join(side.path, 'book.txt') } })
     const args = ['--data', data.path, '--config', CONFIG, '--json']
     const start = (workflow: string, input: unknown) =>
@@ -29,12 +29,13 @@ describe('a server with secrets in its runs', () => {
     }, 20_000)
     const said = await run(['approve', asked.id, '--as', 'paul', '--reason', SEEDED.reason, ...args])
     expect(said.code).toBe(0)
+    await evidenceOf(asked.run_id, args)
     await dev.end('SIGTERM')
-    const log = dev.stderr()
+    const [log, announced] = [dev.stderr(), dev.stdout()]
     dev = null
     for (const line of log.split('\n').filter((each) => each.startsWith('{')))
       expect(JSON.parse(line)).toHaveProperty('time')
-    for (const secret of Object.values(SEEDED)) expect(log).not.toContain(secret)
+    for (const secret of Object.values(SEEDED)) expect(log + announced).not.toContain(secret)
 
     mkdirSync(join(side.path, 'logs'))
     const [logFile, known] = [join(side.path, 'logs', 'server.log'), join(side.path, 'known.txt')]
@@ -54,3 +55,28 @@ describe('a server with secrets in its runs', () => {
     expect((await audit()).code).toBe(2)
   })
 })
+
+/** NAR-050: a run is told, taken along as a signed archive and checked, and who may not gets nothing. */
+async function evidenceOf(runId: string, args: readonly string[]): Promise<void> {
+  const plain = args.filter((each) => each !== '--json')
+  const told = await run(['explain', runId, '--markdown', ...plain])
+  expect(told.stdout).toMatch(/## What happened\n\n### Start\n\n- `user:rita` asked .*\(\[record 1\]\(http:\/\/127/)
+  const file = join(side.path, 'evidence.tar')
+  const order = ['explain', runId, '--bundle', file, '--reason', 'asked for by the auditor']
+  const refused = await run([...order, '--as', 'vera', ...args])
+  expect([refused.code, existsSync(file)]).toEqual([7, false])
+  const made = await run([...order, '--as', 'olga', ...args])
+  expect([made.code, JSON.parse(made.stdout)]).toMatchObject([0, { run_id: runId, contents: 'sealed' }])
+  const key = join(data.path, 'audit.pub')
+  const sound = await run(['explain', 'verify', file, '--key', key])
+  expect([sound.code, sound.stdout]).toEqual([0, expect.stringContaining(`run ${runId} of tenant dev  verified`)])
+  const bytes = readFileSync(file)
+  for (const secret of Object.values(SEEDED)) expect(bytes.includes(secret)).toBe(false)
+  bytes[bytes.indexOf('"type":"run.started"') + 10] = 0x78
+  writeFileSync(file, bytes)
+  const changed = await run(['explain', 'verify', file, '--key', key])
+  expect([changed.code, changed.stdout]).toEqual([6, expect.stringContaining('changed_file: `records.ndjson`')])
+  const listed = await run(['audit', 'disclosures', runId, '--as', 'olga', ...args])
+  expect(JSON.parse(listed.stdout).disclosures).toMatchObject([{ what: 'evidence', by: 'user:olga', content: false }])
+  rmSync(file)
+}

@@ -64,6 +64,7 @@ export interface Dev {
   readonly pid: number
   readonly workers: readonly { readonly name: string; readonly pid: number }[]
   readonly people: readonly { readonly person: string; readonly token: string }[]
+  readonly stdout: () => string
   readonly stderr: () => string
   /** Ends it with a signal; resolves with the exit code, null for a process that was killed. */
   end(signal: NodeJS.Signals): Promise<number | null>
@@ -98,6 +99,7 @@ export async function startDev(
   })
   return {
     ...JSON.parse(line),
+    stdout: () => out().stdout,
     stderr: () => out().stderr,
     end: async (signal) => {
       child.kill(signal)

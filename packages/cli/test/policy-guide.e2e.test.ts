@@ -129,4 +129,12 @@ describe('the half hour of a security engineer', () => {
     expect(back).toMatchObject({ code: 0, stderr: '' })
     expect(back.stdout).toContain('agreed with treasury')
   }, 180_000)
+
+  it('EXS-052: what the server of the payables desk writes holds no account of a vendor', () => {
+    const truth = readFileSync(join(ROOT, 'examples/payables/world/truth.json'), 'utf8')
+    const accounts = new Set(truth.match(/"[A-Z]{2}\d{2}[A-Z0-9]{11,30}"/g)?.map((each) => each.slice(1, -1)))
+    expect(accounts.size).toBeGreaterThan(3)
+    const written = server.stdout() + server.stderr()
+    for (const account of accounts) expect(written).not.toContain(account)
+  })
 })

@@ -78,6 +78,16 @@ describe('explain', () => {
       page.getByRole('button', { name: 'Download JSON' }).press('Enter'),
     ])
     expect(file.suggestedFilename()).toBe(`${RUN.waiting}.json`)
+    const evidence = (from: typeof page) => from.getByRole('button', { name: 'Download evidence…' })
+    expect(await evidence(page).getAttribute('aria-disabled')).toBe('true')
+    const over = await stage.open('olga', `/runs/${RUN.waiting}/explain`)
+    await evidence(over).press('Enter')
+    await over.getByLabel('Reason').fill('asked for by the auditor')
+    await over.getByText('Contents stay sealed').waitFor()
+    const [bundle] = await Promise.all([over.waitForEvent('download'), over.getByLabel('Reason').press('Enter')])
+    expect(bundle.suggestedFilename()).toBe(`${RUN.waiting}.evidence.tar`)
+    const body = { content: false, reason: 'asked for by the auditor' }
+    expect(lastChange()).toMatchObject({ name: 'exportEvidence', id: RUN.waiting, body })
   })
 })
 

@@ -41,6 +41,8 @@ export const permissionSchema = z.enum([
   'subjects.erase',
   'roles.sign_off',
   'exposure.audit',
+  'evidence.export',
+  'evidence.content',
 ])
 /** What a signed-in principal may do. */
 export type Permission = z.output<typeof permissionSchema>

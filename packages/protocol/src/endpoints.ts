@@ -14,6 +14,7 @@ import { outerBudgetListSchema } from './budgets.ts'
 import { DECISION_ENDPOINTS } from './decisions.ts'
 import { FACT_ENDPOINTS } from './facts.ts'
 import { compensateSchema, compensationPlanSchema } from './compensation.ts'
+import { EVIDENCE_ENDPOINTS } from './evidence.ts'
 import { EXPOSURE_ENDPOINTS } from './exposure.ts'
 import { forkSchema, movePlanQuerySchema, movePlanSchema, restoreSchema } from './moves.ts'
 import {
@@ -399,6 +400,7 @@ export const ENDPOINTS = {
   ...ALERT_ENDPOINTS,
   ...LINEAGE_ENDPOINTS,
   ...SUBJECT_ENDPOINTS,
+  ...EVIDENCE_ENDPOINTS,
   ...EXPOSURE_ENDPOINTS,
   ...ACCESS_ENDPOINTS,
   ...DECISION_ENDPOINTS,

@@ -172,6 +172,7 @@ export {
   retentionDefinition,
   unexplainedPruning,
 } from './reliability/retention.ts'
+export { readSignedLog, type SignedEntry, type SignedLog, signedLine } from './reliability/signed-log.ts'
 export { LeafSet, leavesText, type RunLeaf } from './reliability/run-leaves.ts'
 export { checkRunProof, type Proven, proveRun, type RunProof } from './reliability/run-proof.ts'
 export {

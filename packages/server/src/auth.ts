@@ -17,9 +17,9 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
   viewer: ['read'],
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
-  privacy: ['read', 'subjects.erase'],
+  privacy: ['read', 'subjects.erase', 'evidence.export', 'evidence.content'],
   // What it finds is of all tenants: nobody who works for one has it by another role.
-  auditor: ['read', 'exposure.audit'],
+  auditor: ['read', 'exposure.audit', 'evidence.export'],
   'access-owner': ['read', 'roles.sign_off'],
   // Who of these may is what the bundle in force says.
   'policy-author': ['read', 'policy.propose'],
@@ -36,6 +36,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'schedules.write',
     'outbox.write',
     'alerts.manage',
+    'evidence.export',
   ],
   platform_operator: ['read', 'kill_switches.write', 'kill_switches.global', 'alerts.manage'],
 }

@@ -1,5 +1,5 @@
 export { type Authenticator, may, permissionsOf } from './auth.ts'
-export { compose, type Composed, DATABASE, makeDataDir, STOP_FILE } from './dev/compose.ts'
+export { compose, type Composed, redactorOfProject, DATABASE, makeDataDir, STOP_FILE } from './dev/compose.ts'
 export { type DevOptions, type DevServer, startDev } from './dev/dev.ts'
 export { lockData, readAddress, type ServerAddress } from './dev/lock.ts'
 export {
@@ -62,6 +62,8 @@ export {
   readDirectory,
   type TokenDef,
 } from './identity/directory.ts'
+export { addDisclosure, type DisclosureNote, disclosureLogPath } from './evidence/disclosures.ts'
+export { type EvidenceCheck, type EvidenceFault, verifyEvidence } from './evidence/verify.ts'
 export { headsDirOf, publicKeyPath, readPublicKey } from './heads/files.ts'
 export { proveFromHeads } from './heads/prove.ts'
 export { checkTreeHeads, type TreeHeadsCheck, type TreeHeadsPlace } from './heads/verify.ts'
@@ -91,6 +93,7 @@ export {
   writeManifest,
 } from './release/check.ts'
 export { FactFinder } from './facts/finder.ts'
+export type { CaptureSignOff, OutgoingDef, TelemetryDef } from './telemetry/capture.ts'
 export { createServer, type RunningServer, type ServerOptions } from './server.ts'
 export { type LocalApi, openLocalApi } from './dev/local-api.ts'
 export {

@@ -246,7 +246,7 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
   viewer: ['read'],
   requester: ['read', 'runs.start', 'runs.cancel_own'],
   approver: ['read', 'approvals.decide', 'questions.answer', 'requests.respond'],
-  privacy: ['read', 'subjects.erase'],
+  privacy: ['read', 'subjects.erase', 'evidence.export', 'evidence.content'],
   operator: [
     'read',
     'runs.cancel_own',
@@ -259,8 +259,9 @@ const GIVES: Readonly<Record<string, readonly Permission[]>> = {
     'schedules.write',
     'outbox.write',
     'alerts.manage',
+    'evidence.export',
   ],
-  auditor: ['read', 'exposure.audit'],
+  auditor: ['read', 'exposure.audit', 'evidence.export'],
   'access-owner': ['read', 'roles.sign_off'],
   platform_operator: ['read', 'kill_switches.write', 'kill_switches.global', 'alerts.manage'],
 }

@@ -104,6 +104,11 @@ export function alertBlocked(me: Me, act: 'acknowledge' | 'silence' | 'resolve',
   return null
 }
 
+/** Whether this person may take signed evidence of a run along. */
+export function evidenceBlocked(me: Me): Blocked {
+  return me.permissions.includes('evidence.export') ? null : 'Evidence needs the operator, auditor or privacy role.'
+}
+
 function operateBlocked(me: Me, verb: string): Blocked {
   return me.permissions.includes('runs.operate') ? null : `${verb} needs the operator role.`
 }

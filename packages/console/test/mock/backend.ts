@@ -156,6 +156,10 @@ const READS: Partial<Record<EndpointName, Handler>> = {
 }
 
 const CHANGES: Partial<Record<EndpointName, Handler>> = {
+  exportEvidence: (_held, { id }) => ({
+    ...{ run_id: id, file: `${id}.evidence.tar`, sha256: hashOf(id), records: 1, contents: 'sealed' },
+    ...{ contents_left_out: 0, tree_head: 1, no_proof: null, archive: 'dGFy' },
+  }),
   decide: (backend, { id, body, me }) => {
     const ask = findAsk(backend.approvals, id, 'APPROVAL_NOT_FOUND')
     const { answer, reason } = body as { answer: 'approved' | 'rejected'; reason: string } // parsed before

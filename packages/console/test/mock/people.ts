@@ -18,6 +18,7 @@ const PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
     'overrides.write',
     'schedules.write',
     'alerts.manage',
+    'evidence.export',
   ],
 }
 

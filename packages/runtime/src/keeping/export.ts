@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
 import { SignalboxError } from '../base/errors.ts'
 import type { Host } from '../base/host.ts'
+import { parseJson } from '../base/json.ts'
 import { isoTime } from '../base/time.ts'
 import type { Principal } from '../contracts/common.ts'
+import type { Redactor } from '../contracts/redaction.ts'
 import { bundleDefinition, bundleHash, bundlesIn } from '../contracts/policy-history.ts'
 import type { AdoptedRun, RunRow, Store } from '../contracts/store.ts'
 import type { Vault } from '../contracts/vault.ts'
@@ -24,6 +26,8 @@ export interface ExportOptions {
   readonly runs?: readonly string[]
   /** Opens contents beside their sealed bytes, so that the file can be read without a key. */
   readonly open?: Pick<Vault, 'sealer'>
+  /** Looks at each content that is written readable; one that it does not finish is left out, as an empty text. */
+  readonly redactor?: Pick<Redactor, 'clean'>
   /** Marks each run as moved, once the file is whole: it goes on nowhere here. Names who ordered it. */
   readonly move?: Pick<Principal, 'id' | 'kind'>
 }
@@ -121,11 +125,22 @@ async function writeRun(writing: Writing, found: RunRow): Promise<void> {
   writer.add({ kind: 'run', ...run, inbox })
   const sealer = options.open ? await options.open.sealer(tenant, row.subject) : null
   for (const { seq, type, body, hash, sealed } of records) {
-    const contents = sealer && sealed ? { contents: sealer.open(sealed) } : {}
+    const contents = sealer && sealed ? { contents: await cleanTexts(sealer.open(sealed), options.redactor) } : {}
     writer.add({ kind: 'record', seq, type, body, hash, sealed: toBase64(sealed), ...contents })
   }
   writing.runs++
   writing.records += records.length
+}
+
+/** Readable contents as they may leave: what is left of each, and an empty text for one that was not finished. */
+async function cleanTexts(texts: readonly string[], redactor: ExportOptions['redactor']): Promise<readonly string[]> {
+  if (!redactor) return texts
+  return await Promise.all(
+    texts.map(async (text) => {
+      const cleaned = await redactor.clean('export', parseJson(text, 'a content'))
+      return cleaned.status === 'clean' ? JSON.stringify(cleaned.value) : ''
+    }),
+  )
 }
 
 /** The run under a lease of this export; null for one that was moved before. */

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemHost } from '../base/host.ts'
+import type { JsonValue } from '../base/json.ts'
+import { createRedactor } from '../redactor.ts'
 import type { Store, StoredRecord } from '../contracts/store.ts'
 import { auditRun, explain } from '../observability/index.ts'
 import { keyVault, memoryStore, openSqliteStore } from '../stores/index.ts'
@@ -144,6 +146,20 @@ describe('export and import', () => {
     expect(lines()[0]).toContain('"contents":"opened"')
     expect(readFileSync(file, 'utf8')).toContain('\\"eve\\"')
     expect(await importRuns({ store: memoryStore(), path: file })).toMatchObject({ runs: 2, moved: false })
+  })
+
+  it('NAR-046: what is readable in it passed the redaction; what that does not finish is left out, and it is imported all the same', async () => {
+    const { box, all } = await source('memory')
+    const open = keyVault({ store: box.store, host: box.host, masterKey: new Uint8Array(32) })
+    const hook = (_kind: string, value: JsonValue): JsonValue => {
+      if (JSON.stringify(value).includes('eve')) throw new Error('not this one')
+      return 'withheld by the rule'
+    }
+    await exportRuns({ ...all, open, redactor: createRedactor({ host: systemHost, hook }) })
+    const text = readFileSync(file, 'utf8')
+    expect(text).toContain('withheld by the rule')
+    expect(text).not.toContain('\\"eve\\"')
+    expect(await importRuns({ store: memoryStore(), path: file })).toMatchObject({ runs: 2 })
   })
 
   it('UPK-036: a tampered, cut, doubled or foreign file is refused with the line, and nothing is imported', async () => {

@@ -156,6 +156,11 @@ function redactorOf({ outgoing = {} }: Project, host: Host, credentials: Credent
   })
 }
 
+/** What looks at everything of a project that leaves, for a command that opens no server. */
+export function redactorOfProject(project: Project, host: Host, env: EnvValues): Redactor {
+  return redactorOf(project, host, keeperOf(project, { host, env: { ...env } }))
+}
+
 /** Mistakes of a folder that is to be used are told before the store is touched. */
 function usesFolder(project: Project, part: PolicyPart | undefined): boolean {
   return part === undefined || (part === 'server' && activationOf(project) === 'folder')

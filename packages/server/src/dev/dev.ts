@@ -15,6 +15,7 @@ import {
 } from 'signalbox'
 import { type AlertPart, alertPart } from '../alerts/part.ts'
 import { type ErasureService, erasureService } from '../erasure/service.ts'
+import { evidenceService } from '../evidence/service.ts'
 import { exposureService } from '../exposure/service.ts'
 import { headsDirOf, publicKeyPath } from '../heads/files.ts'
 import { startTreeHeads, type TreeHeadWriter } from '../heads/writer.ts'
@@ -352,6 +353,8 @@ interface ServeParts {
 async function serve(options: DevOptions, parts: ServeParts) {
   const { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry, ends } = parts
   const log: FaultLog = ({ name, at, stack }) => options.log?.(`fault ${name} at ${at}\n${stack}`)
+  const dataDir = resolve(options.dataDir)
+  const mode = project.mode ?? 'development'
   return await createServer({
     runs: composed.signalbox.runs,
     switches: composed.signalbox.switches,
@@ -359,7 +362,8 @@ async function serve(options: DevOptions, parts: ServeParts) {
     facts: keptFacts({ store: composed.store, host, ends, log: (line) => options.log?.(line) }),
     models: composed.models,
     troubles,
-    exposure: exposureService({ project, composed, dataDir: resolve(options.dataDir), env: process.env, host }),
+    evidence: evidenceService({ ...composed, dataDir, env: process.env, mode, host }),
+    exposure: exposureService({ project, composed, dataDir, env: process.env, host }),
     schedules: scheduleService({ store: composed.store, schedules: schedulesOf(project), host }),
     alerts: alerts.service,
     telemetry: () => telemetryStanding(composed.store, host, telemetry),
@@ -367,7 +371,7 @@ async function serve(options: DevOptions, parts: ServeParts) {
     ...policyPart(project, composed, host, () => keeper.look()),
     workflows: project.workflows.map((each) => each.spec),
     host,
-    mode: project.mode ?? 'development',
+    mode,
     version: options.version,
     erasures,
     access,

@@ -1,6 +1,7 @@
 import { type Mode, systemHost } from 'signalbox'
 import { alertService } from '../alerts/service.ts'
 import { erasureService } from '../erasure/service.ts'
+import { evidenceService } from '../evidence/service.ts'
 import { FactFinder } from '../facts/finder.ts'
 import { createApp } from '../http/app.ts'
 import { accessService } from '../identity/access.ts'
@@ -42,6 +43,13 @@ export async function openLocalApi(options: {
     env: process.env,
     mode: modeOf(project),
   })
+  const evidence = evidenceService({
+    ...composed,
+    ...options,
+    host: systemHost,
+    env: process.env,
+    mode: modeOf(project),
+  })
   const erasedAgain = await erasures.reapply()
   const missingLog = await erasures.missingLog()
   const stop = new AbortController()
@@ -64,6 +72,7 @@ export async function openLocalApi(options: {
     host: systemHost,
     mode: modeOf(project),
     erasures,
+    evidence,
     access: accessService({ ...composed, project, host: systemHost }),
     version: VERSION,
     auth: authenticatorOf({

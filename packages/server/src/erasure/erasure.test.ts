@@ -35,7 +35,7 @@ async function folder() {
 const kinds = async () => (await checkTreeHeads({ dataDir: dir, env: {} }))?.findings.map((each) => each.kind)
 
 describe('the log of erased persons', () => {
-  it('ERA-010: a key that came back, and a changed line, are findings of the audit; nobody is erased over such a log', async () => {
+  it('ERA-010, NAR-047: a key that came back, and a changed line, are findings of the audit; nobody is erased over such a log', async () => {
     const { store, service, wrapped } = await folder()
     await service.erase({ subject: 'ana', reason: 'asked for it', by: OLGA })
     const path = erasureLogPath(dir, {})
@@ -50,6 +50,9 @@ describe('the log of erased persons', () => {
     const text = readFileSync(path, 'utf8')
     writeFileSync(path, text.replace('asked for it', 'never asked'))
     expect(await kinds()).toContain('forged_erasure')
+    expect(await kinds()).not.toContain('forged_disclosure')
+    writeFileSync(join(dir, 'disclosures.ndjson'), `${JSON.stringify({ number: 1, by: 'user:olga' })}\n`)
+    expect(await kinds()).toContain('forged_disclosure')
     const vault = keyVault({ store: older, host, masterKey: new Uint8Array(32) })
     await older.putKey('dev', 'ben', wrapped)
     const again = erasureService({ store: older, vault, host, dataDir: dir, env: {}, mode: 'development' })

@@ -1,9 +1,8 @@
 /** The log of erased persons as a file outside the database: lines are added and never changed. */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { type ErasureLog, erasureLine, readErasures, SignalboxError, type SigningKey, type Store } from 'signalbox'
-import { ioError } from '../dev/io.ts'
+import { join } from 'node:path'
+import { type ErasureLog, erasureLine, readErasures, type SigningKey, type Store } from 'signalbox'
 import type { EnvValues } from '../project.ts'
+import { addSigned, logText } from '../signed-log.ts'
 
 /** The log's file: `SIGNALBOX_ERASURE_LOG`, else `erasures.ndjson` in the data folder. */
 export function erasureLogPath(dataDir: string, env: EnvValues): string {
@@ -13,7 +12,7 @@ export function erasureLogPath(dataDir: string, env: EnvValues): string {
 
 /** Reads the log; empty when there is none. */
 export function readErasureLog(path: string): ErasureLog {
-  return readErasures(textOf(path))
+  return readErasures(logText(path))
 }
 
 /**
@@ -39,35 +38,5 @@ export function unloggedText(count: number, path: string): string {
 
 /** Adds an erasure, durable when it returns. Throws AUDIT_FAILED over a log that is not sound, and the codes of `ioError`. */
 export function addErasure(path: string, erasure: Parameters<typeof erasureLine>[1], key: SigningKey): void {
-  const text = textOf(path)
-  const log = readErasures(text)
-  const [fault] = log.faults
-  if (fault !== undefined)
-    throw new SignalboxError(
-      'AUDIT_FAILED',
-      `line ${fault} of \`${path}\` is not as it was signed: nobody is erased over it; run \`signalbox audit verify\``,
-    )
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    const file = openSync(path, 'a+', 0o600)
-    try {
-      // What a stopped process left of a line was not acknowledged.
-      ftruncateSync(file, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)))
-      writeSync(file, erasureLine(log, erasure, key))
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-  } catch (cause) {
-    throw ioError(cause, path)
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return ''
-    throw ioError(cause, path)
-  }
+  addSigned(path, readErasures, 'nobody is erased', (log) => erasureLine(log, erasure, key))
 }

@@ -20,6 +20,7 @@ import {
 import { DATABASE } from '../dev/compose.ts'
 import type { EnvValues } from '../project.ts'
 import { erasureLogPath, readErasureLog, unloggedErasures, unloggedText } from '../erasure/log.ts'
+import { disclosureLogPath, readDisclosures } from '../evidence/disclosures.ts'
 import { headsDirOf, publicKeyPath, readHeads, readPublicKey } from './files.ts'
 
 /** What a check of a store against its tree heads found. Field names are those of the terminal's JSON. */
@@ -38,7 +39,12 @@ export interface TreeHeadsCheck {
   /** Records of the store that no head covers yet. */
   readonly uncovered_records: number
   readonly findings: readonly {
-    readonly kind: HeadFinding['kind'] | 'forged_erasure' | 'erasure_undone' | 'erasure_log_missing'
+    readonly kind:
+      | HeadFinding['kind']
+      | 'forged_erasure'
+      | 'forged_disclosure'
+      | 'erasure_undone'
+      | 'erasure_log_missing'
     readonly head: number | null
     readonly run_id: string | null
     readonly seq: number | null
@@ -70,7 +76,11 @@ export async function checkTreeHeads(place: TreeHeadsPlace, runId?: string): Pro
   const store = await openSqliteStore({ path: database, host: systemHost })
   try {
     const check = await verifyTreeHeads({ store, dir, key }, runId)
-    const findings = [...check.findings, ...(await erasureFindings(store, erasureLogPath(dataDir, env)))]
+    const findings = [
+      ...check.findings,
+      ...(await erasureFindings(store, erasureLogPath(dataDir, env))),
+      ...disclosureFindings(disclosureLogPath(dataDir, env)),
+    ]
     return { ...check, ok: findings.length === 0, findings }
   } finally {
     await store.close()
@@ -78,6 +88,14 @@ export async function checkTreeHeads(place: TreeHeadsPlace, runId?: string): Pro
 }
 
 /** What is wrong between the log of erased persons and the store. */
+function disclosureFindings(path: string): TreeHeadsCheck['findings'] {
+  const place = { head: null, run_id: null, seq: null, kind: 'forged_disclosure' as const }
+  return readDisclosures(path).faults.map((line) => ({
+    ...place,
+    detail: `line ${line} of \`${path}\` is not as it was signed, or does not continue the one before`,
+  }))
+}
+
 async function erasureFindings(
   store: Pick<Store, 'keys' | 'tenants'>,
   path: string,

@@ -11,6 +11,7 @@ import { consoleFile } from './console.ts'
 import { decisionHandlers } from './decision-handlers.ts'
 import { factHandlers } from './fact-handlers.ts'
 import { eventStream } from './event-stream.ts'
+import { evidenceHandlers } from './evidence-handlers.ts'
 import { exposureHandlers } from './exposure-handlers.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { lineageHandlers } from './lineage-handlers.ts'
@@ -61,6 +62,7 @@ export function createApp(options: AppOptions): Hono {
     ...alertHandlers(options),
     ...lineageHandlers(options),
     ...subjectHandlers(options),
+    ...evidenceHandlers(options),
     ...exposureHandlers(options),
     ...accessHandlers(options),
     ...systemHandlers(options),

@@ -17,6 +17,7 @@ import type { TroubleBoard } from '../health/troubles.ts'
 import type { PolicyService } from '../policy/service.ts'
 import type { ErasureService } from '../erasure/service.ts'
 import type { AccessService } from '../identity/access.ts'
+import type { EvidenceService } from '../evidence/service.ts'
 import type { ExposureService } from '../exposure/service.ts'
 import type { OutboxService } from '../notify/service.ts'
 import type { ScheduleService } from '../schedules/service.ts'
@@ -38,6 +39,8 @@ export interface ApiDeps {
   readonly access?: AccessService
   /** Default: none are kept. */
   readonly alerts?: AlertService
+  /** Without it nothing of a run is handed out here. */
+  readonly evidence?: EvidenceService
   /** Without it no audits of exposure are made here. */
   readonly exposure?: ExposureService
   /** Default: no channels. */

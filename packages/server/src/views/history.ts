@@ -47,18 +47,29 @@ export function budgetUse(records: readonly RunRecord[]): BudgetUse {
   }
 }
 
+/** Gives a content as JSON text; null when it is erased or left out. */
+export type OpenContent = (ref: ContentRef) => Promise<string | null>
+
+/** How a run is told. */
+export interface TellOptions {
+  /** Opens contents; `sealed` leaves all of them sealed. Default: opened as they are. */
+  readonly contents?: OpenContent | 'sealed'
+  /** The last record that counts. Default: the last one of the run. */
+  readonly through?: number
+}
+
 /** A run told in plain language. Contents that were erased are told as sealed. */
 export async function explanationOf(
   { runs, host }: { readonly runs: RunsApi; readonly host: Host },
   tenant: string,
   runId: string,
+  { contents, through = Number.POSITIVE_INFINITY }: TellOptions = {},
 ): Promise<ExplanationView> {
   await runs.get(tenant, runId)
-  const [records, reader] = await Promise.all([
-    runs.records(tenant, runId),
-    runs.contents(tenant, runId).catch(() => null),
-  ])
-  const told = await explainOpened(records, openerOf(reader).text, host.now())
+  const records = (await runs.records(tenant, runId)).filter((record) => record.seq <= through)
+  const now = host.now()
+  const opener = contents ?? openerOf(await runs.contents(tenant, runId).catch(() => null)).text
+  const told = opener === 'sealed' ? explain(records, { now }) : await explainOpened(records, opener, now)
   const undone = [...(await undosOf(runs, tenant, runId)).values()].map(undoneSentence)
   const explanation = { ...told, effects: [...told.effects, ...undone] }
   const { status, summary, story, chapters, effects, open, resume, unknown, cost } = explanation
@@ -84,11 +95,7 @@ export async function explanationOf(
 }
 
 /** Explains twice: once to learn which contents are asked for, and again with these opened, since explaining is pure. */
-async function explainOpened(
-  records: readonly RunRecord[],
-  open: (ref: ContentRef) => Promise<string | null>,
-  now: number,
-): Promise<Explanation> {
+async function explainOpened(records: readonly RunRecord[], open: OpenContent, now: number): Promise<Explanation> {
   const asked = new Map<string, ContentRef>()
   const keyOf = (ref: ContentRef): string => `${ref.r ?? ''}/${ref.s}/${ref.i}`
   explain(records, {

@@ -2,12 +2,14 @@ import { explanationMarkdown, type ExplanationView as Explanation, type Lineage 
 import { useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { useExplanation, useLineage } from '../../../api/record.ts'
+import { download } from '../../../lib/download.ts'
 import { count, type Phrase } from '../../../lib/words.ts'
 import { paths } from '../../../paths.ts'
 import { Badge, Button } from '../../../ui/basics.tsx'
 import { RecordLink } from '../../../ui/record-link.tsx'
 import { Loaded } from '../../../ui/states.tsx'
 import { Answers } from './answers.tsx'
+import { EvidenceButton } from './evidence.tsx'
 import { Story, Summary } from './story.tsx'
 
 /** A run explained from its records: eight answers, then the story, every sentence with the record that it rests on. */
@@ -91,19 +93,12 @@ function Exports({ explanation }: { explanation: Explanation }) {
         {said}
       </span>
       <Button onClick={() => void copy()}>Copy as Markdown</Button>
-      <Button onClick={() => download(`${explanation.run_id}.json`, JSON.stringify(explanation, null, 2))}>
+      <Button
+        onClick={() => download(`${explanation.run_id}.json`, JSON.stringify(explanation, null, 2), 'application/json')}
+      >
         Download JSON
       </Button>
+      <EvidenceButton run={explanation.run_id} />
     </div>
   )
-}
-
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  // The browser reads it after the click.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
