@@ -140,6 +140,9 @@ export const REQUESTS: Partial<Record<EndpointName, { path: string; body?: unkno
 
 /** Who may call what is a change; everyone with a role may read. */
 export const WRITERS: Partial<Record<EndpointName, readonly Person[]>> = {
+  exportEvidence: ['olga'],
+  readContent: ['olga'],
+  disclosures: ['olga'],
   startRun: ['rita'],
   proposeBundle: [],
   activateBundle: [],

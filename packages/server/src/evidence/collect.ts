@@ -5,19 +5,23 @@ import {
   bundleHash,
   bundlesIn,
   decisionRecord,
+  type Host,
   type Principal,
+  type Redactor,
   type RunRow,
+  type RunsApi,
   runCostOf,
+  type Store,
   type StoredRecord,
   toMermaid,
+  type WorkflowSpec,
 } from 'signalbox'
-import type { ApiDeps } from '../http/handlers.ts'
+import type { AlertService } from '../alerts/service.ts'
 import { alertEventView, alertView } from '../views/alerts.ts'
 import { undosOf } from '../views/compensation.ts'
 import { runCostView } from '../views/cost.ts'
 import { auditOne, explanationOf, lineageView } from '../views/history.ts'
 import { type OutgoingContents, outgoingContents } from './contents.ts'
-import type { EvidenceParts } from './service.ts'
 
 /** Files of a bundle without its manifest, and what the manifest says of them. */
 export interface Collected {
@@ -29,12 +33,18 @@ export interface Collected {
 type Put = (name: string, content: unknown) => void
 
 /** What of the server a bundle is made from. */
-export type CollectDeps = Pick<ApiDeps, 'runs' | 'store' | 'alerts' | 'workflows' | 'host'>
+export interface CollectDeps {
+  readonly runs: RunsApi
+  readonly store: Pick<Store, 'definition' | 'records'>
+  readonly alerts?: AlertService
+  readonly workflows: readonly WorkflowSpec[]
+  readonly host: Host
+}
 
 /** Reads the run at one sequence: what comes later is not in any of the files. */
 export async function collect(
   deps: CollectDeps,
-  { redactor }: Pick<EvidenceParts, 'redactor'>,
+  redactor: Pick<Redactor, 'clean'>,
   order: { readonly runId: string; readonly by: Principal; readonly content: boolean },
 ): Promise<Collected> {
   const { runs, store } = deps

@@ -97,7 +97,7 @@ async function makeEvidence(
   order: EvidenceOrder,
   signing: SigningKey,
 ): Promise<MadeEvidence> {
-  const { files, row, leftOut } = await collect(deps, { redactor }, order)
+  const { files, row, leftOut } = await collect(deps, redactor, order)
   const proof = proofOf({ dir: headsDirOf(dataDir, env), key: verifierKeyOf(signing.publicKey) }, order.runId)
   if ('text' in proof) files.set('proof.json', new Uint8Array(Buffer.from(proof.text)))
   const manifest: Manifest = {
