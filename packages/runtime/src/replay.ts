@@ -9,7 +9,7 @@ import type { Store } from './contracts/store.ts'
 import type { Vault } from './contracts/vault.ts'
 import type { WorkflowSpec } from './contracts/workflow.ts'
 import { Committer } from './engine/committer.ts'
-import { compensationWorkflow } from './engine/compensation-workflow.ts'
+import { withBuiltIn } from './engine/built-in.ts'
 import { DEFAULT_LIMITS, type Env } from './engine/env.ts'
 import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
@@ -41,8 +41,7 @@ export interface Replayer {
 export function createReplayer(options: ReplayOptions): Replayer {
   const { store, vault, policy, mode = 'development', host = systemHost } = options
   const workflows = options.workflows.map((one) => ('spec' in one ? one.spec : one))
-  const compensation = compensationWorkflow(workflows)
-  const all = compensation ? [...workflows, compensation] : workflows
+  const all = withBuiltIn(workflows, () => env)
   const env: Env = {
     host,
     store,

@@ -2,7 +2,6 @@ import { type Host, systemHost } from './base/host.ts'
 import { SignalboxError } from './base/errors.ts'
 import type { Mode } from './contracts/common.ts'
 import type { CredentialPort } from './contracts/credential.ts'
-import { COMPENSATION_WORKFLOW } from './contracts/compensation.ts'
 import type { ModelPort } from './contracts/model.ts'
 import type { OutletOptions, OutletPort } from './contracts/outlet.ts'
 import type { Control } from './contracts/control.ts'
@@ -14,8 +13,8 @@ import type { Store } from './contracts/store.ts'
 import type { SwitchesApi } from './contracts/switches-api.ts'
 import type { Vault } from './contracts/vault.ts'
 import { toolsWithin, type WorkflowSpec } from './contracts/workflow.ts'
+import { refuseBuiltInNames, withBuiltIn } from './engine/built-in.ts'
 import { Committer } from './engine/committer.ts'
-import { compensationWorkflow } from './engine/compensation-workflow.ts'
 import { DEFAULT_LIMITS, type EngineLimits, type Env, type FaultHook } from './engine/env.ts'
 import { Hub } from './engine/hub.ts'
 import { LocalScheduler } from './engine/local-scheduler.ts'
@@ -105,8 +104,8 @@ export function composeSignalbox(options: SignalboxOptions, outlet: OutletPort):
   const workflows = options.workflows.map((one) => ('spec' in one ? one.spec : one))
   refuseDuplicates(workflows)
   if (options.mode === 'production') refuseOpenQuestions(workflows)
-  const compensation = compensationWorkflow(workflows)
-  const all = compensation ? [...workflows, compensation] : workflows
+  // Called by runs only, which there are after the environment is made.
+  const all = withBuiltIn(workflows, () => env)
   checkAgainstCode(options.policy, workflows)
   const hub = new Hub()
   const env: Env = {
@@ -161,8 +160,9 @@ export function checkAgainstCode(
   policy: Pick<PolicyPort, 'checkTools' | 'checkSteps'>,
   workflows: readonly WorkflowSpec[],
 ): void {
-  const compensation = compensationWorkflow(workflows)
-  const all = compensation ? [...workflows, compensation] : workflows
+  const all = withBuiltIn(workflows, () => {
+    throw new SignalboxError('INTERNAL', 'a check starts no run')
+  })
   const tools = new Map(all.flatMap((spec) => toolsWithin(spec).map((tool) => [tool.name, tool] as const)))
   policy.checkTools([...tools.values()])
   policy.checkSteps(stepsOf(all))
@@ -189,11 +189,7 @@ function stepsOf(workflows: readonly WorkflowSpec[]): readonly StepTools[] {
 }
 
 function refuseDuplicates(workflows: readonly WorkflowSpec[]): void {
-  if (workflows.some((spec) => spec.name === COMPENSATION_WORKFLOW))
-    throw new SignalboxError(
-      'CONFIG_INVALID',
-      `\`${COMPENSATION_WORKFLOW}\` is built in; give the workflow another name`,
-    )
+  refuseBuiltInNames(workflows)
   const names = workflows.map((spec) => `${spec.name}@${spec.version}`)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice)

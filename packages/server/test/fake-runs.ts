@@ -355,8 +355,9 @@ const UNDOABLE: CompensationItem = {
 function killSwitches({
   switches,
   note,
-}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets' | 'lookUp'> {
+}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets' | 'lookUp' | 'reconciliation'> {
   return {
+    reconciliation: async () => null,
     lookUp: async () => ({ found: [], next: null }),
     outerBudgets: async (tenant) => [
       {

@@ -95,6 +95,7 @@ export const ERROR_TABLE = {
   DATA_IN_USE: { status: 409, exit: 5, title: 'Another server uses this data folder' },
   FENCED: { status: 409, exit: 5, title: 'Another worker took over the run' },
   CONTENT_ERASED: { status: 410, exit: 4, title: 'The content was erased' },
+  OUTSIDE_DIFFERS: { status: 422, exit: 6, title: 'An outside system and the ledger of effects differ' },
   AUDIT_FAILED: { status: 500, exit: 6, title: 'The history does not verify' },
   PORT_IN_USE: { status: 500, exit: 5, title: 'The port is in use' },
   AUTH_REQUIRED: { status: 401, exit: 7, title: 'A valid credential is required' },

@@ -4,6 +4,7 @@ import type { Notice } from './outbox.ts'
 export const ALERT_KINDS = [
   'effect.unknown',
   'lineage.gap',
+  'outside.differs',
   'audit.failed',
   'call.unmediated',
   'denial.spike',

@@ -6,6 +6,7 @@ import type { OutcomeStatus, Principal } from './common.ts'
 import type { CompensateRequest, CompensationPlan } from './compensation.ts'
 import type { Ending } from './ending.ts'
 import type { ModelDelta } from './model.ts'
+import type { ReconcileReport } from './reconcile.ts'
 import type {
   ApprovalPacket,
   QuestionPacket,
@@ -251,6 +252,9 @@ export interface RunsApi extends ReviewApi {
   /** Records by object, approver, tool, rule and ids, newest first. Throws INPUT_INVALID for a value without text. */
   lookUp(request: LookUpRequest): Promise<FoundEffects>
 
+  /** What a comparison with outside systems found; null while it is not over. Throws INPUT_INVALID for another run. */
+  reconciliation(tenant: string, runId: string): Promise<ReconcileReport | null>
+
   /** Budgets over many runs of the tenant: those in force, and periods that are over; by name. */
   outerBudgets(tenant: string): Promise<readonly ScopeState[]>
 
@@ -324,6 +328,7 @@ export const ENTRY_POINTS = {
   compensationPlan: 'reads',
   outerBudgets: 'reads',
   lookUp: 'reads',
+  reconciliation: 'reads',
   killSwitches: 'reads',
   engageKillSwitch: 'moves',
   liftKillSwitch: 'moves',

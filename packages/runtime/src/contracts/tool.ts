@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { EffectClass, Labels, Principal } from './common.ts'
 import type { ToolCredential } from './credential.ts'
+import type { Listing, ListingSpec } from './reconcile.ts'
 
 /**
  * Where a call stands in the trace of its run, for a client of the tool's own; `ctx.fetch` sends it by itself. The span is
@@ -119,6 +120,8 @@ export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.Z
   readonly labels?: Labels
   /** How its effects are undone; `impossible` says that nothing can. Not told: nobody has thought about it. */
   readonly undo?: Undo<z.output<I>, z.output<O>, U> | 'impossible'
+  /** How the outside's own list of these effects is read, so that the ledger can be compared with it. */
+  readonly listed?: Listing<z.output<I>, z.output<O>>
 }
 
 /** A declared tool. The type parameters are its input and output as user code sees them. */
@@ -176,6 +179,8 @@ export interface ToolSpec {
   readonly touches?: (args: JsonValue, output: JsonValue | null) => readonly string[]
   /** Absent: nothing was said about undoing it. */
   readonly undo?: UndoSpec | 'impossible'
+  /** Absent: the outside's list of these effects cannot be read. */
+  readonly listed?: ListingSpec
 }
 
 /** Thrown by a tool to say that the action certainly did not happen; its message is shown to the caller and the model. */

@@ -89,6 +89,7 @@ export type AskSpec =
 /** What the body of a local step gets. Its clock and its randomness are real: what comes of them is recorded. */
 export interface StepCtx {
   readonly runId: string
+  readonly tenant: string
   /** Attempt of the step, from 1. */
   readonly attempt: number
   /** Aborted when the time of the attempt is over or the run is broken off. */

@@ -24,6 +24,7 @@ import { refusePruned } from './pruned.ts'
 import { reviewApi, toolIn } from './review.ts'
 import { approvalHistory } from './review-history.ts'
 import { decidedAlready } from './review-state.ts'
+import { reconciliation } from './reconciliation.ts'
 import { restorePoints, restoreRun } from './restore.ts'
 import { resultOf } from './result.ts'
 import { specInside } from './scope.ts'
@@ -32,8 +33,9 @@ import { startRun } from './start.ts'
 import { streamRun, waitForRun } from './stream.ts'
 
 /** Answers about many runs at once. */
-function overAllRuns(env: Env): Pick<RunsApi, 'lookUp' | 'outerBudgets'> {
+function overAllRuns(env: Env): Pick<RunsApi, 'lookUp' | 'reconciliation' | 'outerBudgets'> {
   return {
+    reconciliation: async (tenant, runId) => reconciliation(env, await runOf(env, tenant, runId)),
     lookUp: (request) => lookUp(env, request),
     outerBudgets: async (tenant) => env.outer?.states(tenant, await env.store.scopes(tenant), env.host.now()) ?? [],
   }

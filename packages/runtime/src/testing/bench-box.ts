@@ -72,8 +72,9 @@ export class BenchBox {
     const { store, host } = this
     const tools = options.workflows.flatMap((one) => toolsWithin('spec' in one ? one.spec : one))
     const undos = tools.flatMap(({ undo }) => (undo === undefined || undo === 'impossible' ? [] : [undo.tool]))
+    const lists = tools.flatMap(({ listed }) => (listed === undefined ? [] : [listed.tool]))
     const rows = Object.fromEntries(
-      [...tools, ...undos].map((tool) => [tool.name, { class: tool.class, effect: tool.effect }]),
+      [...tools, ...undos, ...lists].map((tool) => [tool.name, { class: tool.class, effect: tool.effect }]),
     )
     this.sb = createSignalbox({
       store,

@@ -27,7 +27,10 @@ type PayDef = ToolDef<typeof PAYMENT, typeof RECEIPT>
 /** Changes to the payment tool; `found` adds a look-up at the bank by key. */
 export interface PayOptions
   extends Partial<
-    Pick<PayDef, 'repeat' | 'lookup' | 'settleAfterSeconds' | 'effectKey' | 'preview' | 'facts' | 'execute'>
+    Pick<
+      PayDef,
+      'repeat' | 'lookup' | 'settleAfterSeconds' | 'effectKey' | 'preview' | 'facts' | 'execute' | 'listed' | 'touches'
+    >
   > {
   readonly name?: string
   readonly found?: (key: string, ctx: ActCtx) => Promise<Found<Receipt>>

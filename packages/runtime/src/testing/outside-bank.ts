@@ -15,6 +15,8 @@ export interface OutsideBank {
   /** `127.0.0.1:port`. */
   readonly host: string
   readonly booked: readonly Booking[]
+  /** Changes what the bank has by its own hand; nobody was asked to do it. */
+  alter(change: (booked: Booking[]) => void): void
   /** Every request that arrived, with its method. */
   readonly requests: readonly { readonly method: string; readonly path: string; readonly key: string }[]
   /** Moods of the next payments, in order; `book` when there is none. */
@@ -35,6 +37,10 @@ export async function openBank(): Promise<OutsideBank> {
     const url = new URL(request.url ?? '/', 'http://bank')
     const key = String(request.headers['idempotency-key'] ?? '')
     requests.push({ method: request.method ?? '', path: url.pathname, key })
+    if (request.method === 'GET' && url.pathname === '/all') {
+      response.end(JSON.stringify(booked))
+      return
+    }
     if (request.method === 'GET') {
       const found = booked.find((one) => one.key === url.searchParams.get('key'))
       response.end(JSON.stringify(found ?? null))
@@ -63,6 +69,7 @@ export async function openBank(): Promise<OutsideBank> {
     host: `127.0.0.1:${address.port}`,
     booked,
     requests,
+    alter: (change) => change(booked),
     next: (...wanted) => {
       moods.push(...wanted)
     },

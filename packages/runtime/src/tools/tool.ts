@@ -4,6 +4,7 @@ import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { UNLABELLED } from '../contracts/common.ts'
 import { jsonSchemaOf, parseWith } from '../contracts/shape.ts'
+import type { Listing, ListingSpec } from '../contracts/reconcile.ts'
 import type { DefiniteFailure, Found, Preview, Tool, ToolDef, ToolSpec, Undo, UndoSpec } from '../contracts/tool.ts'
 import { readHosts } from './hosts.ts'
 
@@ -56,6 +57,7 @@ function faultsOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType,
     [def.effect === 'none' && !!def.touches, '`touches` needs an effect other than `none`'],
     [def.lookup === 'authoritative' && !def.reconcile, '`lookup: authoritative` needs `reconcile`'],
     ...undoFaults(def),
+    ...listingFaults(def),
   ]
   return [
     ...refused.filter(([wrong]) => wrong).map(([, text]) => text),
@@ -82,6 +84,17 @@ function undoFaults<I extends z.ZodType, O extends z.ZodType, F extends z.ZodTyp
   ]
 }
 
+function listingFaults<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>({
+  effect,
+  listed,
+}: ToolDef<I, O, F, U>): (readonly [boolean, string])[] {
+  if (listed === undefined) return []
+  return [
+    [effect === 'none', '`listed` needs an effect other than `none`'],
+    [listed.tool.effect !== 'none', `\`listed.tool\` \`${listed.tool.name}\` has an effect: a listing only reads`],
+  ]
+}
+
 function isName(text: string): boolean {
   return NAME.test(text) && text.length <= NAME_LENGTH
 }
@@ -96,7 +109,7 @@ function attempt(check: () => unknown): string[] {
 }
 
 function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U>(def: ToolDef<I, O, F, U>): ToolSpec {
-  const { name, hosts, effectKey, facts, preview, execute, reconcile, undo, touches } = def
+  const { name, hosts, effectKey, facts, preview, execute, reconcile, undo, touches, listed } = def
   // The engine passes on what parseInput gave, so it has the type that the schema promises.
   const typed = (args: JsonValue): z.output<I> => args as z.output<I>
   const parseOutput = (output: unknown): JsonValue =>
@@ -121,6 +134,7 @@ function specOf<I extends z.ZodType, O extends z.ZodType, F extends z.ZodType, U
     // What was recorded passed the output schema, so it has the type that it promises.
     ...(touches ? { touches: (args, output) => touches(typed(args), output as z.output<O> | null) } : {}),
     ...(undo ? { undo: undo === 'impossible' ? undo : undoSpec(undo) } : {}),
+    ...(listed ? { listed: listingSpec(listed) } : {}),
   }
 }
 
@@ -132,6 +146,11 @@ function undoSpec<I, O, U>(undo: Undo<I, O, U>): UndoSpec {
     // What was recorded passed the tool's own schemas, so it has the types that they promise.
     args: (args, output, ctx) => spec.parseInput(undo.args(args as I, output as O, ctx)),
   }
+}
+
+function listingSpec<I, O>({ tool: list, expect }: Listing<I, O>): ListingSpec {
+  // What was recorded passed the tool's own schemas, so it has the types that they promise.
+  return { tool: list.spec, expect: (args, output) => expect(args as I, output as O) }
 }
 
 type Plain = Pick<
@@ -175,6 +194,7 @@ function definitionHash<I extends z.ZodType, O extends z.ZodType, F extends z.Zo
     hosts: typeof def.hosts === 'function' ? 'computed' : [...(def.hosts ?? [])].sort(),
     declares: { effectKey: !!def.effectKey, preview: !!def.preview, reconcile: !!def.reconcile },
     ...(def.undo === undefined ? {} : { undo: describeUndo(def.undo) }),
+    ...(def.listed === undefined ? {} : { listed: def.listed.tool.spec.definitionHash }),
   }
   return sha256Hex(canonicalJson(promise))
 }

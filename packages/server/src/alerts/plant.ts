@@ -63,6 +63,10 @@ const failedByHand: PlantedRecord = {
   ...overBudget,
   body: { reason: { kind: 'person', code: 'CANCELLED', subject: null } },
 }
+const differing: PlantedRecord = {
+  ...overBudget,
+  body: { reason: { kind: 'failed', code: 'OUTSIDE_DIFFERS', subject: 'compare' } },
+}
 const unmediated: PlantedRecord = {
   type: 'unmediated.call',
   agoMs: MINUTE,
@@ -90,6 +94,7 @@ export const PLANTS: Readonly<Record<AlertKind, Plant>> = {
     hit: { runs: [[ended]], history: { gaps: [{ kind: 'approval_missing', seq: 2 }], faults: [] } },
     miss: { runs: [[ended]], history: sound },
   },
+  'outside.differs': { hit: { runs: [[differing]] }, miss: { runs: [[failedByHand]] } },
   'audit.failed': {
     hit: { runs: [[ended]], history: { gaps: [], faults: [{ kind: 'hash', seq: 2 }] } },
     miss: { runs: [[ended]], history: sound },

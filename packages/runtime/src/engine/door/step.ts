@@ -72,6 +72,7 @@ function stepCtx({ run }: Ask, attempt: number, signal: AbortSignal): StepCtx {
   const { host } = run.env
   return {
     runId: run.runId,
+    tenant: run.tenant,
     attempt,
     signal,
     now: () => new Date(host.now()),

@@ -42,7 +42,7 @@ export const NO_PROGRESS: AlertProgress = { v: 1, unknown: {}, parked: {}, denia
 
 /** Something that was found once and stays on record: told when it is read, and never again for the same record. */
 export interface AlertIncident {
-  readonly kind: Extract<AlertKind, 'lineage.gap' | 'audit.failed' | 'call.unmediated'>
+  readonly kind: Extract<AlertKind, 'lineage.gap' | 'audit.failed' | 'call.unmediated' | 'outside.differs'>
   readonly tenant: string
   readonly workflow: string
   readonly refs: readonly AlertRef[]

@@ -86,6 +86,8 @@ function read(kept: Kept, each: AlertRecord, record: RunRecord): AlertIncident |
   if (record.type === 'run.completed' || record.type === 'run.stopped')
     for (const what of record.near_misses ?? [])
       kept.marks = [...kept.marks, { ...marked, kind: 'budget.near_miss', what }]
+  const differs = record.type === 'run.stopped' && record.reason.code === 'OUTSIDE_DIFFERS'
+  if (differs) return { kind: 'outside.differs', tenant, workflow, refs: [{ run, seq }], values: { comparisons: 1 } }
   if (record.type !== 'unmediated.call') return null
   // A person let go on what it stopped: the host alone is told.
   return {

@@ -16,6 +16,7 @@ import {
   budgetViolation,
   denialSpike,
   lineageGap,
+  outsideDiffers,
   parkedRuns,
   providerDown,
   quarantined,
@@ -32,6 +33,7 @@ export const ALERT_RULES_VERSION = 1
 export const ALERT_RULES: Readonly<Record<AlertKind, AlertRule>> = {
   'effect.unknown': unknownEffects,
   'lineage.gap': lineageGap,
+  'outside.differs': outsideDiffers,
   'audit.failed': auditFailed,
   'call.unmediated': unmediatedCall,
   'denial.spike': denialSpike,

@@ -214,6 +214,6 @@ describe('the history of alerts', () => {
       expect(resolves === 'person' || resolves.afterSeconds >= 0).toBe(true)
     }
     const people = ALERT_KINDS.filter((kind) => ALERT_RULES[kind].resolves === 'person')
-    expect(people).toEqual(['lineage.gap', 'audit.failed', 'call.unmediated', 'exposure.finding'])
+    expect(people).toEqual(['lineage.gap', 'outside.differs', 'audit.failed', 'call.unmediated', 'exposure.finding'])
   })
 })

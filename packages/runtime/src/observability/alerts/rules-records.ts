@@ -187,6 +187,18 @@ export const lineageGap = rule({
   title: ({ values, workflow }) => `lineage of ${values.runs} runs of ${workflow} has gaps (${values.what})`,
 })
 
+/** A comparison of the ledger with an outside system found a difference, or could not read one side whole. */
+export const outsideDiffers = rule({
+  about: 'comparisons of the ledger with outside systems that found differences, or could not read a list to its end',
+  severity: 'page',
+  runbook: 'docs/runbooks/outside-differs.md',
+  labels: ['workflow'],
+  limits: { atLeast: 1 },
+  resolves: 'person',
+  look: (facts, limits) => incidentsOf('outside.differs', facts, limits),
+  title: ({ values }) => `${values.runs} comparisons with outside systems found differences`,
+})
+
 /** A history, or the store against its signed heads, does not verify (Invariant 9). */
 export const auditFailed = rule({
   about: 'histories of ended runs that do not verify, and the last check of the signed tree heads',
