@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { isoTime, systemHost } from 'signalbox'
 import { SignalboxError } from 'signalbox/errors'
 import { intOption, secondsOption } from './ask.ts'
+import { addReconcileCommand } from './commands-reconcile.ts'
 import { type CommandContext, type Shell, withClient, withShared } from './context.ts'
 import { time, who } from './format.ts'
 import { type Output, printable, table } from './output.ts'
@@ -67,6 +68,7 @@ export function addLineageCommands(program: Command, shell: Shell): void {
     .action(async () => {
       await withClient(lineage, shell, reindex)
     })
+  addReconcileCommand(lineage, shell)
 }
 
 function since(text: string): number {

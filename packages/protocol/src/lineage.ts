@@ -82,6 +82,55 @@ export const lineagePageSchema = z.object({
   next: z.string().nullable(),
 })
 
+/** One difference between the ledger and an outside system. Values of fields are not told. */
+export const outsideDifferenceSchema = z.object({
+  kind: z.enum([
+    'missing_outside',
+    'unknown_to_us',
+    'differs',
+    'doubled_outside',
+    'happened_after_all',
+    'unknown_happened',
+    'unknown_absent',
+  ]),
+  tool: z.string().nullable(),
+  run: z.string().nullable(),
+  seq: z.int().nullable(),
+  key: z.string().nullable(),
+  /** What the outside calls it. */
+  ref: z.string().nullable(),
+  fields: z.array(z.string()),
+})
+/** One difference between the ledger and an outside system. */
+export type OutsideDifferenceView = z.output<typeof outsideDifferenceSchema>
+
+/** What a comparison of the ledger with outside systems found. */
+export const reconciliationSchema = z.object({
+  version: z.literal(1),
+  from: timeSchema,
+  to: timeSchema,
+  /** False: a list could not be read to its end. */
+  complete: z.boolean(),
+  differences: z.int(),
+  listings: z.array(
+    z.object({
+      list: z.string(),
+      tools: z.array(z.string()),
+      complete: z.boolean(),
+      why: z.string(),
+      listed: z.int(),
+      effects: z.int(),
+      matched: z.int(),
+      not_compared: z.int(),
+      differences: z.array(outsideDifferenceSchema),
+    }),
+  ),
+  /** Tools with effects that say no listing. */
+  unlisted: z.array(z.string()),
+})
+/** What a comparison of the ledger with outside systems found. */
+export type Reconciliation = z.output<typeof reconciliationSchema>
+
 /** Endpoints about where effects came from, over all runs. */
 export const LINEAGE_ENDPOINTS = {
   lookUp: {
@@ -113,6 +162,28 @@ export const LINEAGE_ENDPOINTS = {
     status: 200,
     body: checkLineageSchema,
     response: lineagePageSchema,
+  },
+  reconcile: {
+    method: 'post',
+    path: '/lineage/reconciliations',
+    summary: 'Compare the ledger of effects with what outside systems list, in a run',
+    permission: 'runs.operate',
+    status: 201,
+    body: z.strictObject({
+      from: z.iso.datetime({ offset: true }),
+      to: z.iso.datetime({ offset: true }),
+      tools: z.array(z.string().min(1).max(200)).max(100).optional(),
+    }),
+    response: z.object({ run_id: z.string() }),
+  },
+  reconciliation: {
+    method: 'get',
+    path: '/lineage/reconciliations/{id}',
+    summary: 'What a run of `signalbox-reconcile` found; null while it is not over',
+    permission: 'read',
+    status: 200,
+    params: z.strictObject({ id: z.string() }),
+    response: z.object({ run_id: z.string(), status: z.string(), report: reconciliationSchema.nullable() }),
   },
   reindexLineage: {
     method: 'post',

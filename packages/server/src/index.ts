@@ -51,7 +51,7 @@ export { type RestoreDrillOptions, type RestoreDrillResult, restoreDrill } from 
 export { openStand, type Stand } from './drill/stand.ts'
 export { type Story, storyOf } from './drill/story.ts'
 export { playTrace, straceArguments, type Traced } from './drill/trace.ts'
-export { type LineageReport, writeLineageReport } from './lineage/report.ts'
+export { type LineageReport, type OutsideReport, writeLineageReport } from './lineage/report.ts'
 export { erasedByLog } from './erasure/service.ts'
 export { type CredentialCheck, checkCredentials } from './identity/credentials.ts'
 export {

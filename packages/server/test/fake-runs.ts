@@ -355,7 +355,10 @@ const UNDOABLE: CompensationItem = {
 function killSwitches({
   switches,
   note,
-}: State): Pick<RunsApi, 'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets' | 'lookUp' | 'reconciliation'> {
+}: State): Pick<
+  RunsApi,
+  'killSwitches' | 'engageKillSwitch' | 'liftKillSwitch' | 'outerBudgets' | 'lookUp' | 'reconciliation'
+> {
   return {
     reconciliation: async () => null,
     lookUp: async () => ({ found: [], next: null }),

@@ -12,6 +12,7 @@ import { money } from '../case.ts'
 import { type CallOptions, PaymentReceipt } from '../world/client.ts'
 import type { BankEndpoint } from '../world/match.ts'
 import { recallTool } from './recall.ts'
+import { statementTool } from './statement.ts'
 import { caseOf, caseVersion, certain, clientOf, common, keyed, options, type WorldAccess } from './world.ts'
 
 const Payment = z.object({
@@ -59,6 +60,10 @@ export function paymentTools(access: WorldAccess) {
       tool: recall,
       args: (_payment: Payment, { booking_id, reference }: PaymentReceipt) => ({ booking_id, invoice_key: reference }),
       withinSeconds: RECALL_WITHIN_SECONDS,
+    },
+    listed: {
+      tool: statementTool(access),
+      expect: ({ payee_iban, amount_minor, currency }: Payment) => ({ payee_iban, amount_minor, currency }),
     },
   } as const
   return {

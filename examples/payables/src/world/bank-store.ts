@@ -93,6 +93,8 @@ export interface BankStore {
   legacyByReference(reference: string): Booking[]
   /** Every booking, oldest first; with a reference, those that carry it. */
   bookings(reference?: string): Booking[]
+  /** Bookings of a time by the bank's clock, oldest first, after a booking; one more than `limit` when there are more. */
+  statement(asked: { from: string; to: string; after: number; limit: number }): Booking[]
   /**
    * Takes a payment back once.
    * @throws WorldError `not_found` | `already_recalled` | `idempotency_key_reused`
@@ -265,6 +267,15 @@ function paymentsOf(db: DatabaseSync) {
         : rows<Booking>(
             db.prepare(`SELECT ${BOOKING} FROM bookings WHERE reference = ? ORDER BY booking_id`).all(reference),
           ),
+    statement: ({ from, to, after, limit }: { from: string; to: string; after: number; limit: number }) =>
+      rows<Booking>(
+        db
+          .prepare(
+            `SELECT ${BOOKING} FROM bookings WHERE booked_at >= ? AND booked_at < ? AND booking_id > ?
+             ORDER BY booking_id LIMIT ?`,
+          )
+          .all(from, to, after, limit + 1),
+      ),
     accounts: () => rows<Account>(db.prepare('SELECT * FROM accounts ORDER BY currency').all()),
   }
 }

@@ -42,6 +42,13 @@ function asked(c: Context, name: string): string {
   throw new WorldError('bad_request', `name what to look for with the query parameter \`${name}\``)
 }
 
+/** A moment of the query, as the bank writes moments. */
+function timeOf(c: Context, name: string): string {
+  const at = new Date(asked(c, name))
+  if (Number.isNaN(at.getTime())) throw new WorldError('bad_request', `\`${name}\` is no time`)
+  return at.toISOString()
+}
+
 /** Makes the bank's routes over its store. */
 export function bankRoutes(store: BankStore, now: Now): Hono {
   const app = new Hono()
@@ -60,6 +67,14 @@ export function bankRoutes(store: BankStore, now: Now): Hono {
   })
   app.get('/v1/legacy-payments', (c) => c.json({ payments: store.legacyByReference(asked(c, 'reference')) }))
   app.get('/v1/bookings', (c) => c.json({ payments: store.bookings(c.req.query('reference')) }))
+  app.get('/v1/statement', (c) => {
+    const limit = 50
+    const [from, to, after] = [timeOf(c, 'from'), timeOf(c, 'to'), Number(c.req.query('after') ?? 0)]
+    if (!Number.isInteger(after)) throw new WorldError('bad_request', '`after` is the number of a booking')
+    const found = store.statement({ from, to, after, limit })
+    const payments = found.slice(0, limit)
+    return c.json({ payments, next: found.length > limit ? String(payments.at(-1)?.booking_id) : null })
+  })
   app.post('/v1/recalls', async (c) => {
     const { recall, replayed } = store.recall(parseRecall(await jsonBody(c)), withKey(senderOf(c, now)))
     return c.json({ recall, replayed }, replayed ? 200 : 201)

@@ -151,6 +151,7 @@ export function makeWorldClient(fetch: WorldFetch, baseUrl: string) {
 function bankCalls(call: Call) {
   const paths: Record<BankEndpoint, string> = { modern: '/v1/payments', legacy: '/v1/legacy-payments' }
   const Payments = z.object({ payments: z.array(PaymentReceipt) })
+  const Statement = z.object({ payments: z.array(PaymentReceipt), next: z.string().nullable() })
   const recallsAt = async (path: string, options: CallOptions) =>
     (await call(z.object({ recalls: z.array(RecallReceipt) }), 'GET', path, options)).recalls
   return {
@@ -169,6 +170,11 @@ function bankCalls(call: Call) {
     bookings: async (options: CallOptions = {}, reference?: string) => {
       const query = reference === undefined ? '' : `?reference=${encodeURIComponent(reference)}`
       return (await call(Payments, 'GET', `/v1/bookings${query}`, options)).payments
+    },
+    /** A page of the bookings of a time by the bank's clock, oldest first. */
+    statement: (asked: { from: string; to: string; cursor: string | null }, options: CallOptions = {}) => {
+      const query = new URLSearchParams({ from: asked.from, to: asked.to, after: asked.cursor ?? '0' })
+      return call(Statement, 'GET', `/v1/statement?${query}`, options)
     },
     /** Takes a payment back; `replayed` when the key had done so before. @throws WorldError `not_found` | `already_recalled` */
     recall: (bookingId: number, options: CallOptions = {}) => {

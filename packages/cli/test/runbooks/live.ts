@@ -1,5 +1,5 @@
 /** Situations of runbooks that are followed on a running development server, one after another. */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CONFIG, type Dev, dataFolder, type Ended, run, runProcess, startDev } from '../harness.ts'
@@ -131,6 +131,12 @@ async function undelivered(live: Live): Promise<Values> {
   return { channel: 'pager', message: (await dead())[0].id }
 }
 
+/** Somebody writes into the book by another way. */
+async function foreignLine(live: Live): Promise<Values> {
+  appendFileSync(join(live.path, 'book.txt'), 'by-hand mallory 500\n')
+  return { key: 'by-hand' }
+}
+
 /** What each runbook starts from. */
 export const LIVE: Readonly<Record<string, (live: Live) => Promise<Values>>> = {
   'stuck-approval': async (live) => {
@@ -147,6 +153,7 @@ export const LIVE: Readonly<Record<string, (live: Live) => Promise<Values>>> = {
     const { open = '', run: runId = '' } = await started(live, 'lost', 'uma', 30)
     return { question: open, run: runId }
   },
+  'outside-differs': foreignLine,
   'telemetry-gap': async (live) => ({ run: (await started(live, 'transfer', 'tele', 2)).run ?? '' }),
   'dead-messages': undelivered,
   'stuck-run': (live) => started(live, 'transfer', 'stella', 600),

@@ -15,8 +15,10 @@ export function withBuiltIn(workflows: readonly WorkflowSpec[], env: () => Env):
     side: (window) => ledgerSide(env(), window),
     under: (asked) => effectsUnder(env(), asked),
   }
-  const built = [compensationWorkflow(workflows), reconcileWorkflow(workflows, ledger)]
-  return [...workflows, ...built.filter((spec) => spec !== null)]
+  const compensation = compensationWorkflow(workflows)
+  const withUndo = compensation === null ? workflows : [...workflows, compensation]
+  const reconcile = reconcileWorkflow(withUndo, ledger)
+  return reconcile === null ? withUndo : [...withUndo, reconcile]
 }
 
 /** Throws CONFIG_INVALID for a workflow with the name of one that is built in. */

@@ -1,17 +1,19 @@
-import type { FoundEffectView, GapsOfRun } from '@signalbox/protocol'
+import type { FoundEffectView, GapsOfRun, Reconciliation } from '@signalbox/protocol'
 import {
   checkLineage,
   type FoundEffect,
   isoTime,
   type LineageFindingRow,
   type LineageScope,
+  RECONCILE_WORKFLOW,
+  type ReconcileReport,
   reindexLineage,
   SignalboxError,
 } from 'signalbox'
 import { parseCursor } from '../views/runs.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 
-type Names = 'lookUp' | 'standingGaps' | 'checkLineage' | 'reindexLineage'
+type Names = 'lookUp' | 'standingGaps' | 'checkLineage' | 'reindexLineage' | 'reconcile' | 'reconciliation'
 interface Place {
   readonly createdAt: number
   readonly runId: string
@@ -43,12 +45,31 @@ export function lineageHandlers({ runs, store, host }: ApiDeps): Pick<Handlers, 
         next: before && placeText(before),
       }
     },
+    reconcile: async ({ body: { from, to, tools } }, principal) => {
+      const input = { from, to, ...(tools === undefined ? {} : { tools }) }
+      const { runId } = await runs.start({ workflow: RECONCILE_WORKFLOW, input, principal })
+      return { run_id: runId }
+    },
+    reconciliation: async ({ params: { id } }, { tenant }) => {
+      const [{ status }, report] = [await runs.get(tenant, id), await runs.reconciliation(tenant, id)]
+      return { run_id: id, status, report: report && viewOf(report) }
+    },
     reindexLineage: async ({ body }, { tenant }) => {
       const before = body.before === undefined ? null : runPlace(body.before)
       const page = await reindexLineage(store, tenant, before)
       return { runs: page.runs, terms: page.terms, next: page.before && placeText(page.before) }
     },
   }
+}
+
+/** A copy that may be changed, as the schema gives it. */
+function viewOf(report: ReconcileReport): Reconciliation {
+  const listings = report.listings.map((each) => ({
+    ...each,
+    tools: [...each.tools],
+    differences: each.differences.map((one) => ({ ...one, fields: [...one.fields] })),
+  }))
+  return { ...report, listings, unlisted: [...report.unlisted] }
 }
 
 function scopeOf(body: {

@@ -12,18 +12,25 @@ export interface LineageReport {
   readonly findings: readonly object[]
 }
 
+/** What a comparison with outside systems reports beside its findings. */
+export interface OutsideReport {
+  readonly mode: 'outside'
+  readonly run: string
+  readonly findings: readonly object[]
+}
+
 /**
  * Writes a dated report, signed with the audit key of the environment or the data folder, whole or not at all. Throws
  * KEY_MISSING and CONFIG_INVALID for a path that cannot be written.
  */
 export function writeLineageReport(
   path: string,
-  found: LineageReport,
+  found: LineageReport | OutsideReport,
   place: { readonly dataDir: string; readonly env: EnvValues },
 ): void {
   const { dataDir, env } = place
   const key = signingKey(loadAuditKey({ dir: resolve(dataDir), env, mode: 'development', host: systemHost }))
   const result = found.findings.length === 0 ? 'passed' : 'failed'
-  const report = { version: 1, kind: 'lineage', made_at: isoTime(systemHost.now()), result, ...found }
+  const report = { ...found, version: 1, kind: 'lineage', made_at: isoTime(systemHost.now()), result }
   writeReport(resolve(path), signedReport(report, key))
 }

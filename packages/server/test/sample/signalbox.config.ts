@@ -1,8 +1,19 @@
 /** A small project for tests: a transfer that a person has to approve above 100, and a workflow that fails. */
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { agent, createModels, loadPrices, port, SignalboxError, tool, workflow } from 'signalbox'
+import {
+  agent,
+  createModels,
+  type Listing,
+  listingPageSchema,
+  listingRequestSchema,
+  loadPrices,
+  port,
+  SignalboxError,
+  tool,
+  workflow,
+} from 'signalbox'
 import { z } from 'zod'
 import { type AlertsDef, defineProject, type NotificationsDef, secretFromEnv } from '@signalbox/server'
 import { moreSchedules, schedules } from './schedules.ts'
@@ -11,9 +22,31 @@ import { moreSchedules, schedules } from './schedules.ts'
 export const Transfer = z.object({ to: z.string(), amount: z.int().positive() })
 const budget = { maxTurns: 2, maxToolCalls: 4, maxRuntimeSeconds: 30, maxTokens: 20_000, maxCostUsd: '0.10' }
 
+/** Every line of the book. The book keeps no times: all of it is as old as its last line. */
+const list = tool({
+  name: 'transfer.list',
+  class: 'payments.read',
+  effect: 'none',
+  input: listingRequestSchema,
+  output: listingPageSchema,
+  execute: async () => {
+    const path = process.env.SAMPLE_BOOK ?? ''
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
+    const at = (existsSync(path) ? statSync(path).mtime : new Date()).toISOString()
+    const entries = lines.filter(Boolean).map((line, i) => {
+      const [key = '', to = '', amount = ''] = line.split(' ')
+      return { key, ref: `line-${i + 1}`, object: null, at, what: { to, amount: Number(amount) } }
+    })
+    return { entries, next: null }
+  },
+})
+type Sent = z.output<typeof Transfer>
+const listed: Listing<Sent, unknown> = { tool: list, expect: ({ to, amount }) => ({ to, amount }) }
+
 /** Takes a transfer back, with a line of its own. */
 const back = tool({
   name: 'transfer.back',
+  listed: { tool: list, expect: ({ to, amount }) => ({ to, amount: -amount }) },
   class: 'payments.write',
   effect: 'irreversible',
   input: Transfer,
@@ -34,6 +67,7 @@ const back = tool({
 /** Writes a line into the book. */
 export const send = tool({
   name: 'transfer.send',
+  listed,
   class: 'payments.write',
   effect: 'irreversible',
   input: Transfer,
@@ -77,6 +111,7 @@ const transfer = workflow({
 /** Books, then loses the answer: nobody knows, and it cannot be looked up. */
 const murky = tool({
   name: 'transfer.murky',
+  listed,
   class: 'payments.write',
   effect: 'irreversible',
   input: Transfer,
