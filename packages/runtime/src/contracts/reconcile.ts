@@ -5,7 +5,6 @@
  */
 import { z } from 'zod'
 import type { JsonObject } from '../base/json.ts'
-import type { Tool, ToolSpec } from './tool.ts'
 
 /**
  * Name of the built-in workflow that compares. The policy catalogue says who may start it, as of any workflow; where it
@@ -40,20 +39,6 @@ export type OutsideEntry = z.output<typeof outsideEntrySchema>
 export const listingPageSchema = z.object({ entries: z.array(outsideEntrySchema), next: z.string().nullable() })
 /** One page of a listing. */
 export type ListingPage = z.output<typeof listingPageSchema>
-
-/** How the outside copies of a tool's effects are listed. Several tools of one target name the same listing. */
-export interface Listing<I, O> {
-  /** Only reads. Goes through policy and budget like any other. */
-  readonly tool: Tool<ListingRequest, ListingPage>
-  /** What the outside must hold of a call that succeeded, field by field as in `what` of an entry. Pure. */
-  readonly expect: (args: I, output: O) => JsonObject
-}
-
-/** A listing as the engine sees it. */
-export interface ListingSpec {
-  readonly tool: ToolSpec
-  readonly expect: (args: unknown, output: unknown) => JsonObject
-}
 
 /** What a comparison is started with. */
 export const reconcileInputSchema = z.strictObject({

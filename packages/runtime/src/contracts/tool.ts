@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { EffectClass, Labels, Principal } from './common.ts'
 import type { ToolCredential } from './credential.ts'
-import type { Listing, ListingSpec } from './reconcile.ts'
+import type { ListingPage, ListingRequest } from './reconcile.ts'
 
 /**
  * Where a call stands in the trace of its run, for a client of the tool's own; `ctx.fetch` sends it by itself. The span is
@@ -83,6 +83,20 @@ export interface Undo<I, O, U> {
   readonly args: (args: I, output: O, ctx: UndoCtx) => NoInfer<U>
   /** Later than this after the effect it is too late. Default: never too late. */
   readonly withinSeconds?: number
+}
+
+/** How the outside copies of a tool's effects are listed. Several tools of one target name the same listing. */
+export interface Listing<I, O> {
+  /** Only reads. Goes through policy and budget like any other. */
+  readonly tool: Tool<ListingRequest, ListingPage>
+  /** What the outside must hold of a call that succeeded, field by field as in `what` of an entry. Pure. */
+  readonly expect: (args: I, output: O) => JsonObject
+}
+
+/** A listing as the engine sees it. */
+export interface ListingSpec {
+  readonly tool: ToolSpec
+  readonly expect: (args: unknown, output: unknown) => JsonObject
 }
 
 /** How a tool is declared. `U` is what the tool that undoes it takes. */

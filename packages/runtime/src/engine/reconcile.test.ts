@@ -3,12 +3,12 @@ import { z } from 'zod'
 import { isoTime } from '../base/time.ts'
 import type { PolicyRequest } from '../contracts/policy.ts'
 import {
-  type Listing,
   type ListingPage,
   listingPageSchema,
   listingRequestSchema,
   RECONCILE_WORKFLOW,
 } from '../contracts/reconcile.ts'
+import type { Listing } from '../contracts/tool.ts'
 import { createReplayer } from '../replay.ts'
 import { keyVault } from '../stores/index.ts'
 import { ANA, type BenchBox, benchSet } from '../testing/bench-box.ts'

@@ -4,8 +4,18 @@ import { sha256Hex } from '../base/hash.ts'
 import { canonicalJson, type JsonObject, type JsonValue } from '../base/json.ts'
 import { UNLABELLED } from '../contracts/common.ts'
 import { jsonSchemaOf, parseWith } from '../contracts/shape.ts'
-import type { Listing, ListingSpec } from '../contracts/reconcile.ts'
-import type { DefiniteFailure, Found, Preview, Tool, ToolDef, ToolSpec, Undo, UndoSpec } from '../contracts/tool.ts'
+import type {
+  DefiniteFailure,
+  Found,
+  Listing,
+  ListingSpec,
+  Preview,
+  Tool,
+  ToolDef,
+  ToolSpec,
+  Undo,
+  UndoSpec,
+} from '../contracts/tool.ts'
 import { readHosts } from './hosts.ts'
 
 /**
