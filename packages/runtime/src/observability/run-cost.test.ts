@@ -146,7 +146,10 @@ describe('cost of a run', () => {
     const { records } = await ran(flaky())
     const { attempts } = runCostOf(records)
     const dearer = recomputedCost(attempts, ({ model }) => table('8.00').lookup(model))
-    expect(dearer.lines.map(({ seq }) => seq)).toEqual(attempts.slice(1).map(({ outcomeSeq }) => outcomeSeq))
+    // A busy machine may lose a lease, and with it an attempt more.
+    const told = attempts.filter(({ status }) => status === 'succeeded')
+    expect(attempts[0]?.status).toBe('failed')
+    expect(dearer.lines.map(({ seq }) => seq)).toEqual(told.map(({ outcomeSeq }) => outcomeSeq))
     for (const line of dearer.lines)
       expect(parseNano(line.corrected_nano_usd)).toBeGreaterThan(parseNano(line.settled_nano_usd))
     expect(recomputedCost(attempts, ({ model }) => table('4.00').lookup(model)).lines).toEqual([])
