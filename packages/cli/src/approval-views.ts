@@ -72,6 +72,7 @@ export function statsText(stats: ReviewStatsView, out: Output): string {
     `open       ${stats.open}${load.length > 0 ? `: ${load.join(', ')}` : ''}`,
     `decided    ${decided.approved} approved, ${decided.rejected} rejected, ${decided.expired} expired, ${decided.cancelled} taken back, ${decided.void} void since ${time(stats.since).slice(0, 10)}`,
     `median     ${stats.median_decision_seconds === null ? 'nothing decided' : lasted(stats.median_decision_seconds)}; escalated ${stats.escalated}`,
+    ...(stats.cut ? ['There are more than are counted: the oldest open ones and the newest decisions are.'] : []),
   ]
   if (stats.reviewers.length === 0) return lines.join('\n')
   const rows = table(

@@ -1,13 +1,15 @@
 import {
   type DrillPlace,
+  INCIDENT_DECOYS,
   INCIDENT_KINDS,
   type IncidentKind,
   incidentOnProject,
+  type IncidentLie,
   type IncidentResult,
+  LIES,
   type ProjectIncidentResult,
   QUESTION_WORDS,
   QUESTIONS,
-  type Question,
 } from '@signalbox/server'
 import { type Command, Option } from 'commander'
 import { keepAlive } from 'signalbox'
@@ -23,10 +25,9 @@ interface Flags {
   readonly kind?: IncidentKind
   readonly all?: boolean
   readonly runs: number
-  readonly plant?: Question
+  readonly plant?: IncidentLie
 }
 
-const DECOYS = 16
 const TRIES = 5
 
 /** Adds `drill incident`. */
@@ -44,9 +45,10 @@ export function addIncident(
     .option('--seed <n>', 'decides the order, and what is tried', intOption('--seed', 0, 2_147_483_647), 1)
     .option('--runs <n>', 'more runs in the store; 100000 take minutes once', intOption('--runs', 0, 1_000_000), 0)
     .addOption(
-      new Option('--plant <question>', 'let the API lie about one question, to see that the drill finds it').choices(
-        QUESTIONS,
-      ),
+      new Option(
+        '--plant <lie>',
+        'let the API lie about the lead or a question, to see that the drill finds it',
+      ).choices(LIES),
     )
     .action(async (_: unknown, command: Command) => {
       await drillIncident(command.optsWithGlobals<Flags>(), shell, place)
@@ -65,7 +67,7 @@ async function drillIncident(
       ...place(options, shell),
       seed: options.seed,
       kinds: kindsOf(options),
-      decoys: DECOYS,
+      decoys: INCIDENT_DECOYS,
       runs: options.runs,
       tries: TRIES,
       lie: options.plant ?? null,
@@ -88,6 +90,7 @@ function kindsOf({ all, kind, seed }: Flags): readonly IncidentKind[] {
 
 const COLUMNS: readonly Column<IncidentResult>[] = [
   { title: 'incident', of: (one) => one.incident },
+  { title: 'from', of: (one) => one.from },
   { title: 'right', of: (one) => `${one.right} of ${QUESTIONS.length}` },
   { title: 'calls', of: (one) => String(one.calls), right: true },
   { title: 'slowest', of: (one) => `${Math.round(one.slowestMs)} ms`, right: true },

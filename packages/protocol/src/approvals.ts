@@ -185,6 +185,8 @@ export const reviewStatsSchema = z.object({
   }),
   median_decision_seconds: seconds,
   escalated: z.int(),
+  /** True where there were more than are counted: the oldest of those open, and the newest of those decided, are. */
+  cut: z.boolean(),
   reviewers: z.array(
     z.object({
       reviewer: z.string(),

@@ -196,6 +196,7 @@ function reviews({ note }: State): ReviewApi {
       decided: { approved: 0, rejected: 0, expired: 0, cancelled: 0, void: 0 },
       median_decision_seconds: null,
       escalated: 0,
+      cut: false,
       reviewers: [],
     }),
   }
@@ -209,6 +210,7 @@ type Reads =
   | 'contents'
   | 'wait'
   | 'requests'
+  | 'packets'
   | 'request'
   | 'restorePoints'
   | 'definition'
@@ -239,6 +241,7 @@ function reads(state: State): Pick<RunsApi, Reads> {
       filter.tenant === 'dev' && (filter.kind ?? 'approval') === 'approval' && filter.runId !== 'run_c'
         ? [APPROVAL]
         : [],
+    packets: async (rows) => rows.map(() => PACKET),
     request: async (tenant, id) => {
       if (tenant === 'dev' && id === 'apr_1')
         return {

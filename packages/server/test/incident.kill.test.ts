@@ -7,6 +7,7 @@ import { judge, judgeIncidents, MOST_CALLS, plantIncidents } from '../src/drill/
 import { INCIDENT_KINDS } from '../src/drill/incident/kinds.ts'
 import { openOffice } from '../src/drill/incident/office.ts'
 import { OPERATOR_ENDPOINTS } from '../src/drill/incident/operator.ts'
+import { startPager } from '../src/drill/incident/pager.ts'
 import { type Planted, QUESTIONS } from '../src/drill/incident/truth.ts'
 import { TENANT, World } from '../src/drill/incident/world.ts'
 
@@ -38,6 +39,8 @@ describe('the incident drill', () => {
     expect(result.incidents.map((one) => one.incident).sort()).toEqual([...INCIDENT_KINDS].sort())
     expect(result.incidents).toHaveLength(20)
     for (const one of result.incidents) expect(one).toMatchObject({ right: 8, wrong: [] })
+    expect(result.incidents.filter((one) => one.from === 'alert')).toHaveLength(7)
+    expect(result.incidents.filter((one) => one.from === 'invoice')).toHaveLength(13)
     expect(Math.max(...result.incidents.map((one) => one.calls))).toBeLessThanOrEqual(MOST_CALLS)
   })
 
@@ -50,6 +53,16 @@ describe('the incident drill', () => {
       expect([...new Set(findings.map((one) => one.kind))]).toEqual([question])
     },
   )
+
+  it.each([
+    ['alert', 'call_beside_the_door'],
+    ['look_up', 'worker_killed'],
+  ] as const)('INC-008: an %s that leads to another run fails as that, and no answer counts', async (lie, kind) => {
+    const other = of(lie === 'alert' ? 'worker_killed' : 'call_beside_the_door')
+    const { findings, incidents } = await judgeIncidents(world, [of(kind), other], { ...quiet, lie })
+    expect(findings).toMatchObject([{ kind: 'wrong_run', incident: kind }])
+    expect(incidents.map((one) => one.right)).toEqual([0, 8])
+  })
 
   it('INC-004: what the operator calls safe to resume is tried, and nothing happens outside a second time', async () => {
     const some = ['answer_lost', 'edited_and_approved'].map(of)
@@ -79,7 +92,7 @@ describe('the incident drill', () => {
   })
 
   it('INC-005: a question that takes too many calls, and one that takes too long, are findings', () => {
-    const one = of('override_used')
+    const one = of('nested_run')
     const found = { runId: one.runId, answers: one.truth, resumeSeq: null }
     const call = { method: 'GET', path: '/runs', ms: 3 }
     const many = Array.from({ length: MOST_CALLS + 1 }, () => call)
@@ -102,7 +115,16 @@ describe('the incident drill', () => {
     })
   })
 
-  it('INC-006, INC-007: an undone effect, an edit and a reference are told by the endpoints', async () => {
+  it('INC-009: a message that is not signed is not taken, and an alert that nobody was told of is no lead', async () => {
+    const pager = await startPager(world, world.idle())
+    const forged = { type: 'alert.opened', data: { subject: 'alr_1', facts: { alert: 'call.unmediated' } } }
+    const { status } = await fetch(pager.url, { method: 'POST', body: JSON.stringify(forged) })
+    expect(status).toBe(400)
+    await expect(pager.told('call.unmediated')).rejects.toThrow('nobody was told of call.unmediated')
+    await pager.stop()
+  })
+
+  it('INC-006, INC-007, INC-009: an undone effect, an edit, a reference and an alert are told by the endpoints', async () => {
     await world.during({}, async (box) => {
       const plan = await box.runs.movePlan(TENANT, of('payment_recalled').runId, { kind: 'restore', seq: 1 })
       expect(plan.effects).toMatchObject([{ tool: 'payments.pay', handling: 'asked' }])
@@ -110,8 +132,17 @@ describe('the incident drill', () => {
       const { timeline } = await office.client.run({ params: { id: of('edited_and_approved').runId } })
       const paid = timeline.flatMap((step) => step.activities).find((one) => one.effect_id !== null)
       expect(JSON.parse(paid?.arguments ?? '{}')).toMatchObject({ amount_minor: 48_000 })
-      const { runs } = await office.client.listRuns({ query: { request_id: of('override_used').lead.reference } })
-      expect(runs.map((run) => run.run_id)).toEqual([of('override_used').runId])
+      const { lead, runId } = of('nested_run')
+      if (lead.from !== 'invoice') throw new Error('the nested run is found by its invoice')
+      const { runs } = await office.client.listRuns({ query: { request_id: lead.number } })
+      expect(runs.map((run) => run.run_id)).toEqual([runId])
+      // The alert is the one that the rules raised, and its history tells that people were told.
+      const stopped = of('kill_switch_thrown').lead
+      if (stopped.from !== 'alert') throw new Error('a thrown switch is told by an alert')
+      const { kind, events } = await office.client.alert({ params: { id: stopped.id } })
+      expect([kind, events[0]?.kind]).toEqual(['kill_switch.engaged', 'opened'])
+      const told = await world.store.deliveries({ tenant: TENANT, state: 'delivered', order: 'newest', limit: 50 })
+      expect(told.length).toBeGreaterThanOrEqual(7)
       await office.close()
     })
   })

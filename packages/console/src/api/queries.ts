@@ -105,12 +105,19 @@ export function useRunCost(id: string, seq: number) {
   return useQuery({ queryKey: keys.cost(id, seq), queryFn: () => client.runCost({ params: { id } }) })
 }
 
-/** All approvals of the tenant, open and decided, oldest first. */
+/** Approvals of the tenant that are open, and the newest of all; oldest first. */
 export function useApprovals() {
   const { client } = useSession()
   return useQuery({
     queryKey: keys.approvals,
-    queryFn: () => client.approvals({ query: { limit: 500 } }),
+    queryFn: async () => {
+      const [open, newest] = await Promise.all([
+        client.approvals({ query: { state: 'open', limit: 500 } }),
+        client.approvals({ query: { limit: 200 } }),
+      ])
+      const all = new Map([...open.approvals, ...newest.approvals].map((each) => [each.id, each]))
+      return { approvals: [...all.values()].sort((a, b) => a.requested_at.localeCompare(b.requested_at)) }
+    },
     refetchInterval: LIST_MS,
   })
 }

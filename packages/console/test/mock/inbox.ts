@@ -129,7 +129,7 @@ export interface Mandates {
 function stats(): ReviewStatsView {
   const reviewer = { approved: 24, rejected: 0, median_decision_seconds: 9, median_reading_seconds: 2 }
   return {
-    ...{ since: ago(30 * 86_400), quick_seconds: 30, open: 3, median_decision_seconds: 640, escalated: 1 },
+    ...{ since: ago(30 * 86_400), quick_seconds: 30, open: 3, median_decision_seconds: 640, escalated: 1, cut: false },
     open_by_role: [{ role: 'role:approver', open: 3, oldest_seconds: 7200 }],
     decided: { approved: 31, rejected: 4, expired: 1, cancelled: 0, void: 1 },
     reviewers: [

@@ -81,6 +81,8 @@ export interface ReviewStats {
   readonly decided: Readonly<Record<'approved' | 'rejected' | 'expired' | 'cancelled' | 'void', number>>
   readonly median_decision_seconds: number | null
   readonly escalated: number
+  /** True where there were more than are counted: the oldest of those open, and the newest of those decided, are. */
+  readonly cut: boolean
   readonly reviewers: readonly ReviewerStats[]
 }
 

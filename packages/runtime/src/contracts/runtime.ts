@@ -200,8 +200,12 @@ export interface RunsApi extends ReviewApi {
     state?: RequestState
     kind?: PersonRequestRow['kind']
     runId?: string
+    /** Newest first. */
+    newest?: boolean
     limit: number
   }): Promise<readonly PersonRequestRow[]>
+  /** What people see of such requests, in the order of the rows: for lists, without histories. Null when erased. */
+  packets(rows: readonly PersonRequestRow[]): Promise<readonly PersonRequest['packet'][]>
   request(tenant: string, id: string): Promise<PersonRequest>
   /** Throws APPROVAL_NOT_FOUND, APPROVAL_DECIDED (with who), APPROVAL_SELF, APPROVAL_NOT_ALLOWED, APPROVAL_EXPIRED. */
   decide(request: DecideRequest): Promise<void>
@@ -321,6 +325,7 @@ export const ENTRY_POINTS = {
   contents: 'reads',
   wait: 'reads',
   requests: 'reads',
+  packets: 'reads',
   request: 'reads',
   definition: 'reads',
   restorePoints: 'reads',

@@ -381,6 +381,8 @@ export interface Store
   effects(tenant: string, rootRunId: string): Promise<readonly EffectRow[]>
   /** Effects of one run, in the same order. */
   runEffects(tenant: string, runId: string): Promise<readonly EffectRow[]>
+  /** Effects of all runs of a tenant that are open or unknown, in order of intent. */
+  effectsInFlight(tenant: string, limit: number): Promise<readonly EffectRow[]>
 
   request(tenant: string, id: string): Promise<PersonRequestRow | null>
   /** Requests to people, oldest first. */
@@ -393,6 +395,14 @@ export interface Store
     question?: string
     /** Newest first. */
     newest?: boolean
+    limit: number
+  }): Promise<readonly PersonRequestRow[]>
+  /** Requests of a kind that were decided at `since` or after, the newest decision first. */
+  decidedRequests(filter: {
+    tenant: string
+    kind: PersonRequestRow['kind']
+    /** Milliseconds since 1970. */
+    since: number
     limit: number
   }): Promise<readonly PersonRequestRow[]>
 

@@ -4,7 +4,7 @@ import { type JsonValue, parseJson } from '../base/json.ts'
 import type { ContentRef, Labels, ListAppend, ListRef } from '../contracts/common.ts'
 import type { PositionSaved, RunUpgraded, SuperstepCompleted } from '../contracts/records.ts'
 import type { ContentReader } from '../contracts/runtime.ts'
-import type { Store } from '../contracts/store.ts'
+import type { Store, StoredRecord } from '../contracts/store.ts'
 import type { Sealer, Vault } from '../contracts/vault.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 
@@ -35,6 +35,7 @@ export class Contents implements ContentReader {
   private readonly tenant: string
   private readonly runId: string
   private readonly sealer: Sealer
+  private held: StoredRecord | null = null
 
   constructor(parts: { store: Store; vault: Vault; tenant: string; runId: string; sealer: Sealer }) {
     this.store = parts.store
@@ -46,6 +47,11 @@ export class Contents implements ContentReader {
 
   remember(ref: ContentRef, value: JsonValue): void {
     this.values.set(ref, value)
+  }
+
+  /** A record of the run that was read already: it is not read again for its contents. */
+  hold(stored: StoredRecord): void {
+    this.held = stored
   }
 
   /** The value behind a reference. Throws CONTENT_ERASED, and STORE_CORRUPT when it is not what the record's hash says. */
@@ -114,7 +120,8 @@ export class Contents implements ContentReader {
     const key = `${runId}/${seq}`
     const known = this.opened.get(key)
     if (known) return known
-    const [stored] = await this.store.recordsAt(this.tenant, runId, [seq])
+    const held = runId === this.runId && this.held?.seq === seq ? this.held : null
+    const stored = held ?? (await this.store.recordsAt(this.tenant, runId, [seq]))[0]
     if (!stored) throw new SignalboxError('STORE_CORRUPT', `record ${seq} is missing; run \`signalbox audit verify\``)
     const opened = (await this.sealerOf(runId)).openHashed(stored.sealed)
     // Only what was opened last is kept: values are remembered by their references.

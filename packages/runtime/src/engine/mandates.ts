@@ -8,8 +8,8 @@ import type { Env } from './env.ts'
 import { checkReason } from './inbox-post.ts'
 
 const DAY_MS = 86_400_000
-/** Approvals that statistics look at, at most. */
-const MOST_ROWS = 10_000
+/** Approvals that statistics look at, at most: so many of the open ones, and so many of those that were decided. */
+const MOST_ROWS = 3_000
 
 /** What people allow ahead, what they take back, and how they review. */
 export function mandateActions(
@@ -26,8 +26,12 @@ export function mandateActions(
     revoke: (request) => revoke(env, request),
     liftDecline: (request) => liftDecline(env, request),
     stats: async ({ tenant, since, quickSeconds = 30 }) => {
-      const rows = await env.store.requests({ tenant, kind: 'approval', limit: MOST_ROWS, newest: true })
-      return reviewStats(rows, { since, now: env.host.now(), quickSeconds })
+      const limit = MOST_ROWS + 1
+      const open = await env.store.requests({ tenant, kind: 'approval', state: 'open', limit })
+      const decided = await env.store.decidedRequests({ tenant, kind: 'approval', since, limit })
+      const rows = [...open.slice(0, MOST_ROWS), ...decided.slice(0, MOST_ROWS)]
+      const cut = open.length > MOST_ROWS || decided.length > MOST_ROWS
+      return { ...reviewStats(rows, { since, now: env.host.now(), quickSeconds }), cut }
     },
   }
 }

@@ -57,8 +57,7 @@ export function createRuns(env: Env): RunsApi {
     stream: (tenant, runId, options) => streamRun(env, tenant, runId, options),
     contents: (tenant, runId) => contentsOf(env, tenant, runId),
     wait: (tenant, runId, options) => waitFor(env, tenant, runId, options),
-    requests: (filter) => env.store.requests(filter),
-    request: (tenant, id) => openRequest(env, tenant, id),
+    ...asked(env),
     answer: (request) => answerQuestion(env, request),
     respond: (request) => respondToPort(env, request),
     cancel: async ({ runId, by, reason, terminate }) => {
@@ -113,6 +112,15 @@ export function createRuns(env: Env): RunsApi {
     killSwitches: (tenant) => allSwitches(env, tenant),
     engageKillSwitch: (request) => engageSwitch(env, { ...request, reason: checkReason(request.reason) }),
     liftKillSwitch: (request) => liftSwitch(env, { ...request, reason: checkReason(request.reason) }),
+  }
+}
+
+/** What people are asked. */
+function asked(env: Env): Pick<RunsApi, 'requests' | 'packets' | 'request'> {
+  return {
+    requests: (filter) => env.store.requests(filter),
+    packets: (rows) => Promise.all(rows.map((row) => packetOf(env, row))),
+    request: (tenant, id) => openRequest(env, tenant, id),
   }
 }
 
@@ -180,6 +188,16 @@ async function waitFor(
   const row = await waitForRun(env, tenant, runId, options)
   if (!row) throw new SignalboxError('RUN_NOT_FOUND', `there is no run \`${runId}\``)
   return resultOf(env, row, await contentsOf(env, tenant, runId))
+}
+
+async function packetOf(env: Env, { tenant, runId, seq }: PersonRequestRow): Promise<PersonRequest['packet']> {
+  const [stored] = await env.store.recordsAt(tenant, runId, [seq])
+  const record = stored ? decodeRecord(stored) : null
+  if (record?.type !== 'approval.requested' && record?.type !== 'question.asked') return null
+  const contents = await contentsOf(env, tenant, runId)
+  if (stored) contents.hold(stored)
+  // The packet was sealed as exactly this shape by the door.
+  return (await readOrNull(contents, record.packet)) as PersonRequest['packet']
 }
 
 async function openRequest(env: Env, tenant: string, id: string): Promise<PersonRequest> {

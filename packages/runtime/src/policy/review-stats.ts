@@ -20,7 +20,7 @@ interface Answer {
 export function reviewStats(
   rows: readonly PersonRequestRow[],
   { since, now, quickSeconds }: { readonly since: number; readonly now: number; readonly quickSeconds: number },
-): ReviewStats {
+): Omit<ReviewStats, 'cut'> {
   const approvals = rows.filter((row) => row.kind === 'approval')
   const open = approvals.filter((row) => row.state === 'open')
   const decided = approvals.filter((row) => row.state !== 'open' && (row.decidedAt ?? 0) >= since)

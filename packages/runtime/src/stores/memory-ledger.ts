@@ -32,6 +32,11 @@ export class MemoryLedger {
     return this.#rows.filter((row) => row.tenant === tenant && row.runId === runId)
   }
 
+  /** Effects of a tenant whose end is not known. */
+  inFlight(tenant: string): EffectRow[] {
+    return this.#rows.filter((row) => row.tenant === tenant && (row.state === 'open' || row.state === 'unknown'))
+  }
+
   /** Applies the changes of a commit, all or none: null, or the id of the effect that holds a claimed identity. */
   apply(commit: RunCommit): string | null {
     const before = this.#rows

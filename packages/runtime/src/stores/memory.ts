@@ -261,6 +261,11 @@ class MemoryStore extends MemoryFacts implements Store {
     return this.#ledger.ofRun(tenant, runId)
   }
 
+  async effectsInFlight(tenant: string, limit: number): Promise<readonly EffectRow[]> {
+    this.check()
+    return this.#ledger.inFlight(tenant).slice(0, limit)
+  }
+
   async request(tenant: string, id: string): Promise<PersonRequestRow | null> {
     this.check()
     return this.#requests.get(pair(tenant, id)) ?? null
@@ -279,6 +284,15 @@ class MemoryStore extends MemoryFacts implements Store {
       )
       .sort((a, b) => (a.requestedAt - b.requestedAt || (a.id < b.id ? -1 : 1)) * (filter.newest ? -1 : 1))
       .slice(0, filter.limit)
+  }
+
+  async decidedRequests(filter: Parameters<Store['decidedRequests']>[0]): Promise<readonly PersonRequestRow[]> {
+    this.check()
+    const { tenant, kind, since, limit } = filter
+    return [...this.#requests.values()]
+      .filter((row) => row.tenant === tenant && row.kind === kind && (row.decidedAt ?? -1) >= since)
+      .sort((a, b) => (b.decidedAt ?? 0) - (a.decidedAt ?? 0) || (a.id < b.id ? 1 : -1))
+      .slice(0, limit)
   }
 
   async stats(): Promise<StoreStats> {

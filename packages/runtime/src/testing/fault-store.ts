@@ -119,12 +119,19 @@ export function aroundStore(inner: Store, at: StoreAround): Store {
     deliveries: (filter) => at('deliveries', () => inner.deliveries(filter)),
     channelStates: (tenant) => at('channelStates', () => inner.channelStates(tenant)),
     commitOutbox: (change) => at('commitOutbox', () => inner.commitOutbox(change)),
-    ...mandatesAround(inner, at),
+    ...{ ...mandatesAround(inner, at), ...openAround(inner, at) },
     ...alertsAround(inner, at),
     ...{ ...lineageAround(inner, at), ...factsAround(inner, at) },
     acted: (tenant, tool, subject) => at('acted', () => inner.acted(tenant, tool, subject)),
     stats: () => at('stats', () => inner.stats()),
     close: () => inner.close(),
+  }
+}
+
+function openAround(inner: Store, at: StoreAround): Pick<Store, 'effectsInFlight' | 'decidedRequests'> {
+  return {
+    effectsInFlight: (tenant, limit) => at('effectsInFlight', () => inner.effectsInFlight(tenant, limit)),
+    decidedRequests: (filter) => at('decidedRequests', () => inner.decidedRequests(filter)),
   }
 }
 

@@ -27,20 +27,28 @@ export function peopleHandlers({ runs, host }: ApiDeps): Pick<Handlers, Names> {
     kind: PersonRequestRow['kind'],
     query: Query,
   ): Promise<readonly PersonRequest[]> => {
-    const { state, run_id: runId, limit } = query
+    const rows = await rowsOf(who, kind, query)
+    return await Promise.all(rows.map((row) => runs.request(who.tenant, row.id)))
+  }
+  /** Of what is open the oldest, since they are due first; of all others the newest. Oldest first. */
+  const rowsOf = async (
+    { tenant }: Principal,
+    kind: PersonRequestRow['kind'],
+    { state, run_id: runId, limit }: Query,
+  ): Promise<readonly PersonRequestRow[]> => {
+    const newest = state !== 'open'
     const rows = await runs.requests({
-      tenant: who.tenant,
-      kind,
-      limit,
+      ...{ tenant, kind, limit, newest },
       ...(state === undefined ? {} : { state }),
       ...(runId === undefined ? {} : { runId }),
     })
-    return await Promise.all(rows.map((row) => runs.request(who.tenant, row.id)))
+    return newest ? [...rows].reverse() : rows
   }
   return {
     approvals: async ({ query }, who) => {
-      const found = await list(who, 'approval', query)
-      return { approvals: found.map((each) => requestSummary(each.row, each.packet)) }
+      const rows = await rowsOf(who, 'approval', query)
+      const packets = await runs.packets(rows)
+      return { approvals: rows.map((row, i) => requestSummary(row, packets[i] ?? null)) }
     },
     approval: async ({ params }, who) => {
       const now = host.now()

@@ -37,6 +37,7 @@ export function ReviewStats({ stats, days }: { stats: ReviewStatsView; days: num
             ['Escalated', stats.escalated],
           ]}
         />
+        {stats.cut ? <p className="mt-2 text-sm text-muted">There are more than are counted here.</p> : null}
         {stats.open_by_role.length > 0 ? (
           <Table label="Open by role" columns={LOAD} rows={stats.open_by_role} rowKey={(row) => row.role} />
         ) : null}

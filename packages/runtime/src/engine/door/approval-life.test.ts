@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Principal } from '../../contracts/common.ts'
 import {
   askingBundle as bundle,
@@ -211,5 +211,12 @@ describe('while it is open', () => {
     expect(await changes(one, runId)).toEqual(['seen'])
     const stats = await one.sb.runs.stats({ tenant: 'acme', since: 0 })
     expect(stats).toMatchObject({ open: 0, decided: { approved: 1 }, reviewers: [{ reviewer: PAUL.id, approved: 1 }] })
+    expect(stats.cut).toBe(false)
+    const [row] = await one.store.decidedRequests({ tenant: 'acme', kind: 'approval', since: 0, limit: 1 })
+    if (!row) throw new Error('no approval was decided')
+    vi.spyOn(one.store, 'decidedRequests').mockResolvedValue(Array.from({ length: 3_001 }, () => row))
+    const many = await one.sb.runs.stats({ tenant: 'acme', since: 0 })
+    expect(many).toMatchObject({ cut: true, decided: { approved: 3_000 } })
+    vi.restoreAllMocks()
   })
 })

@@ -1,5 +1,5 @@
 import type { RunStatus } from '../../contracts/records.ts'
-import type { PersonRequestRow, RunRow } from '../../contracts/store.ts'
+import type { EffectRow, PersonRequestRow, RunRow } from '../../contracts/store.ts'
 import type { KillSwitch } from '../../contracts/switches.ts'
 import { EVERY_TENANT } from '../../contracts/switches.ts'
 import type { BlastRadius, SwitchTarget } from '../../contracts/switches-api.ts'
@@ -8,39 +8,38 @@ import { endsRuns } from '../../policy/index.ts'
 import type { Env } from '../env.ts'
 
 const OPEN: readonly RunStatus[] = ['queued', 'running', 'waiting', 'parked', 'stopping']
-const PAGE = 500
-/** Open runs that are looked at; what lies beyond is told as cut. */
-const MOST_RUNS = 5_000
+/** Runs, approvals and effects that are counted, each; what lies beyond is told as cut. */
+const MOST = 1_000
+/** Runs that are told of a switch: those beyond look by themselves. */
+const MOST_TOLD = 5_000
 const LISTED = 50
-const IN_FLIGHT = new Set(['open', 'unknown'])
 
 /** Runs that a switch concerns and that have not ended, newest first. */
-async function openRuns(env: Env, tenant: string, target: SwitchTarget): Promise<readonly RunRow[]> {
-  const found: RunRow[] = []
-  let before: { readonly createdAt: number; readonly runId: string } | undefined
-  for (let seen = 0; seen < MOST_RUNS; seen += PAGE) {
-    const page = await env.store.runs({ tenant, status: OPEN, limit: PAGE, ...(before ? { before } : {}) })
-    found.push(...page.filter((row) => isIn(env, row, target)))
-    const last = page.at(-1)
-    if (!last || page.length < PAGE) break
-    before = last
+async function openRuns(env: Env, tenant: string, target: SwitchTarget, most: number): Promise<readonly RunRow[]> {
+  if (target.scope === 'run') {
+    const row = await env.store.run(tenant, target.target)
+    return row && OPEN.includes(row.status) ? [row] : []
   }
-  return found
+  const names = workflowsOf(env, target)
+  if (names === null) return await env.store.runs({ tenant, status: OPEN, limit: most })
+  const found: RunRow[] = []
+  for (const workflow of names) {
+    const limit = most - found.length
+    if (limit > 0) found.push(...(await env.store.runs({ tenant, workflow, status: OPEN, limit })))
+  }
+  return found.sort((a, b) => b.createdAt - a.createdAt || (a.runId < b.runId ? 1 : -1))
 }
 
-/** Whether a run can meet the switch: by its workflow, or by the tools that its workflow has. */
-function isIn(env: Env, row: RunRow, { scope, target }: SwitchTarget): boolean {
-  switch (scope) {
-    case 'global':
-    case 'tenant':
-      return true
-    case 'run':
-      return row.runId === target
-    case 'workflow':
-      return row.workflow === target || specsOf(env, row).some((spec) => nestedNames(spec).includes(target))
-    default:
-      return specsOf(env, row).some((spec) => toolsWithin(spec).some((tool) => isTool(env, tool, { scope, target })))
+/** Names of the workflows whose runs can meet the switch: by name, by what they nest, or by their tools. Null: all. */
+function workflowsOf(env: Env, { scope, target }: SwitchTarget): readonly string[] | null {
+  if (scope === 'global' || scope === 'tenant') return null
+  const specs = [...env.workflows.values()]
+  if (scope === 'workflow') {
+    const outer = specs.filter((spec) => nestedNames(spec).includes(target)).map(({ name }) => name)
+    return [...new Set([target, ...outer])]
   }
+  const having = specs.filter((spec) => toolsWithin(spec).some((tool) => isTool(env, tool, { scope, target })))
+  return [...new Set(having.map(({ name }) => name))]
 }
 
 function isTool(
@@ -51,10 +50,6 @@ function isTool(
   if (scope === 'tool') return tool.name === target
   if (scope === 'server') return tool.server === target
   return (env.policy.tool(tool.name)?.class ?? tool.class) === target
-}
-
-function specsOf(env: Env, row: RunRow): readonly WorkflowSpec[] {
-  return [...env.workflows.values()].filter(({ name }) => name === row.workflow)
 }
 
 function nestedNames(spec: WorkflowSpec): readonly string[] {
@@ -71,27 +66,54 @@ export async function blastRadius(env: Env, tenant: string, target: SwitchTarget
 
 /** In one tenant. Of another tenant than the caller's only numbers are told (invariant 16). */
 async function radiusIn(env: Env, tenant: string, target: SwitchTarget, own: boolean): Promise<BlastRadius> {
-  const runs = await openRuns(env, tenant, target)
-  const ids = new Set(runs.map(({ runId }) => runId))
-  const asked = await env.store.requests({ tenant, state: 'open', kind: 'approval', limit: MOST_RUNS })
-  const approvals = asked.filter((row) => ids.has(row.runId) && isAsked(row, target))
-  const inFlight: BlastRadius['inFlight'][number][] = []
-  for (const { runId } of runs)
-    for (const effect of await env.store.runEffects(tenant, runId))
-      if (IN_FLIGHT.has(effect.state) && (target.scope !== 'tool' || effect.tool === target.target))
-        inFlight.push({ runId, tool: effect.tool, state: effect.state })
+  // One more than is counted, to know whether there are more.
+  const limit = MOST + 1
+  const runs = await openRuns(env, tenant, target, limit)
+  const reached = reaches(env, target)
+  const asked = await env.store.requests({ tenant, state: 'open', kind: 'approval', limit, ...runIn(target) })
+  const approvals = asked.filter((row) => reached(row.workflow) && isAsked(row, target))
+  const sent = await env.store.effectsInFlight(tenant, limit)
+  const inFlight = await touched(env, tenant, sent, target)
   const schedules = await env.store.schedules(tenant)
   const names = schedules.filter((row) => startsOne(row.definition, target)).map(({ name }) => name)
   return {
     runs: own ? runs.slice(0, LISTED).map(({ runId, workflow, status }) => ({ runId, workflow, status })) : [],
-    openRuns: runs.length,
+    openRuns: Math.min(runs.length, MOST),
     approvals: own ? approvals.slice(0, LISTED).map(({ id, runId, tool }) => ({ id, runId, tool })) : [],
-    waitingApprovals: approvals.length,
+    waitingApprovals: Math.min(approvals.length, MOST),
     inFlight: own ? inFlight.slice(0, LISTED) : [],
     effectsInFlight: inFlight.length,
     schedules: own ? names : [],
-    cut: runs.length >= MOST_RUNS,
+    cut: [runs, asked, sent].some((all) => all.length > MOST),
   }
+}
+
+/** Whether a workflow's runs can meet the switch. */
+function reaches(env: Env, target: SwitchTarget): (workflow: string) => boolean {
+  const names = target.scope === 'run' ? null : workflowsOf(env, target)
+  return (workflow) => names === null || names.includes(workflow)
+}
+
+function runIn({ scope, target }: SwitchTarget): { readonly runId?: string } {
+  return scope === 'run' ? { runId: target } : {}
+}
+
+/** Those of the effects in flight that a run has which the switch concerns. */
+async function touched(
+  env: Env,
+  tenant: string,
+  sent: readonly EffectRow[],
+  target: SwitchTarget,
+): Promise<BlastRadius['inFlight']> {
+  const reached = reaches(env, target)
+  const found: BlastRadius['inFlight'][number][] = []
+  for (const { runId, tool, state } of sent) {
+    if (target.scope === 'tool' && tool !== target.target) continue
+    if (target.scope === 'run' && runId !== target.target) continue
+    const run = await env.store.run(tenant, runId)
+    if (run && OPEN.includes(run.status) && reached(run.workflow)) found.push({ runId, tool, state })
+  }
+  return found
 }
 
 function isAsked(row: PersonRequestRow, { scope, target }: SwitchTarget): boolean {
@@ -128,7 +150,7 @@ export async function wakeRuns(env: Env, row: KillSwitch, what: 'thrown' | 'lift
   try {
     const tenants = row.tenant === EVERY_TENANT ? await env.store.tenants() : [row.tenant]
     for (const tenant of tenants)
-      for (const { runId, status } of await openRuns(env, tenant, row))
+      for (const { runId, status } of await openRuns(env, tenant, row, MOST_TOLD))
         if (status !== 'parked') await wakeRun(env, `${row.id}:${what}`, { tenant, runId }, row.by)
   } catch {
     // Said above: they look by themselves.

@@ -1,7 +1,7 @@
 import { writeFileSync, rmSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { SignalboxError } from '../../base/errors.ts'
 import type { Principal } from '../../contracts/common.ts'
 import type { SwitchMode, SwitchScope } from '../../contracts/switches.ts'
@@ -9,6 +9,7 @@ import { localStops } from '../../local-stops.ts'
 import { memoryStore } from '../../stores/index.ts'
 import { benchSet, PAUL } from '../../testing/bench-box.ts'
 import { oneNode, payTool } from '../../testing/engine-kit.ts'
+import { sampleEffect } from '../../testing/conformance/samples.ts'
 import { storeWith } from '../../testing/store-with.ts'
 
 const set = benchSet()
@@ -351,6 +352,17 @@ describe('throwing and lifting', () => {
     expect(none).toMatchObject({ openRuns: 0, runs: [] })
     const foreign = await one.sb.switches.blastRadius('other', { scope: 'global', target: '*' })
     expect(foreign).toMatchObject({ openRuns: 1, runs: [] })
+    const alone = await one.sb.switches.blastRadius('acme', { scope: 'run', target: runId })
+    expect(alone).toMatchObject({ openRuns: 1, waitingApprovals: 0, cut: false })
+    // More than are counted: what is told is told as a part.
+    const row = await one.sb.runs.get('acme', runId)
+    vi.spyOn(one.store, 'runs').mockResolvedValue(Array.from({ length: 1_001 }, () => row))
+    const sent = sampleEffect({ tenant: 'acme', runId }, { tool: 'pay.send', state: 'unknown' })
+    vi.spyOn(one.store, 'effectsInFlight').mockResolvedValue([sent, { ...sent, runId: 'run_gone' }])
+    const many = await one.sb.switches.blastRadius('acme', { scope: 'tool', target: 'pay.send' })
+    expect(many).toMatchObject({ openRuns: 1_000, effectsInFlight: 1, cut: true })
+    expect(many.inFlight).toEqual([{ runId, tool: 'pay.send', state: 'unknown' }])
+    vi.restoreAllMocks()
     expect(outside.requests).toEqual([])
     expect(await one.sb.runs.killSwitches('acme')).toEqual([])
   })

@@ -3,6 +3,7 @@ import type { MandateRow, MandateStore, MandateUseRow } from '../../contracts/ma
 import type { RunCommit } from '../../contracts/store.ts'
 import { spentMandate } from '../mandate-rules.ts'
 import type { Connection } from './connection.ts'
+import { SqliteOpenThings } from './open-things.ts'
 import type { Row } from './rows.ts'
 
 const PUT = `INSERT OR IGNORE INTO mandates (tenant, id, kind, subject, body, reason, created_by, created_at, starts_at,
@@ -109,10 +110,11 @@ function numberOrNull(value: Row[string] | undefined): number | null {
 }
 
 /** The methods of the store that are about mandates. */
-export abstract class SqliteMandates implements MandateStore {
+export abstract class SqliteMandates extends SqliteOpenThings implements MandateStore {
   readonly #connection: Connection
 
   constructor(connection: Connection) {
+    super(connection)
     this.#connection = connection
   }
 

@@ -75,6 +75,8 @@ it('INC-020: no read of the store that an endpoint makes goes through all rows o
   await store.requests({ ...page, question: 'q' })
   await store.requests({ ...page, newest: true })
   for (const by of ['workflow', 'model', 'agent', 'tenant'] as const) await store.costSums({ tenant, by })
+  await store.decidedRequests({ tenant, kind: 'approval', since: 0, limit: 10 })
+  await store.effectsInFlight(tenant, 10)
   await store.export(0, 10)
   await store.key(tenant, 's')
   const reads = [...texts].filter((text) => /^\s*(SELECT|WITH)/i.test(text))
@@ -103,5 +105,35 @@ it('INC-021: runs of a rare status are found in an index that holds them, and st
     expect(plan.filter((line) => line.includes('runs_by_status')).length).toBeGreaterThan(0)
     expect(plan.filter((line) => line.includes('runs_newest'))).toEqual([])
   }
+  db.close()
+})
+
+it('INC-022: what stands out among many rows is read from an index in its order, and nothing is sorted for it', async () => {
+  const db = new DatabaseSync(path, { readOnly: true })
+  const planOf = async (read: () => Promise<unknown>): Promise<readonly string[]> => {
+    texts.clear()
+    await read()
+    return [...texts].flatMap((text) =>
+      db
+        .prepare(`EXPLAIN QUERY PLAN ${text}`)
+        .all()
+        .map((row) => String(row.detail)),
+    )
+  }
+  const page = { tenant: 't', limit: 10 }
+  const reads: Readonly<Record<string, () => Promise<unknown>>> = {
+    effects_in_flight: () => store.effectsInFlight('t', 10),
+    requests_decided: () => store.decidedRequests({ ...page, kind: 'approval', since: 0 }),
+    requests_newest: () => store.requests({ ...page, kind: 'approval', newest: true }),
+    runs_of_workflow: () => store.runs({ ...page, workflow: 'w', status: ['waiting'] }),
+  }
+  for (const [index, read] of Object.entries(reads)) {
+    const plan = await planOf(read)
+    expect(plan.join(' '), index).toContain(index)
+    expect(plan.join(' '), index).not.toContain('TEMP B-TREE')
+  }
+  // A read that has to sort is told apart.
+  const sorted = db.prepare('EXPLAIN QUERY PLAN SELECT * FROM requests WHERE tenant = ? ORDER BY deadline').all('t')
+  expect(sorted.map((row) => String(row.detail)).join(' ')).toContain('TEMP B-TREE')
   db.close()
 })

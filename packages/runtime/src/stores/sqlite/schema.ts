@@ -389,6 +389,18 @@ const RUNS_BY_STATUS = `
 CREATE INDEX runs_by_status ON runs (tenant, status, created_at, run_id) WHERE status NOT IN ('running', 'completed');
 `
 
+/**
+ * What an endpoint asks over all runs is found by itself: effects whose end is not known, requests by age and by decision,
+ * and runs of one workflow that have not ended. Rows leave the partial indexes when they are settled.
+ */
+const OPEN_THINGS = `
+CREATE INDEX effects_in_flight ON effects (tenant) WHERE state IN ('open', 'unknown');
+CREATE INDEX requests_newest ON requests (tenant, requested_at, id);
+CREATE INDEX requests_decided ON requests (tenant, kind, decided_at, id) WHERE decided_at IS NOT NULL;
+CREATE INDEX runs_of_workflow ON runs (tenant, workflow, status, created_at, run_id)
+  WHERE status NOT IN ('running', 'completed');
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -407,4 +419,5 @@ export const MIGRATIONS: readonly string[] = [
   RUNS_BY_STATUS,
   FACT_TABLES,
   COST_TABLES,
+  OPEN_THINGS,
 ]

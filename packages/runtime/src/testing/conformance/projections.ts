@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { sampleCommit, sampleRequest } from './samples.ts'
+import { sampleCommit, sampleEffect, sampleRequest } from './samples.ts'
 import { claimed, rowOf, type Suite } from './suite.ts'
 
 /** Requests to people, keys, cursors, definitions. */
@@ -24,6 +24,42 @@ export function projectionTests({ it, on }: Suite): void {
       assert.deepEqual(await list({ state: 'open' }), ['q3', 'q2'])
       assert.deepEqual(await store.requests({ tenant: 'acme', state: 'approved', limit: 10 }), [decided])
       assert.equal(await store.request('acme', 'q9'), null)
+    }),
+  )
+
+  it(
+    'STO-190: requests that were decided are listed by kind and time, the newest decision first; effects in flight by tenant',
+    on(async (store) => {
+      const [a, b] = [await claimed(store, 'run_a'), await claimed(store, 'run_b')]
+      const decided = (id: string, decidedAt: number, more: object = {}) =>
+        sampleRequest(a, id, { state: 'approved', decidedBy: 'user:ben', decidedAt, ...more })
+      const rows = [decided('q1', 30), decided('q2', 50), decided('q3', 10), decided('q4', 60, { kind: 'question' })]
+      const claim = (run: typeof a, id: string) => ({
+        kind: 'claim' as const,
+        row: sampleEffect(run, { effectId: id, identity: id, idempotencyKey: id }),
+      })
+      await store.commit([
+        sampleCommit(a, { requests: [...rows, sampleRequest(a, 'q5')], effects: [claim(a, 'e1'), claim(a, 'e2')] }),
+        sampleCommit(b, { effects: [claim(b, 'e3')] }),
+      ])
+      const ids = async (tenant: string, since: number, limit = 9) =>
+        (await store.decidedRequests({ tenant, kind: 'approval', since, limit })).map((row) => row.id)
+      assert.deepEqual(await ids('acme', 0), ['q2', 'q1', 'q3'])
+      assert.deepEqual(await ids('acme', 30), ['q2', 'q1'])
+      assert.deepEqual(await ids('acme', 0, 1), ['q2'])
+      assert.deepEqual(await ids('other', 0), [])
+      const open = async (tenant: string, limit = 9) =>
+        (await store.effectsInFlight(tenant, limit)).map((row) => row.effectId)
+      assert.deepEqual(await open('acme'), ['e1', 'e2', 'e3'])
+      const ended = { kind: 'settle', effectId: 'e1', state: 'succeeded', outcomeSeq: 2 } as const
+      const unknown = { kind: 'settle', effectId: 'e3', state: 'unknown', outcomeSeq: 2 } as const
+      await store.commit([
+        sampleCommit(await rowOf(store, a), { effects: [ended] }),
+        sampleCommit(await rowOf(store, b), { effects: [unknown] }),
+      ])
+      assert.deepEqual(await open('acme'), ['e2', 'e3'])
+      assert.deepEqual(await open('acme', 1), ['e2'])
+      assert.deepEqual(await open('other'), [])
     }),
   )
 

@@ -192,10 +192,17 @@ export function everyMethod(store: Store, run: { tenant: string; runId: string; 
     ...mandateMethods(store, tenant),
     ...alertMethods(store, tenant),
     ...lineageMethods(store, tenant),
-    ...factMethods(store, tenant),
+    ...{ ...factMethods(store, tenant), ...openMethods(store, tenant) },
     acted: () => store.acted(tenant, 'vendors.edit', 's1'),
     stats: () => store.stats(),
   } satisfies Record<Exclude<keyof Store, 'close' | 'version' | 'capabilities'>, () => Promise<unknown>>
+}
+
+function openMethods(store: Store, tenant: string) {
+  return {
+    effectsInFlight: () => store.effectsInFlight(tenant, 10),
+    decidedRequests: () => store.decidedRequests({ tenant, kind: 'approval', since: 0, limit: 10 }),
+  }
 }
 
 function outboxMethods(store: Store, tenant: string) {

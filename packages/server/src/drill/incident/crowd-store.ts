@@ -1,24 +1,20 @@
 /** A store with many runs in it, made once and kept in the folder for temporary files. */
-import {
-  constants,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { constants, copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Host, keyVault, sha256Hex, STORE_VERSION, systemHost } from 'signalbox'
+import { type Host, keyVault, reindexLineage, sha256Hex, type Store, STORE_VERSION, systemHost } from 'signalbox'
 import { makeCrowd, openFaultySqliteStore, SimRandom } from 'signalbox/testing'
+import { FactFinder } from '../../facts/finder.ts'
 import { plantDecoys } from './decoys.ts'
+import { startPager } from './pager.ts'
 import { MASTER_KEY, TENANT, World } from './world.ts'
 
 /** Invoices of incidents in a store that was filled before begin with this number: no other run has them. */
 export const FIRST_INVOICE = 500_000
+
+/** Decoys of a drill, and what a crowd is made of. */
+export const INCIDENT_DECOYS = 16
 
 /** How a store is filled. */
 export interface CrowdStoreOptions {
@@ -58,7 +54,11 @@ async function makeStore(kept: string, { runs, seed, decoys, log }: CrowdStoreOp
     }
     const until = systemHost.now()
     await makeCrowd({ store, vault, tenant: TENANT, runs, seed, words: /INV-\d+/, until, onProgress })
+    log('indexing what they are looked up by')
+    await indexed(store)
     await store.close()
+    log('looking for alerts')
+    await watched(path)
     renameSync(path, kept)
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -77,11 +77,33 @@ function seededHost(seed: number): Host {
   }
 }
 
-/** A hash over the code of the drill: other code may make other runs. */
+/** Fills what a server keeps up with the records. */
+async function indexed(store: Store): Promise<void> {
+  let before: Parameters<typeof reindexLineage>[2] = null
+  do before = (await reindexLineage(store, TENANT, before)).before
+  while (before !== null)
+  const facts = new FactFinder({ store })
+  await facts.catchUp()
+}
+
+/** Lets the alert rules read all that is there: alerts of the crowd stand before any incident. */
+async function watched(path: string): Promise<void> {
+  const world = await World.open(path, FIRST_INVOICE)
+  try {
+    const pager = await startPager(world, world.idle())
+    await pager.look()
+    await pager.stop()
+  } finally {
+    await world.close()
+  }
+}
+
+/** What the runs of a crowd are made by: other code may make other runs. */
+const MADE_BY = ['crowd-store', 'decoys', 'desk', 'kinds-recovery', 'outside', 'pager', 'planter', 'world']
+
 function codeHash(): string {
   const folder = dirname(fileURLToPath(import.meta.url))
-  const texts = readdirSync(folder)
-    .sort()
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
+  const isSource = import.meta.url.endsWith('.ts')
+  const texts = MADE_BY.map((name) => readFileSync(join(folder, `${name}.${isSource ? 'ts' : 'js'}`), 'utf8'))
   return sha256Hex(texts.join('\n')).slice(0, 12)
 }

@@ -1,6 +1,6 @@
 /** Runs that look like incidents and are none: they are what a store is full of. */
 import type { Signalbox } from 'signalbox'
-import { RECOVERY_KINDS } from './kinds-recovery.ts'
+import { compensated, forked, restored } from './kinds-recovery.ts'
 import { approvedRun, decide, order } from './planter.ts'
 import type { SimRandom } from 'signalbox/testing'
 import type { World } from './world.ts'
@@ -28,9 +28,9 @@ const DECOYS: readonly Decoy[] = [
   async (world, box) =>
     world.ended(box, await world.start(box, order(world.invoice(), { amount_minor: 420, plan: 'read_first' }))),
   // Forks, restores and compensations happen every day too.
-  RECOVERY_KINDS.forked_after_payment,
-  RECOVERY_KINDS.restored_after_payment,
-  RECOVERY_KINDS.payment_recalled,
+  forked,
+  restored,
+  compensated,
 ]
 
 /** Plants so many decoys: one of each sort, then more in an order that the random numbers decide. */

@@ -9,6 +9,7 @@ import {
   readPrices,
   type ScriptedAnswer,
   type ScriptedCall,
+  SignalboxError,
   sha256Hex,
   tool,
   workflow,
@@ -22,7 +23,7 @@ export const Order = z.object({
   invoice: z.string(),
   amount_minor: z.int().positive(),
   payee: z.string(),
-  plan: z.enum(['pay', 'pay_and_write', 'read_first', 'loop', 'insist', 'beside']),
+  plan: z.enum(['pay', 'pay_and_write', 'read_first', 'loop', 'insist', 'beside', 'model_down']),
 })
 /** What the desk is asked to do about one invoice. */
 export type Order = z.output<typeof Order>
@@ -43,8 +44,12 @@ export type DeskVersion = keyof typeof PROMPTS
 export const USD_PER_MILLION = { input: '2.00', output: '10.00' } as const
 /** Name of the model that the clerk uses. */
 export const CLERK_MODEL = 'scripted/clerk'
+/** The model that is called in its place when its provider is in trouble, at the same prices. */
+export const DEPUTY_MODEL = 'scripted/deputy'
 /** Name of the desk's workflow. */
 export const DESK = 'incident-desk'
+/** Name of a workflow that hands its order to the desk, which runs within it. */
+export const OFFICE = 'incident-office'
 
 type Place = Pick<Outside, 'url' | 'host'>
 
@@ -96,6 +101,7 @@ function deskTools({ url, host }: Place) {
     lookup: 'authoritative',
     labels: { integrity: 2, marks: [] },
     effectKey: ({ invoice }) => ({ scope: 'tenant', key: invoice }),
+    touches: ({ invoice }) => [`invoice:${invoice}`],
     preview: async ({ invoice, amount_minor, payee }) => ({
       summary: `Pay invoice ${invoice} to ${payee}`,
       target: { type: 'invoice', id: invoice, version: '1' },
@@ -123,27 +129,30 @@ function deskTools({ url, host }: Place) {
   return { document, pay, letter, recall }
 }
 
-/** A version of the desk over a service outside. */
-export function deskWorkflow(outside: Place, version: DeskVersion): WorkflowSpec {
+/** A version of the desk over a service outside, and the workflow that hands orders to it. */
+export function deskWorkflows(outside: Place, version: DeskVersion): readonly WorkflowSpec[] {
+  const desk = deskWorkflow(outside, version)
+  const office = workflow({ ...SHAPE, name: OFFICE, version })
+    .workflow('desk', desk)
+    .start('desk')
+    .output('desk')
+    .build()
+  return [desk.spec, office.spec]
+}
+
+function deskWorkflow(outside: Place, version: DeskVersion) {
   const { document, pay, letter } = deskTools(outside)
   const clerk = agent({
     name: 'clerk',
     model: CLERK_MODEL,
+    fallback: [DEPUTY_MODEL],
     instructions: PROMPTS[version],
     maxOutputTokens: 1_000,
     tools: [document, pay, letter],
     input: Order,
     output: Result,
   })
-  return workflow({
-    name: DESK,
-    version,
-    input: Order,
-    output: Result,
-    budget: { maxTurns: 8, maxToolCalls: 6, maxRuntimeSeconds: 600, maxTokens: 200_000, maxCostUsd: '5' },
-    contract: CONTRACT,
-    state: {},
-  })
+  return workflow({ ...SHAPE, name: DESK, version })
     .node('check', {
       input: Order,
       output: Order,
@@ -157,7 +166,7 @@ export function deskWorkflow(outside: Place, version: DeskVersion): WorkflowSpec
     .start('check')
     .edge('check', 'clerk')
     .output('clerk')
-    .build().spec
+    .build()
 }
 
 const CONTRACT = {
@@ -172,24 +181,46 @@ const CONTRACT = {
   qualityStop: 'the budget',
 }
 
+const SHAPE = {
+  input: Order,
+  output: Result,
+  budget: { maxTurns: 8, maxToolCalls: 6, maxRuntimeSeconds: 600, maxTokens: 200_000, maxCostUsd: '5' },
+  contract: CONTRACT,
+  state: {},
+} as const
+
+/** What the clerk's provider answers while it is down: it takes nothing for that. */
+const DOWN = { trouble: 'overloaded', status: 503, charged: false, may_pass: false } as const
+
 /** The scripted model. `count` is told of every call; its usage is a function of what it was asked, so that runs repeat. */
 export function deskModels(count: (call: ModelCall) => void): ModelPort {
   const rates = { ...USD_PER_MILLION, cache_read: '0', cache_write: '0' }
   const file = { date: '2026-11-01', note: 'prices of a drill', models: { 'scripted/*': rates } }
+  const work = working(count)
   return createModels({
     env: {},
     prices: readPrices(JSON.stringify(file), 'the price table of the drill'),
     scripted: {
       clerk: (request) => {
-        const order = orderIn(request)
-        const results = toolResults(request)
-        const size = Number.parseInt(sha256Hex(`${order.invoice}/${results}`).slice(0, 4), 16)
-        const usage = { input_tokens: 400 + (size % 300), output_tokens: 50 + (size % 70), reasoning_tokens: 0 }
-        count({ invoice: order.invoice, inputTokens: usage.input_tokens, outputTokens: usage.output_tokens })
-        return { ...scripted(order, results), usage }
+        if (orderIn(request).plan === 'model_down')
+          throw new SignalboxError('MODEL_FAILED', 'the provider answered with status 503', { details: DOWN })
+        return work(request)
       },
+      deputy: work,
     },
   })
+}
+
+/** What the clerk does, whichever model it is; `count` is told of every call. */
+function working(count: (call: ModelCall) => void): (request: ModelRequest) => ScriptedAnswer {
+  return (request) => {
+    const order = orderIn(request)
+    const results = toolResults(request)
+    const size = Number.parseInt(sha256Hex(`${order.invoice}/${results}`).slice(0, 4), 16)
+    const usage = { input_tokens: 400 + (size % 300), output_tokens: 50 + (size % 70), reasoning_tokens: 0 }
+    count({ invoice: order.invoice, inputTokens: usage.input_tokens, outputTokens: usage.output_tokens })
+    return { ...scripted(order, results), usage }
+  }
 }
 
 function orderIn(request: ModelRequest): Order {
@@ -213,10 +244,11 @@ function scripted({ plan, invoice, amount_minor, payee }: Order, results: number
   const calls: Record<Order['plan'], readonly ScriptedCall[]> = {
     pay: [paying],
     beside: [paying],
+    model_down: [paying],
     pay_and_write: [paying, writing],
     read_first: [reading, paying],
     loop: Array.from({ length: 20 }, () => reading),
-    insist: Array.from({ length: 5 }, () => paying),
+    insist: [reading, ...Array.from({ length: 5 }, (_, i) => ({ ...paying, id: `pay${i}` }))],
   }
   const next = calls[plan][results]
   return next ? { calls: [next] } : { text: JSON.stringify({ done: `invoice ${invoice} is settled` }) }
@@ -265,6 +297,7 @@ export function deskBundle(loose = false): PolicyBundle {
       standing: true,
     },
     { ...row, name: 'letters.send', class: 'external.notification.send', effect: 'irreversible', input: {} },
+    { ...row, name: `workflows.${DESK}`, class: 'workflows.enter', effect: 'none', input: {} },
     { ...row, name: 'payments.recall', class: 'payments.recall', effect: 'irreversible', input: {} },
   ]
   const manifest = {
@@ -281,9 +314,17 @@ export function deskBundle(loose = false): PolicyBundle {
   }
   const workflows = [
     { name: DESK, owner: 'drill', roles: ['requester'], input: 'user' },
+    { name: OFFICE, owner: 'drill', roles: ['requester'], input: 'user' },
     { name: 'signalbox-compensation', owner: 'drill', roles: ['operator'] },
   ]
-  const classes = ['records.read', 'payments.write', 'payments.recall', 'external.notification.send', 'model.call']
+  const classes = [
+    'records.read',
+    'payments.write',
+    'payments.recall',
+    'external.notification.send',
+    'model.call',
+    'workflows.enter',
+  ]
   return loadBundle({
     'bundle.json': JSON.stringify(manifest),
     'catalogue.json': JSON.stringify({ tools, models: [{ name: 'scripted/*', owner: 'drill' }], workflows }),

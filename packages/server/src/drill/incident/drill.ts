@@ -10,7 +10,8 @@ import { type IncidentKind, plantIncident } from './kinds.ts'
 import type { Lie } from './lies.ts'
 import { type ApiCall, type Office, openOffice } from './office.ts'
 import { type Found, investigate } from './operator.ts'
-import { QUESTIONS, type Planted, type Question, wrongAnswers } from './truth.ts'
+import { startPager } from './pager.ts'
+import { type Lead, QUESTIONS, type Planted, type Question, wrongAnswers } from './truth.ts'
 import { PEOPLE, TENANT, World } from './world.ts'
 
 /** The most calls that an operator may need for one incident. */
@@ -40,7 +41,7 @@ export interface IncidentDrillOptions {
 
 /** Something that the drill found. */
 export interface IncidentFinding {
-  readonly kind: Question | 'too_many_calls' | 'too_slow' | 'unsafe_resume'
+  readonly kind: Question | 'wrong_run' | 'too_many_calls' | 'too_slow' | 'unsafe_resume'
   readonly incident: string
   readonly detail: string
 }
@@ -48,6 +49,8 @@ export interface IncidentFinding {
 /** What came of one incident. */
 export interface IncidentResult {
   readonly incident: string
+  /** Where the operator began. */
+  readonly from: Lead['from']
   readonly right: number
   readonly calls: number
   /** The slowest call. */
@@ -99,7 +102,13 @@ export async function plantIncidents(
   log(`planting ${decoys} decoys`)
   await plantDecoys(world, random, decoys)
   const planted: Planted[] = []
-  for (const kind of shuffled(kinds, random)) planted.push(await plantIncident(world, kind))
+  const pager = await startPager(world, world.idle())
+  try {
+    await pager.look()
+    for (const kind of shuffled(kinds, random)) planted.push(await plantIncident(world, pager, kind))
+  } finally {
+    await pager.stop()
+  }
   log(`planted ${planted.length} incidents`)
   return planted
 }
@@ -153,17 +162,20 @@ async function judged(
 
 /** What an operator's answers and calls are worth. */
 export function judge(
-  { kind, runId, truth }: Planted,
+  { kind, runId, truth, lead: { from } }: Planted,
   found: Found,
   calls: readonly ApiCall[],
   timed: boolean,
 ): { readonly result: IncidentResult; readonly findings: readonly IncidentFinding[] } {
-  const wrong = wrongAnswers(truth, found.answers)
+  const isIt = found.runId === runId
+  const wrong = isIt ? wrongAnswers(truth, found.answers) : []
   const findings: IncidentFinding[] = wrong.map(({ question, expected, answered }) => ({
     kind: question,
     incident: kind,
-    detail: `answered ${answered}, and it was ${expected}${found.runId === runId ? '' : ' (of another run)'}`,
+    detail: `answered ${answered}, and it was ${expected}`,
   }))
+  // About another run all answers may be right, and none is worth anything.
+  if (!isIt) findings.push({ kind: 'wrong_run', incident: kind, detail: `led to ${found.runId}, and it was ${runId}` })
   if (calls.length > MOST_CALLS)
     findings.push({
       kind: 'too_many_calls',
@@ -174,9 +186,9 @@ export function judge(
   for (const { path, ms } of slow)
     findings.push({ kind: 'too_slow', incident: kind, detail: `${path} took ${Math.round(ms)} ms` })
   const slowestMs = Math.max(0, ...calls.map((call) => call.ms))
-  const right = QUESTIONS.length - wrong.length
+  const right = isIt ? QUESTIONS.length - wrong.length : 0
   return {
-    result: { incident: kind, right, calls: calls.length, slowestMs, wrong: wrong.map((one) => one.question) },
+    result: { incident: kind, from, right, calls: calls.length, slowestMs, wrong: wrong.map((one) => one.question) },
     findings,
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from '@signalbox/protocol'
 import { SignalboxError } from 'signalbox'
-import { crowdStore, FIRST_INVOICE } from './crowd-store.ts'
+import { crowdStore, FIRST_INVOICE, INCIDENT_DECOYS } from './crowd-store.ts'
 import { openOffice } from './office.ts'
 import { World } from './world.ts'
 
@@ -34,6 +34,9 @@ interface Ids {
   readonly decisionId: string
   readonly reference: string
   readonly deep: string
+  readonly alertId: string
+  readonly approver: string
+  readonly effectHash: string
 }
 
 type Ask = (client: Client, ids: Ids) => Promise<unknown>
@@ -74,6 +77,26 @@ const ASKS: Readonly<Record<string, Ask>> = {
   switchHistory: (api) => api.switchHistory(),
   'blastRadius of a tool': (api) => api.blastRadius({ query: { scope: 'tool', target: 'payments.pay' } }),
   'blastRadius of the tenant': (api) => api.blastRadius({ query: { scope: 'tenant', target: '*' } }),
+  alerts: (api) => api.alerts({ query: { limit: 50 } }),
+  'alerts in every state': (api) => api.alerts({ query: { state: 'all', limit: 50 } }),
+  alert: (api, { alertId }) => api.alert({ params: { id: alertId } }),
+  alertStats: (api) => api.alertStats(),
+  alertRules: (api) => api.alertRules(),
+  eventsOverRuns: (api) => api.eventsOverRuns({ query: { limit: 50 } }),
+  'eventsOverRuns of a type': (api) => api.eventsOverRuns({ query: { type: 'run.parked', limit: 50 } }),
+  'eventsOverRuns of a code': (api) => api.eventsOverRuns({ query: { code: 'PAYEE_BLOCKED', limit: 50 } }),
+  effectsOverRuns: (api) => api.effectsOverRuns({ query: { limit: 50 } }),
+  'effectsOverRuns that failed': (api) => api.effectsOverRuns({ query: { phase: 'failed', limit: 50 } }),
+  'effectsOverRuns of an approver': (api, { approver }) => api.effectsOverRuns({ query: { approver, limit: 50 } }),
+  'lookUp of an object': (api, { reference }) =>
+    api.lookUp({ query: { term: 'object', value: `invoice:${reference}` } }),
+  'lookUp of a tool': (api) => api.lookUp({ query: { term: 'tool', value: 'payments.pay', limit: 50 } }),
+  'lookUp of an approver': (api, { approver }) =>
+    api.lookUp({ query: { term: 'approver', value: approver, limit: 50 } }),
+  'lookUp of an effect': (api, { effectHash }) => api.lookUp({ query: { term: 'effect_hash', value: effectHash } }),
+  standingGaps: (api) => api.standingGaps({ query: {} }),
+  runCost: (api, ids) => api.runCost(one(ids)),
+  'costReport by model': (api) => api.costReport({ query: { by: 'model' } }),
   overrides: (api) => api.overrides(),
   schedules: (api) => api.schedules(),
   status: (api) => api.status(),
@@ -87,7 +110,7 @@ export async function measureEndpoints(plan: EndpointPlan): Promise<readonly End
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-endpoints-'))
   try {
     const path = join(folder, 'signalbox.db')
-    await crowdStore({ ...plan, path, decoys: 22 })
+    await crowdStore({ ...plan, path, decoys: INCIDENT_DECOYS })
     const world = await World.open(path, FIRST_INVOICE)
     try {
       return await world.during({}, async (box) => {
@@ -140,7 +163,9 @@ async function someIds(client: Client): Promise<Ids> {
   const { approvals } = await client.approvals({ query: { state: 'approved', limit: 500 } })
   const approval = approvals[Math.trunc(approvals.length / 2)]
   if (!approval) throw new SignalboxError('INTERNAL', 'the crowd holds no approved run')
-  const { run } = await client.run({ params: { id: approval.run_id } })
+  const { run, timeline } = await client.run({ params: { id: approval.run_id } })
+  const paid = timeline.flatMap((step) => step.activities).find((each) => each.effect_hash !== null)
+  const { alerts } = await client.alerts({ query: { state: 'all', limit: 1 } })
   const { decisions } = await client.decisions({ query: { run_id: run.run_id } })
   let deep = (await client.listRuns({ query: { limit: 500 } })).next
   for (let i = 0; i < 4 && deep !== null; i++)
@@ -151,5 +176,8 @@ async function someIds(client: Client): Promise<Ids> {
     decisionId: decisions[0]?.id ?? '',
     reference: run.request_id,
     deep: deep ?? '',
+    alertId: alerts[0]?.id ?? '',
+    approver: approval.decided_by ?? '',
+    effectHash: paid?.effect_hash ?? '',
   }
 }

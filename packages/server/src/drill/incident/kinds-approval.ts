@@ -1,5 +1,4 @@
 /** Incidents about who allowed what. */
-import { SignalboxError } from 'signalbox'
 import { decide, LARGE_RULE, order, paymentOf, type Plant, type PlantAlone, seen, written } from './planter.ts'
 import { PEOPLE, TENANT } from './world.ts'
 
@@ -26,32 +25,6 @@ const edited: Plant = async (world, box) => {
   await box.runs.edit({ approvalId, by: PEOPLE.paul, args, reason, seen: packetHash })
   await world.ended(box, runId)
   const approval = { answer: 'approved', by: PEOPLE.paul.id, saw: { target: invoice, amountMinor: 96_000 } }
-  return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
-}
-
-/** The requester tried to approve the own payment and was refused; another one said no. */
-const ownApproval: Plant = async (world, box) => {
-  const invoice = world.invoice()
-  const asked = order(invoice)
-  const runId = await world.start(box, asked, 'ben')
-  const refused = await decide(world, box, runId, 'approved', 'ben').catch((error: unknown) => error)
-  if (!(refused instanceof SignalboxError) || refused.code !== 'APPROVAL_SELF')
-    throw new Error('the requester could approve the own payment')
-  await decide(world, box, runId, 'rejected', 'paul', 'nobody ordered this')
-  await world.ended(box, runId)
-  const approval = { answer: 'rejected', by: PEOPLE.paul.id, saw: seen(asked) }
-  return written(world, { runId, invoice, who: 'ben', status: 'completed', why: LARGE_RULE, approval })
-}
-
-/** Nobody answered in time: the payment was not made. */
-const expired: Plant = async (world, box) => {
-  const invoice = world.invoice()
-  const asked = order(invoice)
-  const runId = await world.start(box, asked)
-  await world.asked(box, runId)
-  await world.host.advance(3_700_000)
-  await world.ended(box, runId)
-  const approval = { answer: 'expired', by: null, saw: seen(asked) }
   return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
 }
 
@@ -92,8 +65,6 @@ const looseBundle: PlantAlone = async (world) => {
 export const APPROVAL_KINDS = {
   wrong_amount_approved: wrongAmount,
   edited_and_approved: edited,
-  own_approval_refused: ownApproval,
-  approval_expired: expired,
   standing_approval_used: standing,
 } as const
 

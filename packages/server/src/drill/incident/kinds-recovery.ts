@@ -1,31 +1,36 @@
 /** Incidents about what happened once, twice, not at all, or was taken back. */
-import { eraseSubject } from 'signalbox'
+import { eraseSubject, type Signalbox } from 'signalbox'
 import { killedWorker } from './killed-worker.ts'
 import { approvedRun, callsAbout, LARGE_RULE, order, type Plant, type PlantAlone, seen, written } from './planter.ts'
-import { PEOPLE, TENANT } from './world.ts'
+import type { Planted } from './truth.ts'
+import { PEOPLE, TENANT, type World } from './world.ts'
 
 const SMALL = { amount_minor: 900 } as const
 const ALLOWED = { verdict: 'allow', reason: 'PERMITTED', rule: 'desk.may-payments-write' } as const
 
-/** The same invoice was ordered twice: the second run was answered from the ledger. */
+/** The same invoice was ordered twice, and paid by the first run: the second was answered from the ledger. */
 const doubleBooking: Plant = async (world, box) => {
   const invoice = world.invoice()
-  await world.ended(box, await world.start(box, order(invoice, SMALL), 'ben'))
-  const callsBefore = callsAbout(world, invoice)
-  const reference = `${invoice} again`
-  const runId = await world.start(box, order(invoice, SMALL), 'ana', { reference })
+  const runId = await world.start(box, order(invoice, SMALL), 'ben')
   await world.ended(box, runId)
-  const resume = { safe: true, refused: null, effects: [] }
-  return written(world, { runId, invoice, reference, status: 'completed', why: ALLOWED, callsBefore, resume })
+  const calls = callsAbout(world, invoice)
+  await world.ended(box, await world.start(box, order(invoice, SMALL), 'ana', { reference: `${invoice} again` }))
+  return written(world, { runId, invoice, who: 'ben', status: 'completed', why: ALLOWED, calls })
 }
 
-/** The bank booked and its answer was lost: the look-up found the booking. */
-const lostAnswer: Plant = async (world, box) => {
+/** The bank booked and its answer was lost; the process was gone before it could look, and the next one found the booking. */
+const lostAnswer: PlantAlone = async (world, pager) => {
   const invoice = world.invoice()
   world.outside.loseNextAnswer()
-  const runId = await world.start(box, order(invoice, SMALL))
-  await world.endedInTime(box, runId)
-  return written(world, { runId, invoice, status: 'completed', why: ALLOWED })
+  const runId = await world.during({}, async (box) => {
+    const started = await world.start(box, order(invoice, SMALL))
+    await world.settled(box, started)
+    return started
+  })
+  await world.host.advance(301_000)
+  const alert = await pager.told('effect.unknown')
+  await world.during({}, (box) => world.endedInTime(box, runId))
+  return written(world, { runId, invoice, status: 'completed', why: ALLOWED, alert })
 }
 
 /** The worker was killed after it had sent a payment; another one took the run over and found it booked. */
@@ -39,7 +44,7 @@ const takeover: PlantAlone = async (world) => {
 }
 
 /** The run was restored to its start after it had paid: nothing was paid again. */
-const restored: Plant = async (world, box) => {
+export const restored = async (world: World, box: Signalbox): Promise<Omit<Planted, 'kind'>> => {
   const invoice = world.invoice()
   const runId = await approvedRun(world, box, order(invoice))
   const points = await box.runs.restorePoints(TENANT, runId)
@@ -53,24 +58,22 @@ const restored: Plant = async (world, box) => {
   return written(world, { runId, invoice, status: 'completed', why: LARGE_RULE, approval })
 }
 
-/** A fork was made of a run that had paid: the payment is the family's, and was not made again. */
-const forked: Plant = async (world, box) => {
+/** A fork was made of a run that had paid: the payment is the first one's, and was not made again. */
+export const forked = async (world: World, box: Signalbox): Promise<Omit<Planted, 'kind'>> => {
   const invoice = world.invoice()
-  const parent = await world.start(box, order(invoice, SMALL))
-  await world.ended(box, parent)
-  const callsBefore = callsAbout(world, invoice)
-  const points = await box.runs.restorePoints(TENANT, parent)
-  const seq = Math.min(...points.map((point) => point.seq))
-  const reference = `${invoice} fork`
-  const fork = { runId: parent, seq, by: PEOPLE.olga, reason: 'to see what it would do', requestId: reference }
-  const { runId } = await box.runs.fork(fork)
+  const runId = await world.start(box, order(invoice, SMALL))
   await world.ended(box, runId)
-  const resume = { safe: true, refused: null, effects: ['payments.pay: ledger'] }
-  return written(world, { runId, invoice, reference, status: 'completed', why: ALLOWED, callsBefore, resume })
+  const calls = callsAbout(world, invoice)
+  const points = await box.runs.restorePoints(TENANT, runId)
+  const seq = Math.min(...points.map((point) => point.seq))
+  const reason = 'to see what it would do'
+  const fork = await box.runs.fork({ runId, seq, by: PEOPLE.olga, reason, requestId: `${invoice} fork` })
+  await world.ended(box, fork.runId)
+  return written(world, { runId, invoice, status: 'completed', why: ALLOWED, calls })
 }
 
 /** A payment was made and taken back by a compensation. */
-const compensated: Plant = async (world, box) => {
+export const compensated = async (world: World, box: Signalbox): Promise<Omit<Planted, 'kind'>> => {
   const invoice = world.invoice()
   const runId = await approvedRun(world, box, order(invoice))
   const undo = await box.runs.compensate({ runId, by: PEOPLE.olga, reason: 'paid to the wrong account' })
@@ -111,7 +114,6 @@ const otherPrompt: PlantAlone = async (world) => {
 /** Incidents about what happened and what did not, by kind. */
 export const RECOVERY_KINDS = {
   double_booking_answered: doubleBooking,
-  answer_lost: lostAnswer,
   restored_after_payment: restored,
   forked_after_payment: forked,
   payment_recalled: compensated,
@@ -119,4 +121,4 @@ export const RECOVERY_KINDS = {
 } as const
 
 /** Those of them that are about processes. */
-export const PROCESS_KINDS = { worker_killed: takeover, other_prompt: otherPrompt } as const
+export const PROCESS_KINDS = { answer_lost: lostAnswer, worker_killed: takeover, other_prompt: otherPrompt } as const

@@ -1,35 +1,38 @@
 /** Incidents in which something was stopped: by a rule, a switch, a budget, or a watch. */
 import type { Signalbox } from 'signalbox'
 import { DESK } from './desk.ts'
+import type { Pager } from './pager.ts'
 import { order, type Plant, written } from './planter.ts'
 import { PEOPLE, TENANT, type World } from './world.ts'
 
+/** Beyond the time for which alerts look back. */
+const QUIET_MS = 3_601_000
 const none = { safe: true, refused: null, effects: [] } as const
 
-/** A document told the agent to pay: its labels kept the payment back. */
-const injected: Plant = async (world, box) => {
+/** A document told the agent to pay, and the agent insisted: its labels kept the payment back each time. */
+const injected: Plant = async (world, box, pager) => {
   const invoice = world.invoice()
-  const runId = await world.start(box, order(invoice, { plan: 'read_first', amount_minor: 900 }))
-  await world.ended(box, runId)
-  const why = { verdict: 'deny', reason: 'UNTRUSTED_INSTRUCTION', rule: 'payments.untrusted' }
-  return written(world, { runId, invoice, status: 'completed', why })
-}
-
-/** An agent that was denied insisted five times. */
-const denialSpike: Plant = async (world, box) => {
-  const invoice = world.invoice()
-  const runId = await world.start(box, order(invoice, { plan: 'insist', payee: 'Blocked Ltd', amount_minor: 700 }))
+  await passed(world, pager)
+  const runId = await world.start(box, order(invoice, { plan: 'insist', amount_minor: 900 }))
   const { status } = await world.ended(box, runId)
-  const why = { verdict: 'deny', reason: 'PAYEE_BLOCKED', rule: 'payments.blocked-payee' }
-  return written(world, { runId, invoice, status, why })
+  const why = { verdict: 'deny', reason: 'UNTRUSTED_INSTRUCTION', rule: 'payments.untrusted' }
+  return written(world, { runId, invoice, status, why, alert: await pager.told('denial.spike') })
 }
 
 /** The agent read the same document without end until its budget stopped it. */
-const runaway: Plant = async (world, box) => {
+const runaway: Plant = async (world, box, pager) => {
   const invoice = world.invoice()
+  await passed(world, pager)
   const runId = await world.start(box, order(invoice, { plan: 'loop', amount_minor: 500 }))
   const { status } = await world.ended(box, runId)
-  return written(world, { runId, invoice, status, why: { ended: 'BUDGET_EXHAUSTED' } })
+  const alert = await pager.told('budget.violation')
+  return written(world, { runId, invoice, status, why: { ended: 'BUDGET_EXHAUSTED' }, alert })
+}
+
+/** What happened a while ago is over, and its alerts with it: what happens now is told anew. */
+async function passed(world: World, pager: Pager): Promise<void> {
+  await world.host.advance(QUIET_MS)
+  await pager.look()
 }
 
 type Throw = Pick<Parameters<Signalbox['runs']['engageKillSwitch']>[0], 'scope' | 'target' | 'mode'>
@@ -51,49 +54,32 @@ async function lifted(world: World, box: Signalbox, id: string): Promise<void> {
 }
 
 /** A switch against a tool was thrown while the run waited for its approval. */
-const killSwitch: Plant = async (world, box) => {
+const killSwitch: Plant = async (world, box, pager) => {
   const invoice = world.invoice()
   const asked = order(invoice)
   const runId = await world.start(box, asked)
   await world.asked(box, runId)
   const id = await thrown(world, box, { scope: 'workflow', target: DESK, mode: 'stop_now' })
   const { status } = await world.ended(box, runId)
+  const alert = await pager.told('kill_switch.engaged')
   await lifted(world, box, id)
   const approval = { answer: 'cancelled', by: null, saw: { target: invoice, amountMinor: asked.amount_minor } }
-  return written(world, { runId, invoice, status, why: { ended: 'KILL_SWITCH' }, approval })
-}
-
-/** Two people let one payment pass a switch that stood against all of them. */
-const override: Plant = async (world, box) => {
-  const invoice = world.invoice()
-  const switchId = await thrown(world, box, { scope: 'tool', target: 'payments.pay', mode: 'pause' })
-  const runId = await world.start(box, order(invoice, { amount_minor: 800 }))
-  const { waitingOn } = await world.settled(box, runId)
-  const ask = waitingOn.find((one) => one.kind === 'switch')?.id ?? ''
-  const expiresAt = world.host.now() + 60_000
-  const asked = { switchId, runId, ask, by: PEOPLE.olga, reason: 'salaries are due', expiresAt }
-  const { id } = await box.switches.askOverride(asked)
-  await box.switches.confirmOverride({ id, by: PEOPLE.otto, reason: 'agreed on the phone' })
-  await world.ended(box, runId)
-  await lifted(world, box, switchId)
-  const why = { verdict: 'allow', reason: 'PERMITTED', rule: 'desk.may-payments-write' }
-  return written(world, { runId, invoice, status: 'completed', why })
+  return written(world, { runId, invoice, status, why: { ended: 'KILL_SWITCH' }, approval, alert })
 }
 
 /** Code of a node called the outside beside every tool: the run was ended. */
-const beside: Plant = async (world, box) => {
+const beside: Plant = async (world, box, pager) => {
   const invoice = world.invoice()
   const runId = await world.start(box, order(invoice, { plan: 'beside', amount_minor: 600 }))
   const { status } = await world.ended(box, runId)
-  return written(world, { runId, invoice, status, why: { ended: 'UNMEDIATED_CALL' }, resume: none })
+  const alert = await pager.told('call.unmediated')
+  return written(world, { runId, invoice, status, why: { ended: 'UNMEDIATED_CALL' }, resume: none, alert })
 }
 
 /** Incidents in which something was stopped, by kind. */
 export const STOPPED_KINDS = {
   injected_instruction: injected,
-  denial_spike: denialSpike,
   runaway_stopped: runaway,
   kill_switch_thrown: killSwitch,
-  override_used: override,
   call_beside_the_door: beside,
 } as const

@@ -1,13 +1,15 @@
 /** The operator's way to the server: a real one over HTTP, whose calls are counted and timed, and which a drill may let lie. */
 import { API_BASE, type Client, createClient } from '@signalbox/protocol'
 import { type Signalbox, systemHost } from 'signalbox'
+import { alertService } from '../../alerts/service.ts'
 import { FactFinder } from '../../facts/finder.ts'
 import { bundleBook } from '../../policy/bundles.ts'
 import { createServer } from '../../server.ts'
 import { VERSION } from '../../version.ts'
 import { deskModels } from './desk.ts'
 import { type Lie, lied } from './lies.ts'
-import { PEOPLE, type World } from './world.ts'
+import { ALERTS } from './pager.ts'
+import { PEOPLE, TENANT, type World } from './world.ts'
 
 /** One call of the API. */
 export interface ApiCall {
@@ -29,11 +31,14 @@ const TOKEN = 'the-operator-of-the-incident-drill'
 
 /** Opens a server over a process of the world. With a lie one of its answers is another than it was. */
 export async function openOffice(world: World, box: Signalbox, lie: Lie | null = null): Promise<Office> {
+  const [decoy] = await world.store.runs({ tenant: TENANT, status: ['completed'], limit: 1 })
+  const service = alertService({ store: world.store, settings: ALERTS, host: world.host, fault: () => null })
   const server = await createServer({
     runs: box.runs,
     switches: box.switches,
     store: box.store,
     facts: new FactFinder(box),
+    alerts: service,
     bundles: bundleBook(box.store, () => world.policy),
     workflows: box.workflows,
     models: deskModels(() => undefined),
@@ -53,7 +58,10 @@ export async function openOffice(world: World, box: Signalbox, lie: Lie | null =
     const path = new URL(String(input)).pathname.slice(API_BASE.length)
     calls.push({ method: init?.method ?? 'GET', path, ms: systemHost.monotonicMs() - from })
     const { status, headers } = answer
-    return new Response(lie === null || !answer.ok ? text : lied(lie, path, text), { status, headers })
+    return new Response(lie === null || !answer.ok ? text : lied(lie, path, text, decoy?.runId ?? ''), {
+      status,
+      headers,
+    })
   }
   return {
     client: createClient({ baseUrl: server.url, token: TOKEN, fetch: reach }),

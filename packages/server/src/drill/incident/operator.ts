@@ -5,7 +5,9 @@ import type { Answers, Change, Lead } from './truth.ts'
 
 /** Names of the endpoints that the operator may call: each is one that a page of the console reads. */
 export const OPERATOR_ENDPOINTS = [
-  'listRuns',
+  'alert',
+  'eventsOverRuns',
+  'lookUp',
   'run',
   'decisions',
   'approvals',
@@ -48,11 +50,30 @@ export async function investigate(client: OperatorClient, lead: Lead): Promise<F
   return { runId, answers, resumeSeq: resume.safe ? first : null }
 }
 
-async function runOf(client: OperatorClient, { reference }: Lead): Promise<string> {
-  const { runs } = await client.listRuns({ query: { request_id: reference } })
-  const [found] = runs
-  if (found) return found.run_id
-  throw new SignalboxError('NOT_FOUND', `no run was started as \`${reference}\``)
+/** The run behind an alert, or the one that changed an invoice last. Throws NOT_FOUND for a lead that leads nowhere. */
+async function runOf(client: OperatorClient, lead: Lead): Promise<string> {
+  const found = lead.from === 'alert' ? await behindAlert(client, lead.id) : await changed(client, lead.number)
+  if (found !== null) return found
+  const what = lead.from === 'alert' ? `alert \`${lead.id}\`` : `invoice \`${lead.number}\``
+  throw new SignalboxError('NOT_FOUND', `no run is known behind ${what}`)
+}
+
+/** The newest record that opened it; of a switch, which has none, the newest run that met it since it was thrown. */
+async function behindAlert(client: OperatorClient, id: string): Promise<string | null> {
+  const { inputs } = await client.alert({ params: { id } })
+  const newest = inputs.refs.at(-1)
+  if (newest) return newest.run_id
+  const openFor = Number(inputs.values.seconds ?? 0) + 1
+  const at = Date.parse(inputs.at)
+  const since = new Date(at - openFor * 1_000).toISOString()
+  const until = new Date(at + 1).toISOString()
+  const { events } = await client.eventsOverRuns({ query: { code: 'KILL_SWITCH', since, until, limit: 10 } })
+  return events[0]?.run_id ?? null
+}
+
+async function changed(client: OperatorClient, number: string): Promise<string | null> {
+  const { found } = await client.lookUp({ query: { term: 'object', value: `invoice:${number}`, limit: 10 } })
+  return found.find((one) => one.type === 'activity.outcome' && one.tool !== null)?.run_id ?? null
 }
 
 /** What kept an effect back; else what ended the run against its will; else what was asked of people, or permitted. */
@@ -76,8 +97,10 @@ async function approvalOf(client: OperatorClient, runId: string): Promise<Answer
 }
 
 function modelOf({ timeline, build }: RunDetail): Answers['model'] {
-  const called = activities(timeline).flatMap((one) => (one.kind === 'model' ? [one.name] : []))
-  const models = [...new Set(called.length > 0 ? called : Object.values(build?.models ?? {}))].sort()
+  // One that did not answer worked on nothing; where none was asked it is told which would have been.
+  const answered = activities(timeline).filter((one) => one.kind === 'model' && one.status === 'succeeded')
+  const names = answered.map((one) => one.name)
+  const models = [...new Set(names.length > 0 ? names : Object.values(build?.models ?? {}))].sort()
   return { models, prompts: [...new Set(Object.values(build?.prompts ?? {}))].sort() }
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { JsonObject, RunStatus, Signalbox } from 'signalbox'
 import { CLERK_MODEL, DESK, type DeskVersion, type Order, PROMPTS } from './desk.ts'
 import type { Booking } from './outside.ts'
+import type { Pager } from './pager.ts'
 import type { Answers, Change, Planted } from './truth.ts'
 import { PEOPLE, type PersonName, TENANT, type World } from './world.ts'
 
@@ -11,19 +12,24 @@ const NANO_PER_INPUT = 2_000n
 const NANO_PER_OUTPUT = 10_000n
 
 /** A kind of incident: plants one with a process of the world and writes down what is true of it. */
-export type Plant = (world: World, box: Signalbox) => Promise<Omit<Planted, 'kind'>>
+export type Plant = (world: World, box: Signalbox, pager: Pager) => Promise<Omit<Planted, 'kind'>>
 /** The same for kinds that are about processes: they start their own, and no other may be at work meanwhile. */
-export type PlantAlone = (world: World) => Promise<Omit<Planted, 'kind'>>
+export type PlantAlone = (world: World, pager: Pager) => Promise<Omit<Planted, 'kind'>>
 
 /** What the planter knows from its own script; the rest is read from the outside. */
 export interface Script {
   readonly runId: string
   readonly invoice: string
-  /** Under which it was started. Default: the invoice. */
-  readonly reference?: string
+  /** The alert that told of it. Default: people ask about the invoice. */
+  readonly alert?: string
   readonly status: RunStatus
   readonly why: Answers['why']
-  readonly who?: PersonName
+  /** A person, or the id of a service. Default: Ana. */
+  readonly who?: PersonName | `service:${string}`
+  /** Default: the desk. */
+  readonly workflow?: string
+  /** Models that worked on it. Default: the clerk's. */
+  readonly models?: readonly string[]
   readonly version?: DeskVersion
   readonly approval?: Answers['approval']
   /** What becomes of each effect when the run is taken up from its start. Default: each booked one is answered from the ledger. */
@@ -54,19 +60,26 @@ export function written(world: World, script: Script): Omit<Planted, 'kind'> {
   const booked = world.outside.booked.filter((one) => one.runId === runId)
   const effects = [...new Set(booked.map((one) => `${TOOL_OF[one.what]}: ledger`))].sort()
   return {
-    lead: { reference: script.reference ?? invoice },
+    lead: script.alert === undefined ? { from: 'invoice', number: invoice } : { from: 'alert', id: script.alert },
     runId,
     truth: {
-      who: PEOPLE[who].id,
-      ran: { workflow: DESK, version, status },
+      who: isPerson(who) ? PEOPLE[who].id : who,
+      ran: { workflow: script.workflow ?? DESK, version, status },
       why,
       approval,
-      model: { models: [CLERK_MODEL], prompts: [createHash('sha256').update(PROMPTS[version]).digest('hex')] },
+      model: {
+        models: script.models ?? [CLERK_MODEL],
+        prompts: [createHash('sha256').update(PROMPTS[version]).digest('hex')],
+      },
       outside: booked.map((one) => changeOf(one, script.erased === true)),
       resume: script.resume ?? { safe: true, refused: null, effects },
       cost: costOf(world, script),
     },
   }
+}
+
+function isPerson(who: string): who is PersonName {
+  return Object.hasOwn(PEOPLE, who)
 }
 
 function changeOf({ what, invoice, amountMinor }: Booking, erased: boolean): Change {

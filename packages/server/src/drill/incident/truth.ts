@@ -49,10 +49,10 @@ export interface Answers {
   readonly cost: string
 }
 
-/** Where an operator begins: the reference under which the caller had started it, such as the number of an invoice. */
-export interface Lead {
-  readonly reference: string
-}
+/** Where an operator begins: an alert that woke them, by the message that was delivered, or the number of an invoice. */
+export type Lead =
+  | { readonly from: 'alert'; readonly id: string }
+  | { readonly from: 'invoice'; readonly number: string }
 
 /** One planted incident. */
 export interface Planted {

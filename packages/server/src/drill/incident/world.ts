@@ -16,7 +16,7 @@ import {
   type WorkerHandle,
 } from 'signalbox'
 import { skewedHost, type SkewedHost } from 'signalbox/testing'
-import { DESK, deskBundle, deskModels, deskWorkflow, type DeskVersion, type ModelCall, type Order } from './desk.ts'
+import { DESK, deskBundle, deskModels, type DeskVersion, deskWorkflows, type ModelCall, type Order } from './desk.ts'
 import { type Outside, startOutside } from './outside.ts'
 
 /** The tenant of the drill. */
@@ -50,6 +50,8 @@ export interface BoxChanges {
 /** What a run is started with beside its order. */
 export interface Start {
   readonly reference?: string
+  /** Name of the workflow. Default: the desk. */
+  readonly workflow?: string
   /** Whom it is about. */
   readonly subject?: string
 }
@@ -103,13 +105,18 @@ export class World {
   /** By how many milliseconds the clock of the drill is ahead. */
   readonly aheadMs = (): number => this.host.now() - systemHost.now()
 
-  /** Another process on the same store, with a worker. */
-  process(changes: BoxChanges = {}): Box {
+  /** The runtime of another process on the same store, which works on nothing. */
+  idle(changes: BoxChanges = {}): Signalbox {
     const { version = '1.0.0', policy = this.policy } = changes
     const { store, host, vault, outside } = this
     const models = deskModels((call) => this.calls.push(call))
-    const workflows = [deskWorkflow(outside, version)]
-    const box = createSignalbox({ store, host, vault, policy, models, workflows, mode: 'production' })
+    const workflows = deskWorkflows(outside, version)
+    return createSignalbox({ store, host, vault, policy, models, workflows, mode: 'production' })
+  }
+
+  /** Another process on the same store, with a worker. */
+  process(changes: BoxChanges = {}): Box {
+    const box = this.idle(changes)
     // A machine that stalls for longer than a lease would charge calls in full, which no planter could know.
     const made = { box, worker: box.work({ pollMs: 5, leaseMs: 300_000 }) }
     this.boxes.push(made)
@@ -134,10 +141,10 @@ export class World {
 
   /** Starts a run of the desk for somebody; its reference is the number of its invoice unless told otherwise. */
   async start(box: Signalbox, order: Order, by: PersonName = 'ana', more: Start = {}): Promise<string> {
-    const { reference = order.invoice, subject } = more
+    const { reference = order.invoice, subject, workflow = DESK } = more
     const input: JsonObject = { ...order }
     const about = subject === undefined ? {} : { subject }
-    const request = { workflow: DESK, input, principal: PEOPLE[by], requestId: reference, ...about }
+    const request = { workflow, input, principal: PEOPLE[by], requestId: reference, ...about }
     return (await box.runs.start(request)).runId
   }
 
@@ -210,7 +217,7 @@ export function workerParts(
   count: (call: ModelCall) => void,
 ): { readonly box: Signalbox; begin(order: Order): Promise<string> } {
   const vault = drillVault(store, host)
-  const workflows = [deskWorkflow(outside, '1.0.0')]
+  const workflows = deskWorkflows(outside, '1.0.0')
   const models = deskModels(count)
   const box = createSignalbox({ store, host, vault, policy: deskBundle(), models, workflows, mode: 'production' })
   return {
