@@ -105,7 +105,7 @@ export function useRunCost(id: string, seq: number) {
   return useQuery({ queryKey: keys.cost(id, seq), queryFn: () => client.runCost({ params: { id } }) })
 }
 
-/** Approvals of the tenant that are open, and the newest of all; oldest first. */
+/** Approvals of the tenant: those that are open, oldest first, then the newest others. */
 export function useApprovals() {
   const { client } = useSession()
   return useQuery({
@@ -116,7 +116,7 @@ export function useApprovals() {
         client.approvals({ query: { limit: 200 } }),
       ])
       const all = new Map([...open.approvals, ...newest.approvals].map((each) => [each.id, each]))
-      return { approvals: [...all.values()].sort((a, b) => a.requested_at.localeCompare(b.requested_at)) }
+      return { approvals: [...all.values()] }
     },
     refetchInterval: LIST_MS,
   })
