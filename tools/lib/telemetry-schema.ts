@@ -60,12 +60,12 @@ function spanSchema(contract: TelemetryContract, span: TelemetryContract['spans'
   const links = { type: 'array', items: { $ref: '#/$defs/link' } }
   const kind = { const: span.kind }
   const properties = { id: { const: span.id }, name, kind, attributes: attributesSchema(contract, span), links }
-  return { ...object(properties, Object.keys(properties)), description: span.brief }
+  return { ...object(properties, Object.keys(properties)), ...conditions(contract, span), description: span.brief }
 }
 
 function eventSchema(contract: TelemetryContract, event: TelemetryContract['events'][number]): Json {
   const properties = { name: { const: event.name }, attributes: attributesSchema(contract, event) }
-  return { ...object(properties, Object.keys(properties)), description: event.brief }
+  return { ...object(properties, Object.keys(properties)), ...conditions(contract, event), description: event.brief }
 }
 
 function metricSchema(metric: TelemetryContract['metrics'][number]): Json {
@@ -76,12 +76,17 @@ function metricSchema(metric: TelemetryContract['metrics'][number]): Json {
 
 function attributesSchema(contract: TelemetryContract, levels: Levels): Json {
   const required = [...contract.common, ...levels.required]
-  const conditional = Object.entries(levels.conditionally_required ?? {})
-  const names = [...required, ...conditional.map(([name]) => name), ...levels.recommended, ...(levels.opt_in ?? [])]
-  const rules = conditional.map(([name, text]) => ({
-    anyOf: [{ type: 'object', required: [name] }, unless(contract, text)],
-  }))
-  return { ...object(references(names), required), ...(rules.length > 0 ? { allOf: rules } : {}) }
+  const conditional = Object.keys(levels.conditionally_required ?? {})
+  return object(references([...required, ...conditional, ...levels.recommended, ...(levels.opt_in ?? [])]), required)
+}
+
+/** What is required on a condition, one level above the attributes, so that these stay closed for every validator. */
+function conditions(contract: TelemetryContract, { conditionally_required: all = {} }: Levels): Json {
+  const rules = Object.entries(all).map(([name, text]) => {
+    const there = { type: 'object', properties: references([name]), required: [name] }
+    return { type: 'object', properties: { attributes: { anyOf: [there, unless(contract, text)] } } }
+  })
+  return rules.length > 0 ? { allOf: rules } : {}
 }
 
 /** What holds where a condition does not. */

@@ -63,6 +63,9 @@ describe('captured content', () => {
       const telemetry = await telemetryOf(await play(streamed), mode)
       const captures = mode !== 'none' && mode !== 'reference'
       expect(checkTelemetry(telemetry, { content: captures, identity: false })).toEqual([])
+      const told = telemetry.logs.map(({ eventName }) => eventName)
+      for (const name of ['gen_ai.client.inference.operation.details', 'signalbox.content.details'])
+        expect(told.some((each) => each === name)).toBe(mode === 'event' || mode === 'span_and_event')
       const inSpans = JSON.stringify(telemetry.spans)
       const inLogs = JSON.stringify(telemetry.logs)
       for (const place of PLACES) {

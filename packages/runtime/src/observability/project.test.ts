@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RunRecord } from '../contracts/records.ts'
 import { completeHistory, type History, history } from '../testing/history.ts'
+import { SHAPES } from '../testing/shapes.ts'
 import { checkTelemetry } from './checker.ts'
 import { projectRecords } from './project.ts'
 import type { ProjectionState } from './projection.ts'
@@ -21,94 +22,6 @@ function inBatches(records: readonly RunRecord[], size: number): Telemetry {
     Object.assign(all, { logs: [...all.logs, ...part.logs], metrics: [...all.metrics, ...part.metrics] })
   }
   return all
-}
-
-/** Histories of every shape that the projection knows. */
-const SHAPES: Readonly<Record<string, () => History>> = {
-  complete: completeHistory,
-  denied: () => history().started().segment().model().denied().model().barrier().completed(),
-  crash: () =>
-    history()
-      .started()
-      .segment()
-      .model()
-      .propose('tool')
-      .intent()
-      .segment('takeover', 5_000)
-      .outcome({ status: 'unknown', code: 'EFFECT_UNKNOWN' })
-      .outcome({ resolved_by: 'lookup' })
-      .barrier()
-      .completed(),
-  ledger: () => {
-    const paid = history().started().segment().model().tool()
-    return paid
-      .propose('tool', { ledger: { run: paid.runId, seq: paid.seq } })
-      .outcome()
-      .barrier()
-      .completed()
-  },
-  restored: () => completeHistory().branch(5).segment('person').model().tool().barrier().completed(),
-  stopped: () =>
-    history()
-      .started()
-      .segment()
-      .model()
-      .propose('tool', { status: 'refused', code: 'BUDGET_EXHAUSTED' })
-      .outcome()
-      .stopped(),
-  parked: () =>
-    history()
-      .started()
-      .segment()
-      .model()
-      .add({ type: 'run.parked', code: 'STORE_FULL', detail: null })
-      .add({
-        type: 'override.recorded',
-        what: 'resume_parked',
-        by: { id: 'user:ben', kind: 'user', tenant: 'acme', roles: [] },
-        reason: null,
-      })
-      .segment('person')
-      .completed(),
-  rejected: () =>
-    history()
-      .started()
-      .segment()
-      .model()
-      .propose('tool', { verdict: 'require_approval', status: 'rejected', code: 'APPROVAL_REJECTED' })
-      .askPerson()
-      .waiting()
-      .segment('wake')
-      .personAnswers('rejected')
-      .outcome()
-      .barrier()
-      .completed(),
-  failing: () => {
-    const told = history().started().segment().read({ agent: null, status: 'failed', code: 'TOOL_FAILED' })
-    told.add({
-      type: 'activation.failed',
-      activation: 'root.0.decide.0',
-      node: 'decide',
-      superstep: 0,
-      attempt: 1,
-      code: 'NODE_FAILED',
-      error: told.content(0),
-      retry_at: '2026-11-22T10:00:00.000Z',
-    })
-    return told
-      .read({ agent: null, attempt: 2 })
-      .add({
-        type: 'message.dropped',
-        superstep: 0,
-        from: 'decide',
-        edge: null,
-        reason: 'no_edge',
-        message: told.content(0),
-      })
-      .add({ type: 'unmediated.call', activation: null, where: 'node', host: 'example.com' })
-      .barrier()
-      .completed()
-  },
 }
 
 describe('telemetry from records', () => {
