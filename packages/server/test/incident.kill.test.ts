@@ -55,12 +55,16 @@ describe('the incident drill', () => {
   )
 
   it.each([
-    ['alert', 'call_beside_the_door'],
-    ['look_up', 'worker_killed'],
-  ] as const)('INC-008: an %s that leads to another run fails as that, and no answer counts', async (lie, kind) => {
-    const other = of(lie === 'alert' ? 'worker_killed' : 'call_beside_the_door')
-    const { findings, incidents } = await judgeIncidents(world, [of(kind), other], { ...quiet, lie })
-    expect(findings).toMatchObject([{ kind: 'wrong_run', incident: kind }])
+    ['alert', 'invoice'],
+    ['look_up', 'alert'],
+  ] as const)('INC-008: an %s that leads to another run fails as that, and no answer counts', async (lie, from) => {
+    // The newest of each sort: a lie that led to what was planted last would lead to the right run.
+    const names = planted.filter((one) => one.kind !== 'kill_switch_thrown')
+    const led = names.findLast((one) => one.lead.from !== from)
+    const other = names.findLast((one) => one.lead.from === from)
+    if (!led || !other) throw new Error('both sorts are planted')
+    const { findings, incidents } = await judgeIncidents(world, [led, other], { ...quiet, lie })
+    expect(findings).toMatchObject([{ kind: 'wrong_run', incident: led.kind }])
     expect(incidents.map((one) => one.right)).toEqual([0, 8])
   })
 

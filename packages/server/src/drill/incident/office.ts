@@ -27,11 +27,16 @@ export interface Office {
   close(): Promise<void>
 }
 
+/** More than a drill plants. */
+const MOST_PLANTED = 100
+
 const TOKEN = 'the-operator-of-the-incident-drill'
 
 /** Opens a server over a process of the world. With a lie one of its answers is another than it was. */
 export async function openOffice(world: World, box: Signalbox, lie: Lie | null = null): Promise<Office> {
-  const [decoy] = await world.store.runs({ tenant: TENANT, status: ['completed'], limit: 1 })
+  // Decoys are there before incidents: the oldest of these is one.
+  const completed = await world.store.runs({ tenant: TENANT, status: ['completed'], limit: MOST_PLANTED })
+  const decoy = completed.at(-1)
   const service = alertService({ store: world.store, settings: ALERTS, host: world.host, fault: () => null })
   const server = await createServer({
     runs: box.runs,
