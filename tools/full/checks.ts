@@ -20,6 +20,10 @@ export const CHECKS: readonly FullCheck[] = [
     name: 'incident',
     args: ['packages/cli/src/main.ts', 'drill', 'incident', '--all', '--runs', '100000'],
   },
+  {
+    name: 'kill switches',
+    args: ['packages/cli/src/main.ts', 'drill', 'kill', '--lease-seconds', '1'],
+  },
   { name: 'collector away', args: ['tools/collector-away.ts', '1000'] },
 ]
 

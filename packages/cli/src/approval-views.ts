@@ -17,7 +17,7 @@ export function lifeText({ life, history }: ApprovalDetail, out: Output): string
     const actor = event.by === null ? '' : ` by ${who(event.by)}${event.for === null ? '' : ` for ${who(event.for)}`}`
     const detail = event.detail === null ? '' : ` (${printable(event.detail)})`
     const text = event.text === null ? '' : `: ${printable(event.text)}`
-    lines.push(line(time(event.at).slice(5, 16), `${event.what.replaceAll('_', ' ')}${actor}${detail}${text}`))
+    lines.push(line(time(event.at).slice(5, 16), `  ${event.what.replaceAll('_', ' ')}${actor}${detail}${text}`))
   }
   return lines.join('\n')
 }

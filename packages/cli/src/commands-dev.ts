@@ -118,8 +118,10 @@ function banner(dev: DevServer, options: DevCommandOptions, out: Output): string
   const models = dev.models.map(({ id, scripted }) =>
     scripted ? `${id} (scripted: a program answers, not a language model)` : id,
   )
+  const rolesOf = dev.people.map(({ roles }) => roles.join(', '))
+  const width = Math.max(0, ...rolesOf.map((roles) => roles.length))
   const people = dev.people.map(
-    ({ person, roles, token }) => `  ${person.padEnd(5)} ${roles.join(', ').padEnd(26)} ${dev.url}/#token=${token}`,
+    ({ person, token }, at) => `  ${person.padEnd(5)} ${(rolesOf[at] ?? '').padEnd(width)}  ${dev.url}/#token=${token}`,
   )
   return [
     `${color.bold('Signalbox')} ${VERSION}  ${dev.project}  (${dev.mode})`,

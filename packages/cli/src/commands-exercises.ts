@@ -5,11 +5,17 @@ import {
   backupProject,
   type DrillPlace,
   type ExerciseResult,
+  KILL_ROUNDS,
+  type KillDrillResult,
+  type KillRoundResult,
+  killOnProject,
   LOAD_FAULTS,
   type LoadDrillResult,
   type LoadFault,
   type LoadPhase,
   loadOnProject,
+  SWITCH_FAULTS,
+  type SwitchFault,
 } from '@signalbox/server'
 import { type Command, Option } from 'commander'
 import { keepAlive } from 'signalbox'
@@ -29,7 +35,7 @@ type Place = (options: Flags, shell: Shell) => DrillPlace
 
 const PLANT = 'break a promise on purpose, to see that the drill finds it'
 
-/** Adds `drill backup` and `drill load`. */
+/** Adds `drill backup`, `drill load` and `drill kill`. */
 export function addExercises(group: Command, shell: Shell, add: Add, place: Place): void {
   add(group, 'backup', 'copy a store that is being written, go on from the copy in fresh processes, compare')
     .option('--workflow <name>', 'only this workflow')
@@ -54,6 +60,47 @@ export function addExercises(group: Command, shell: Shell, add: Add, place: Plac
       const { workflow = null, plant: planted = null, rate, minutes, workers } = options
       await exercised(options, shell, loadLines, (log) =>
         loadOnProject({ ...place(options, shell), workflow, planted, rate, seconds: minutes * 60, workers, log }),
+      )
+    })
+  addKill(group, shell, add, place)
+}
+
+interface KillFlags extends Flags {
+  readonly plant?: SwitchFault
+  readonly scope?: string
+  readonly mode?: string
+  readonly runs: number
+  readonly leaseSeconds?: number
+}
+
+function addKill(group: Command, shell: Shell, add: Add, place: Place): void {
+  add(
+    group,
+    'kill',
+    'throw kill switches over working processes; time the last effect outside, lift, let all end, check',
+  )
+    .option('--workflow <name>', 'only this workflow')
+    .addOption(
+      new Option('--scope <scope>', 'only this scope').choices([...new Set(KILL_ROUNDS.map((each) => each.scope))]),
+    )
+    .addOption(
+      new Option('--mode <mode>', 'only this mode').choices([...new Set(KILL_ROUNDS.map((each) => each.mode))]),
+    )
+    .option('--runs <n>', 'runs under way at each throw', intOption('--runs', 1, 1_000), 24)
+    .option(
+      '--lease-seconds <n>',
+      "lease of the workers' knowledge; default: the project's",
+      numberOption('--lease-seconds', 0.2, 60),
+    )
+    .addOption(new Option('--plant <fault>', PLANT).choices(SWITCH_FAULTS))
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<KillFlags>()
+      const { workflow = null, plant: planted = null, scope, mode, runs, leaseSeconds = null } = options
+      const rounds = KILL_ROUNDS.filter(
+        (each) => (scope === undefined || each.scope === scope) && (mode === undefined || each.mode === mode),
+      )
+      await exercised(options, shell, killLines, (log) =>
+        killOnProject({ ...place(options, shell), workflow, planted, rounds, runs, leaseSeconds, log }),
       )
     })
 }
@@ -119,6 +166,25 @@ const PHASES = [
   { title: 'p95', of: (row: LoadPhase) => seconds(row.queued.p95), right: true },
   { title: 'took p50', of: (row: LoadPhase) => seconds(row.took.p50), right: true },
   { title: 'p95', of: (row: LoadPhase) => seconds(row.took.p95), right: true },
+]
+
+function killLines(drill: KillDrillResult, out: Output): string[] {
+  const { workflow, leaseMs, rounds, acknowledged, lastEffect, late } = drill
+  return [
+    `${printable(workflow)}: a process may act on what it knows for ${leaseMs} ms; times in ms since the throw`,
+    table(rounds, ROUNDS, out.width),
+    `acknowledged after ${acknowledged.p50 ?? '?'} ms (half of them), ${acknowledged.max ?? '?'} ms at most`,
+    `last effect outside after ${lastEffect.p50 ?? '?'} ms (half of them), ${lastEffect.max ?? '?'} ms at most; ${late} later than the lease`,
+  ]
+}
+
+const ROUNDS = [
+  { title: 'switch', of: (row: KillRoundResult) => row.scope },
+  { title: 'mode', of: (row: KillRoundResult) => row.mode },
+  { title: 'acknowledged', of: (row: KillRoundResult) => String(row.acknowledgedMs ?? '?'), right: true },
+  { title: 'last effect', of: (row: KillRoundResult) => String(row.lastEffectMs ?? '-'), right: true },
+  { title: 'late', of: (row: KillRoundResult) => String(row.late), right: true },
+  { title: 'after the lift', of: (row: KillRoundResult) => String(row.heldUp), right: true },
 ]
 
 function seconds(ms: number | null): string {

@@ -19,6 +19,11 @@ export function time(iso: string | null): string {
   return iso === null ? '' : iso.slice(0, 19).replace('T', ' ')
 }
 
+/** True for the last time that there is: what has it as its deadline has none. */
+export function isNever(iso: string): boolean {
+  return Date.parse(iso) === 8_640_000_000_000_000
+}
+
 /** A principal id without its kind. */
 export function who(id: string | null): string {
   return id === null ? '' : id.replace(/^user:/, '')

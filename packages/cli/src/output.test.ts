@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { run } from '../test/harness.ts'
-import type { RunDetail } from '@signalbox/protocol'
+import type { ApprovalDetail, RequestSummary, RunDetail } from '@signalbox/protocol'
+import { lifeText } from './approval-views.ts'
 import { folded, outputOf, printable, table } from './output.ts'
+import { requestsText } from './people-views.ts'
 import { recordText, runText } from './run-views.ts'
 
 const terminal = (isTTY: boolean, env: Record<string, string> = {}) => {
@@ -15,6 +17,25 @@ const terminal = (isTTY: boolean, env: Record<string, string> = {}) => {
 }
 
 describe('output', () => {
+  it('CLI-024: a question that waits for ever has no deadline, and a line of an approval has its time apart', () => {
+    const out = outputOf(terminal(false), false)
+    const row = { id: 'que_1', tool: 'pay.send', impact: null, state: 'open', summary: 'Did it happen?' }
+    const asked = (deadline: string) => requestsText([{ ...row, deadline } as RequestSummary], out) // what the list reads
+    expect(asked('+275760-09-13T00:00:00.000Z')).toContain('pay.send  no deadline')
+    expect(asked('2026-11-22T23:49:00.000Z')).toContain('pay.send  until 11-22 23:49')
+    const event = {
+      at: '2026-11-22T23:49:12.000Z',
+      what: 'claimed',
+      by: 'user:ben',
+      for: null,
+      detail: null,
+      text: null,
+    }
+    const life = { stage: 1, stages: 1, demands: [] }
+    const detail = { life, history: [event] } as unknown as ApprovalDetail // what these lines read
+    expect(lifeText(detail, out)).toBe('  11-22 23:49  claimed by ben')
+  })
+
   it('CLI-020: colours only on a terminal that does not refuse them, and never with --json', () => {
     const red = (isTTY: boolean, env: Record<string, string>, json = false) =>
       outputOf(terminal(isTTY, env), json).color.red('x')

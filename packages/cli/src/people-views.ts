@@ -1,6 +1,6 @@
 import type { ApprovalDetail, PortRequestDetail, QuestionDetail, RequestSummary } from '@signalbox/protocol'
 import { lifeText } from './approval-views.ts'
-import { money, time, who } from './format.ts'
+import { isNever, money, time, who } from './format.ts'
 import { folded, indented, type Output, printable } from './output.ts'
 
 /** Approvals or questions, two lines each: what it is and until when, then the summary. */
@@ -9,13 +9,18 @@ export function requestsText(rows: readonly RequestSummary[], out: Output): stri
   return rows
     .map((row) => {
       const impact = impactText(row.impact)
-      const state = row.state === 'open' ? `until ${time(row.deadline).slice(5, 16)}` : row.state
+      const state = row.state !== 'open' ? row.state : until(row.deadline)
       const head = [out.color.bold(row.id), printable(row.tool), printable(impact), state]
         .filter((part) => part !== '')
         .join('  ')
       return `${head}\n${folded(`    ${row.summary ?? '(the content was erased)'}`, out.width, '    ')}`
     })
     .join('\n')
+}
+
+/** Questions wait for ever: their deadline is the last time that there is. */
+function until(deadline: string): string {
+  return isNever(deadline) ? 'no deadline' : `until ${time(deadline).slice(5, 16)}`
 }
 
 function impactText(impact: RequestSummary['impact']): string {

@@ -1,5 +1,5 @@
 import type { Activity, RecordView, RestorePointView, RunDetail, RunSummary, Superstep } from '@signalbox/protocol'
-import { barOf, statusText, time, usd, who } from './format.ts'
+import { isNever, barOf, statusText, time, usd, who } from './format.ts'
 import { folded, type Output, printable, table } from './output.ts'
 
 /** Runs as a table. */
@@ -27,7 +27,9 @@ export function runText(run: RunDetail, out: Output): string {
     `for ${who(run.principal.id)} (${run.principal.roles.join(', ')})  cost ${usd(run.cost_nano_usd)}  policy ${printable(run.bundle).slice(0, 40)}`,
   ]
   const open = run.open.map((each) =>
-    color.yellow(`waits: ${each.kind} ${each.id} (${each.tool}) until ${time(each.deadline)} UTC`),
+    color.yellow(
+      `waits: ${each.kind} ${each.id} (${each.tool}) ${isNever(each.deadline) ? 'without deadline' : `until ${time(each.deadline)} UTC`}`,
+    ),
   )
   const held = run.held_up.map((each) => color.yellow(`held up: ${printable(each.key)}`))
   const undone = endText(run)

@@ -49,11 +49,12 @@ describe('signalbox drill', () => {
     expect(readFileSync(report, 'utf8')).toBe(kept)
   })
 
-  it('DRL-019: wrong use is told with its fix, and starts nothing', async () => {
+  it('DRL-019, KSW-053: wrong use is told with its fix, and starts nothing', async () => {
     const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
       [['drill'], 2, /^error USAGE: a command is missing: `signalbox drill restore`, or `--gate`/],
       [['drill', 'restore', '--kills', '1', '--every-stage', '--config', SMALL], 2, /both say how many/],
       [['drill', 'restore', '--kills', '0', '--config', SMALL], 2, /`--kills` must be a whole number/],
+      [['drill', 'kill', '--scope', 'moon', '--config', SMALL], 2, /tool, class, run, workflow, tenant, global/],
       [['drill', 'restore', '--workflow', 'paint', '--config', SMALL], 3, /--workflow takes `refunds`/],
       [['drill', 'restore', '--config', join(folder.path, 'none.ts')], 2, /write one with defineProject/],
     ]

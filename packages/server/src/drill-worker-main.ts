@@ -7,6 +7,7 @@ import { writeSync } from 'node:fs'
 import { type FaultHook, keepAlive, openSqliteStore, type SqliteStoreOptions, type Store, systemHost } from 'signalbox'
 import { openFaultySqliteStore, overrideStore, plantFault } from 'signalbox/testing'
 import { compose } from './dev/compose.ts'
+import { drilledSwitches } from './drill/switch-seams.ts'
 import { chosenDrills } from './drill/choose.ts'
 import {
   type DrillWorkerStart,
@@ -14,6 +15,7 @@ import {
   type KillOrder,
   type KillPoint,
   LEASE_MS,
+  PLANTED_LEASE_MS,
 } from './drill/orders.ts'
 import { loadProject } from './project.ts'
 
@@ -95,10 +97,14 @@ async function openStore(options: SqliteStoreOptions): Promise<Store> {
   return start.tellCommits ? acknowledging(store) : store
 }
 
-const project = await loadProject(start.configPath)
+const switches = drilledSwitches(start.switches ?? null, systemHost)
+const loaded = await loadProject(start.configPath)
+const project = start.switches
+  ? { ...loaded, switches: { ...loaded.switches, leaseSeconds: start.switches.leaseSeconds } }
+  : loaded
 const [drill] = chosenDrills(project, start.workflow)
-const { signalbox } = await compose(project, start.dataDir, systemHost, process.env, {
-  openStore,
+const { signalbox } = await compose(project, start.dataDir, switches.host, process.env, {
+  openStore: async (options) => switches.store(await openStore(options)),
   fault,
   fetch: answeringFetch,
   ...(drill?.models ? { models: drill.models } : {}),
@@ -108,7 +114,8 @@ process.on('disconnect', () => process.exit(1))
 function work(): void {
   const handle = signalbox.work({
     worker: start.worker,
-    leaseMs: LEASE_MS,
+    // A worker that does not see time pass keeps its runs: its fault must show in what it sends.
+    leaseMs: start.switches?.fault ? PLANTED_LEASE_MS : LEASE_MS,
     pollMs: 30,
     concurrency: start.concurrency ?? 6,
     onTrouble: (error) => process.stderr.write(`${start.worker}: ${error.message}\n`),
@@ -122,7 +129,12 @@ function work(): void {
 }
 
 let isWorking = false
-process.on('message', (told: DrillWorkerTold) => {
+process.on('message', async (told: DrillWorkerTold) => {
+  if ('switches' in told) {
+    await switches.tell(told.switches)
+    say(told.switches)
+    return
+  }
   orders = told.orders
   if (!isWorking) work()
   isWorking = true

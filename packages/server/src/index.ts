@@ -27,7 +27,7 @@ export { BACKUP_FAULTS, type BackupDrillResult, type BackupFault } from './drill
 export { LOAD_FAULTS, type LoadDrillResult, type LoadFault, type LoadPhase } from './drill/load.ts'
 export { type GateOptions, type GateResult, restoreGate } from './drill/gate.ts'
 export { chosenDrills } from './drill/choose.ts'
-export { DRILL_FAULTS, type DrillFault, STAGE_NAMES } from './drill/orders.ts'
+export { DRILL_FAULTS, type DrillFault, STAGE_NAMES, SWITCH_FAULTS, type SwitchFault } from './drill/orders.ts'
 export {
   type DrillPlace,
   drillProject,
@@ -36,7 +36,8 @@ export {
   type ProjectDrillResult,
 } from './drill/project-drill.ts'
 export type { Killable } from './drill/process.ts'
-export { backupProject, type ExerciseResult, loadOnProject } from './drill/project-exercises.ts'
+export { KILL_ROUNDS, type KillDrillResult, type KillRound, type KillRoundResult } from './drill/kill.ts'
+export { backupProject, type ExerciseResult, killOnProject, loadOnProject } from './drill/project-exercises.ts'
 export {
   type DrillOfProject,
   type OpenedReport,

@@ -15,6 +15,7 @@ import {
   type SwitchSettings,
   type WorkflowSpec,
 } from 'signalbox'
+import { DEV_TENANT } from './dev/tokens.ts'
 import { type AlertSettings, type AlertsDef, readAlertSettings } from './alerts/settings.ts'
 import type { Authenticator } from './auth.ts'
 import type { PrincipalDef } from './identity/directory.ts'
@@ -68,6 +69,11 @@ export interface ProjectDef {
   readonly switches?: Omit<SwitchSettings, 'local'>
   /** Default `development`. */
   readonly mode?: Mode
+  /**
+   * The tenant in which schedules fire and alerts about the whole store stand. Default: the one that changes the policy,
+   * else the only one of the `principals`, else `dev`.
+   */
+  readonly tenant?: string
   /** People, services and agents that may sign in, with hashes of their tokens. Production needs these, or the next. */
   readonly principals?: readonly PrincipalDef[]
   /** Who may sign in by credentials of another system, such as signed tokens of an identity provider. */
@@ -100,6 +106,16 @@ export interface Project extends ProjectDef {
 /** Declares a project; the default export of `signalbox.config.ts`. */
 export function defineProject(def: ProjectDef): Project {
   return { ...def, kind: 'signalbox.project' }
+}
+
+/** The tenant of what a project does by itself. See `ProjectDef.tenant`. */
+export function homeTenant({
+  tenant,
+  policy,
+  principals = [],
+}: Pick<ProjectDef, 'tenant' | 'policy' | 'principals'>): string {
+  const [only, ...others] = new Set(principals.flatMap(({ roles }) => Object.keys(roles)))
+  return tenant ?? policy?.tenant ?? (others.length === 0 ? only : undefined) ?? DEV_TENANT
 }
 
 /** The checked schedules of a project. Throws CONFIG_INVALID with every mistake. */

@@ -41,6 +41,7 @@ describe('times', () => {
     expect(timeLeft(before(-61_000), NOW)).toBe('1 m 1 s left')
     expect(timeLeft(before(-9000), NOW)).toBe('9 s left')
     expect(timeLeft(before(0), NOW)).toBe('deadline passed')
+    expect(timeLeft(new Date(8_640_000_000_000_000).toISOString(), NOW)).toBe('no deadline')
   })
 
   it('CON-080: the time of another day carries its date', () => {

@@ -56,8 +56,12 @@ export function age(at: string, now: number): string {
   return seconds < 2 ? 'just now' : `${oneUnit(seconds)} ago`
 }
 
-/** Time left until a deadline, or that it has passed. Under an hour it counts seconds. */
+/** The last time that there is: what has it as its deadline waits for ever. */
+const NEVER = 8_640_000_000_000_000
+
+/** Time left until a deadline, that it has passed, or that there is none. Under an hour it counts seconds. */
 export function timeLeft(deadline: string, now: number): string {
+  if (Date.parse(deadline) === NEVER) return 'no deadline'
   const seconds = Math.ceil((Date.parse(deadline) - now) / 1000)
   if (seconds <= 0) return 'deadline passed'
   return `${duration(seconds * 1000).replace('.0 s', ' s')} left`

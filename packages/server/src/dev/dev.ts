@@ -26,6 +26,7 @@ import { type AccessService, accessService, requireSignOff } from '../identity/a
 import { proveCredentials } from '../identity/credentials.ts'
 import { authenticatorOf } from '../identity/sign-in.ts'
 import {
+  homeTenant,
   type EnvValues,
   loadProject,
   type OutsideWorld,
@@ -58,7 +59,7 @@ import { keptFacts } from '../facts/finder.ts'
 import { modelsOf } from '../views/system.ts'
 import { compose, type Composed, makeDataDir } from './compose.ts'
 import { lockData } from './lock.ts'
-import { DEV_TENANT, type DevPerson, principalOfPerson, seedDevPeople } from './tokens.ts'
+import { type DevPerson, principalOfPerson, seedDevPeople } from './tokens.ts'
 import { startWorkers, type WorkerPool } from './workers.ts'
 
 /** How a development server is started. */
@@ -155,7 +156,8 @@ async function start(
   await eraseAgain(erasures, log)
   requireModels(project, composed)
   const { store, runs } = composed.signalbox
-  const alerts = alertPart({ project, store, runs, host, home: DEV_TENANT, dataDir, env, troubles, log })
+  const tenant = homeTenant(project)
+  const alerts = alertPart({ project, store, runs, host, home: tenant, dataDir, env, troubles, log })
   const telemetry = await tellOutside({ composed, dataDir, env, host, log, settings: capturing, options }, ends)
   const parts = { project, composed, people, host, troubles, erasures, access, keeper, alerts, telemetry, ends }
   const server = await serve(options, parts)
@@ -164,7 +166,7 @@ async function start(
   const pool = await poolOf(options, { composed, env, host, troubles, log })
   ends.push(() => pool.stop())
   const runJob = processJobs({ dataDir, configPath, env })
-  const scheduler = startScheduler({ store: composed.store, runs, host, tenant: DEV_TENANT, schedules, runJob, log })
+  const scheduler = startScheduler({ store: composed.store, runs, host, tenant, schedules, runJob, log })
   ends.push(() => scheduler.stop())
   const baseUrl = (notifications.baseUrl ?? server.url).replace(/\/+$/, '')
   ends.push(alerts.start().stop)

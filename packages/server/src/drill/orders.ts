@@ -72,12 +72,35 @@ export interface DrillWorkerStart {
   readonly observe?: boolean
   /** Prints a line `ack …` for each batch of commits that the store acknowledged. */
   readonly tellCommits?: boolean
+  /** How it keeps what it knows of the kill switches, when they are drilled. */
+  readonly switches?: SwitchOrders
 }
 
-/** The message that sets a worker going. */
-export interface DrillWorkerTold {
-  readonly orders: readonly KillOrder[]
+/** How a worker keeps what it knows of the kill switches. */
+export interface SwitchOrders {
+  /** In place of the project's own. */
+  readonly leaseSeconds: number
+  /** A planted fault of this worker, or null. */
+  readonly fault: SwitchFault | null
 }
+
+/**
+ * Faults of a worker that a drill of the switches must find: `switch_ignored`, it goes on by what it read first;
+ * `clock_stands_still`, it never sees its lease end.
+ */
+export const SWITCH_FAULTS = ['switch_ignored', 'clock_stands_still'] as const
+/** One of the faults. */
+export type SwitchFault = (typeof SWITCH_FAULTS)[number]
+
+/**
+ * What a worker is told: the orders that set it going; or that from now on its store does not answer about switches, that
+ * it does again, or that its clocks stand still.
+ */
+export type DrillWorkerTold =
+  | { readonly orders: readonly KillOrder[] }
+  | { readonly switches: 'blocked' | 'readable' | 'frozen' }
 
 /** How long a worker of a drill may be silent before its runs are taken over, in milliseconds. */
 export const LEASE_MS = 2_000
+/** The same for a worker with a fault of the switches, so that nobody takes its runs over while it is watched. */
+export const PLANTED_LEASE_MS = 60_000

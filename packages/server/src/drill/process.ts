@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { SignalboxError, sleep, systemHost } from 'signalbox'
 import type { EnvValues } from '../project.ts'
-import type { DrillWorkerStart, KillOrder } from './orders.ts'
+import type { DrillWorkerStart, DrillWorkerTold, KillOrder } from './orders.ts'
 
 const isSource = import.meta.url.endsWith('.ts')
 /** Beside the source when it runs from the source, beside the compiled file otherwise. */
@@ -24,6 +24,8 @@ export interface Killable {
   readonly lines: readonly string[]
   /** Sets it going, or gives it other orders. Resolves when it has them. */
   go(orders: readonly KillOrder[]): Promise<void>
+  /** Changes what it knows of the kill switches; resolves when it is so. */
+  tell(what: 'blocked' | 'readable' | 'frozen'): Promise<void>
   /** Resolves when an order ended it, with null when `isOver` aborts before. Throws when it ends otherwise or does not end. */
   killed(isOver?: AbortSignal): Promise<Killed | null>
   /** Resolves when it has stopped at an order's point. */
@@ -67,14 +69,16 @@ export async function startKillable(
     if (isRunning()) child.kill(signal)
     await Promise.all([exited, closed])
   }
+  const order = async (told: DrillWorkerTold, answer: string): Promise<void> => {
+    const before = count(lines, answer)
+    child.send(told)
+    while (count(lines, answer) <= before && isRunning()) await Promise.race([once(reader, 'line'), exited])
+  }
   return {
     child,
     lines,
-    go: async (orders) => {
-      const before = count(lines, 'told')
-      child.send({ orders })
-      while (count(lines, 'told') <= before && isRunning()) await Promise.race([once(reader, 'line'), exited])
-    },
+    go: (orders) => order({ orders }, 'told'),
+    tell: (what) => order({ switches: what }, what),
     killed: async (isOver) => {
       const ended = Promise.all([exited, closed]).then(() => true)
       const over = isOver ? aborted(isOver).then(() => false) : new Promise<boolean>(() => undefined)

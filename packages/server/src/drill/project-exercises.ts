@@ -1,4 +1,4 @@
-/** Backup and load drills of a whole project: from its file to a signed report. */
+/** Drills of backups, load and kill switches of a whole project: from its file to a signed report. */
 import { dirname, join, resolve } from 'node:path'
 import { isoTime } from 'signalbox'
 import { loadProject } from '../project.ts'
@@ -6,11 +6,13 @@ import { type BackupDrillResult, type BackupFault, backupDrill } from './backup.
 import { buildIdentity, REPORTS } from './build.ts'
 import { chosenDrills } from './choose.ts'
 import type { Finding } from './findings.ts'
+import { type KillDrillResult, type KillRound, killDrill } from './kill.ts'
 import { type LoadDrillResult, type LoadFault, loadDrill } from './load.ts'
+import type { SwitchFault } from './orders.ts'
 import { auditKey, type DrillPlace } from './project-drill.ts'
 import { signedReport, writeReport } from './report.ts'
 
-/** What both take beside their own. */
+/** What all take beside their own. */
 interface ExerciseOptions extends DrillPlace {
   /** Only this workflow; null: all that have a drill. */
   readonly workflow: string | null
@@ -18,7 +20,7 @@ interface ExerciseOptions extends DrillPlace {
   readonly log: (line: string) => void
 }
 
-/** A report of either kind, and where it was written; null with a planted fault. */
+/** A report of any kind, and where it was written; null with a planted fault. */
 export interface ExerciseResult<D> {
   readonly passed: boolean
   readonly path: string | null
@@ -45,9 +47,27 @@ export function loadOnProject(
   return exercise(options, 'load-drill', (workflow) => loadDrill({ ...options, workflow }))
 }
 
+/** The lease under which workers know the switches when the project does not say. */
+const LEASE_SECONDS = 3
+
+/** Drills of the kill switches, with a signed report in `reports/kill-drill.json`. Throws as `drillProject`. */
+export async function killOnProject(
+  options: ExerciseOptions & {
+    readonly planted: SwitchFault | null
+    readonly rounds: readonly KillRound[]
+    /** Null: the project's own lease. */
+    readonly leaseSeconds: number | null
+    readonly runs: number
+  },
+): Promise<ExerciseResult<KillDrillResult>> {
+  const { switches } = await loadProject(options.configPath)
+  const leaseSeconds = options.leaseSeconds ?? switches?.leaseSeconds ?? LEASE_SECONDS
+  return await exercise(options, 'kill-drill', (workflow) => killDrill({ ...options, workflow, leaseSeconds }))
+}
+
 async function exercise<D extends { readonly passed: boolean; readonly findings: readonly Finding[] }>(
   options: ExerciseOptions & { readonly planted: string | null },
-  kind: 'backup-drill' | 'load-drill',
+  kind: 'backup-drill' | 'load-drill' | 'kill-drill',
   drill: (workflow: string) => Promise<D>,
 ): Promise<ExerciseResult<D>> {
   const { configPath, host, log } = options

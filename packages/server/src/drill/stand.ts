@@ -35,7 +35,7 @@ export interface StandOptions {
 }
 
 /** What a worker of a stand may have beside its name. */
-export type WorkerExtras = Partial<Pick<DrillWorkerStart, 'observe' | 'tellCommits' | 'concurrency'>> & {
+export type WorkerExtras = Partial<Pick<DrillWorkerStart, 'observe' | 'tellCommits' | 'concurrency' | 'switches'>> & {
   readonly under?: readonly string[]
 }
 

@@ -1,5 +1,6 @@
 import { SignalboxError } from 'signalbox'
 import { describe, expect, it } from 'vitest'
+import { homeTenant } from '../project.ts'
 import { definitionChange, readSchedules, type ScheduleDef } from './definition.ts'
 
 const at = (text: string): number => Date.parse(text)
@@ -27,6 +28,15 @@ function faultsOf(defs: readonly unknown[]): string {
 }
 
 describe('declared schedules', () => {
+  it('SCH-017: they fire in the tenant that the project names, of its policy, of its only people, else in dev', () => {
+    const of = (...tenants: string[]) => ({
+      principals: tenants.map((tenant) => ({ id: `user:${tenant}`, roles: { [tenant]: ['viewer'] }, tokens: [] })),
+    })
+    expect(homeTenant({ ...of('acme'), policy: { tenant: 'board' }, tenant: 'shop' })).toBe('shop')
+    expect(homeTenant({ ...of('acme'), policy: { tenant: 'board' } })).toBe('board')
+    expect([of('acme', 'acme'), of('acme', 'other'), {}].map(homeTenant)).toEqual(['acme', 'dev', 'dev'])
+  })
+
   it('SCH-001: every mistake is told at once, with its field and the fix', () => {
     const told = faultsOf([
       { name: 'Nightly', every: { days: 1 }, do: { job: 'report' } },
