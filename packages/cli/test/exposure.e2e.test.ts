@@ -72,6 +72,8 @@ async function evidenceOf(runId: string, args: readonly string[]): Promise<void>
   expect([sound.code, sound.stdout]).toEqual([0, expect.stringContaining(`run ${runId} of tenant dev  verified`)])
   const bytes = readFileSync(file)
   for (const secret of Object.values(SEEDED)) expect(bytes.includes(secret)).toBe(false)
+  for (const name of ['policy/', 'workflow/definition.json', 'workflow/decision-record.md', 'workflow/diagram.mmd'])
+    expect(bytes.includes(name), name).toBe(true)
   bytes[bytes.indexOf('"type":"run.started"') + 10] = 0x78
   writeFileSync(file, bytes)
   const changed = await run(['explain', 'verify', file, '--key', key])

@@ -99,7 +99,8 @@ async function putWorkflow(put: Put, { store, workflows }: CollectDeps, row: Run
   const text = await store.definition(signature)
   const definition: unknown = text === null ? null : JSON.parse(text)
   put('workflow/definition.json', { name, version, signature, definition })
-  const spec = workflows.find((each) => each.signature === signature)
+  // The row names what the run was defined as; a project that has another definition by now has another picture.
+  const spec = workflows.find((each) => each.definition === signature)
   if (!spec) return
   put('workflow/decision-record.md', decisionRecord(spec))
   put('workflow/diagram.mmd', toMermaid(spec))

@@ -128,7 +128,7 @@ function Folded({ run, text, sentences, at, all }: FoldedProps) {
           <span className="untrusted">
             <Prose text={text} />
           </span>{' '}
-          <span className="text-xs text-muted">{count(sentences.length, 'sentence')}</span>
+          <span className="link text-xs">{count(sentences.length, 'sentence')}</span>
         </summary>
         <ol className="mt-0.5 flex flex-col gap-0.5 border-l border-line pl-2">
           {sentences.map((sentence) => (
