@@ -14,6 +14,14 @@ import { type DecisionPlan, decisionAims, decisionTable, measureDecisions } from
 import { endpoints, endpointTable } from './endpoints.ts'
 import { canTrace } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
+import {
+  measureOverhead,
+  type Overhead,
+  type OverheadPlan,
+  overheadAims,
+  overheadChecks,
+  overheadTable,
+} from './overhead.ts'
 import { installedPeers } from './peers.ts'
 import { loadNow, reportOf } from './report.ts'
 import { selfCheck } from './self-check.ts'
@@ -75,6 +83,12 @@ const TURNS: Plan = {
 const DECISIONS: DecisionPlan = { sizes: [50, 500], each: 1_000 }
 const QUICK_DECISIONS: DecisionPlan = { sizes: [50, 500], each: 200 }
 
+const OVERHEAD: readonly OverheadPlan[] = [
+  { starts: 4, pairs: 5, warm: 2, runs: 16, each: 25 },
+  { starts: 4, pairs: 5, warm: 2, runs: 1, each: 200 },
+]
+const QUICK_OVERHEAD: readonly OverheadPlan[] = [{ starts: 1, pairs: 6, warm: 2, runs: 16, each: 25 }]
+
 const { values } = parseArgs({
   options: {
     'self-check': { type: 'boolean', default: false },
@@ -82,6 +96,7 @@ const { values } = parseArgs({
     turns: { type: 'boolean', default: false },
     policy: { type: 'boolean', default: false },
     endpoints: { type: 'boolean', default: false },
+    telemetry: { type: 'boolean', default: false },
     save: { type: 'string' },
   },
 })
@@ -121,6 +136,22 @@ async function api(): Promise<readonly Check[]> {
   return checks
 }
 
+/** What telemetry costs. */
+async function telemetry(): Promise<readonly Check[]> {
+  const before = loadNow()
+  const all: Overhead[] = []
+  for (const plan of values.quick ? QUICK_OVERHEAD : OVERHEAD)
+    all.push(await measureOverhead(plan, (line) => process.stderr.write(`${line}\n`)))
+  const checks = all.flatMap(overheadChecks)
+  const aims = all.flatMap(overheadAims)
+  console.log(overheadTable(all))
+  for (const { ok, name, found } of aims) console.log(`${ok ? 'met    ' : 'missed '} ${name} (${found})`)
+  for (const { ok, name, found } of checks) console.log(`${ok ? 'ok     ' : 'FAILED '} ${name} (${found})`)
+  if (values.save)
+    writeFileSync(values.save, `${JSON.stringify({ machine: { load: before }, all, aims, checks }, null, 2)}\n`)
+  return checks
+}
+
 async function check(): Promise<readonly Check[]> {
   const checks = await selfCheck()
   for (const { ok, name, found } of checks) console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${found})`)
@@ -129,6 +160,14 @@ async function check(): Promise<readonly Check[]> {
 }
 
 const release = keepAlive()
-const checks = await (values['self-check'] ? check() : values.endpoints ? api() : values.policy ? decisions() : bench())
+const checks = await (values['self-check']
+  ? check()
+  : values.telemetry
+    ? telemetry()
+    : values.endpoints
+      ? api()
+      : values.policy
+        ? decisions()
+        : bench())
 process.exitCode = checks.every(({ ok }) => ok) ? 0 : 1
 release()

@@ -154,8 +154,8 @@ export class PeerProcess implements Subject {
   }
 }
 
-/** The next message of a peer. Rejects when the process ends or tells an error instead. */
-function answerOf(name: string, child: ChildProcess): Promise<Readonly<Record<string, unknown>>> {
+/** The next message of a process. Rejects when it ends or tells an error instead. */
+export function answerOf(name: string, child: ChildProcess): Promise<Readonly<Record<string, unknown>>> {
   return new Promise((resolve, reject) => {
     const ended = (code: number | null): void => reject(new Error(`${name} ended with exit code ${code}`))
     child.once('exit', ended)
