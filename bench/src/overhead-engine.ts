@@ -32,8 +32,9 @@ async function tellOutside(): Promise<string> {
   }
   const log = (line: string): void => console.error(line)
   const read = exporterStores[kind](store)
-  const telemetry = startTelemetry({ store: read, host: systemHost, env, version: '0.0.0', log })
   const numbers = new Numbers({ store, host: systemHost, path: join(folder, 'metrics.json') })
+  const onBatch = numbers.take.bind(numbers)
+  const telemetry = startTelemetry({ store: read, host: systemHost, env, version: '0.0.0', log, onBatch })
   const metrics = await startMetrics(env, () => metricsPage({ store, host: systemHost, numbers }), log)
   ends.push(
     async () => telemetry?.stop(),

@@ -27,8 +27,8 @@ export interface StoredRecord {
   readonly sealed: Uint8Array | null
 }
 
-/** A record with its place in the store's global order, for export by cursor (ENGINE R18). */
-export interface ExportedRecord extends StoredRecord {
+/** A record without its contents, with its place in the store's global order, for export by cursor (ENGINE R18). */
+export interface ExportedRecord extends Omit<StoredRecord, 'sealed'> {
   readonly position: number
   readonly tenant: string
   readonly runId: string
@@ -372,7 +372,7 @@ export interface Store
   forks(tenant: string, runId: string): Promise<readonly string[]>
   /** Every tenant that has a run, sorted. */
   tenants(): Promise<readonly string[]>
-  /** Records of all tenants and runs with position greater than `after`, in commit order. */
+  /** Records of all tenants and runs with position greater than `after`, in commit order, without their contents. */
   export(after: number, limit: number): Promise<readonly ExportedRecord[]>
 
   /** The live holder (open, unknown or succeeded) of an identity. */

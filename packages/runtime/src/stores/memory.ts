@@ -367,7 +367,7 @@ class MemoryStore extends MemoryFacts implements Store {
         (each) => each.tenant === tenant && each.runId === runId && each.seq === record.seq,
       )
       const logged = this.#log[place]
-      if (logged) this.#log[place] = { ...logged, body, sealed: null }
+      if (logged) this.#log[place] = { ...logged, body }
       this.#bytes -= record.body.length - body.length + (record.sealed?.length ?? 0)
     }
     for (const [at, { item, consumed }] of run.inbox.entries())
@@ -380,7 +380,8 @@ class MemoryStore extends MemoryFacts implements Store {
       const kept = { ...record, sealed: record.sealed?.slice() ?? null }
       run.records.push(kept)
       const { tenant, runId } = run.row
-      this.#log.push({ ...kept, position: this.#log.length + 1, tenant, runId })
+      const { sealed: _, ...logged } = kept
+      this.#log.push({ ...logged, position: this.#log.length + 1, tenant, runId })
       this.#bytes += kept.body.length + (kept.sealed?.length ?? 0)
     }
   }

@@ -213,9 +213,10 @@ async function tellOutside(parts: OutsideParts, ends: (() => Promise<void> | voi
   const { store, runs } = composed.signalbox
   const capture = { settings, redactor: composed.redactor, contents: runs.contents.bind(runs) }
   const conventions = conventionsOf(env)
-  const telemetry = startTelemetry({ store, host, env, version: options.version, log, capture })
-  if (telemetry) ends.push(() => telemetry.stop())
   const numbers = new Numbers({ store, host, path: join(dataDir, NUMBERS_FILE) })
+  const onBatch = numbers.take.bind(numbers)
+  const telemetry = startTelemetry({ store, host, env, version: options.version, log, capture, onBatch })
+  if (telemetry) ends.push(() => telemetry.stop())
   const metrics = await startMetrics(env, () => metricsPage({ store, host, numbers, conventions }), log)
   if (metrics) {
     ends.push(() => metrics.close())

@@ -14,7 +14,7 @@ import {
   sleep,
 } from 'signalbox'
 import { z } from 'zod'
-import { ProjectingReader, parsed } from './reader.ts'
+import { ProjectingReader, parsed, type ReadBatch } from './reader.ts'
 
 /** Name of their file in a data folder. */
 export const NUMBERS_FILE = 'metrics.json'
@@ -119,6 +119,7 @@ export class Numbers {
   #leftOut = 0
   #position: number | null = null
   #looking: Promise<void> | null = null
+  #unsaved = false
 
   constructor(options: NumbersOptions) {
     this.#options = options
@@ -156,6 +157,25 @@ export class Numbers {
     return Math.max(0, (await this.#options.store.stats()).records - (this.#position ?? 0))
   }
 
+  /**
+   * Counts a batch that somebody else read, where it is the next one; anything else is left to the next look. Before the
+   * first look nothing is counted: nobody reads these numbers.
+   */
+  async take(batch: ReadBatch): Promise<void> {
+    const [first, last] = [batch.records[0], batch.records.at(-1)]
+    if (this.#looking || !first || !last || first.position - 1 !== this.#position) return
+    this.#looking = this.#taken(batch, last.position).finally(() => {
+      this.#looking = null
+    })
+    await this.#looking
+  }
+
+  async #taken(batch: ReadBatch, position: number): Promise<void> {
+    await this.#count(batch)
+    this.#position = position
+    this.#unsaved = true
+  }
+
   async #look(): Promise<void> {
     const { store, host } = this.#options
     this.#position ??= await this.#load()
@@ -164,20 +184,21 @@ export class Numbers {
       const records = await store.export(this.#position, BATCH)
       const last = records.at(-1)
       if (!last) break
-      await this.#count(records)
+      const batch = await this.#reader.read(records)
+      await this.#count(batch)
+      batch.keep()
       this.#position = last.position
+      this.#unsaved = true
       // Between batches the process answers others.
       await sleep(host, 0)
     }
-    if (this.#position > from) this.#save()
+    if (this.#unsaved) this.#save()
   }
 
-  async #count(records: readonly ExportedRecord[]): Promise<void> {
-    const { parts, leftOut, keep } = await this.#reader.read(records)
+  async #count({ parts, leftOut }: ReadBatch): Promise<void> {
     for (const { projection } of parts) for (const point of projection.metrics) this.#add(point)
     for (const { records: own } of parts) await this.#place(own)
     this.#leftOut += leftOut.length
-    keep()
   }
 
   #add(point: MetricPoint): void {
@@ -281,6 +302,7 @@ export class Numbers {
       series: this.series,
       standing: this.standing,
     }
+    this.#unsaved = false
     try {
       writeFileSync(`${path}.draft`, JSON.stringify(book), { mode: 0o600 })
       renameSync(`${path}.draft`, path)

@@ -19,6 +19,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import { CONTRACT, type Host, type LogData, type SpanData, type Telemetry } from 'signalbox'
 import { hrTime, metricDataOf } from './metrics.ts'
+import { jsonWriter } from './otlp-json.ts'
 import { CollectorPost } from './post.ts'
 import { type Protocol, SIGNALS, type Signal, type TelemetrySettings } from './settings.ts'
 
@@ -56,13 +57,15 @@ const WRITERS = {
 
 /** A sender over OTLP/HTTP. Signals without an address are left out. */
 export function otlpSender(settings: TelemetrySettings, version: string, host: Host): TelemetrySender {
-  const resource = resourceFromAttributes({
+  const who = {
     ...settings.resource,
     'service.version': version,
     'signalbox.telemetry.version': CONTRACT.version,
     'signalbox.telemetry.semconv_commit': CONTRACT.semconvCommit,
-  })
+  }
+  const resource = resourceFromAttributes(who)
   const scope = { name: 'signalbox', version }
+  const json = jsonWriter(who, scope)
   const posts = new Map<Signal, CollectorPost>()
   for (const signal of SIGNALS) {
     const own = settings.signals[signal]
@@ -80,12 +83,16 @@ export function otlpSender(settings: TelemetrySettings, version: string, host: H
         spans.length === 0
           ? NOTHING_REJECTED
           : post('traces', (form) =>
-              WRITERS[form].traces.serializeRequest(spans.map((span) => readableSpan(span, resource, scope))),
+              form === 'http/json'
+                ? json.traces(spans)
+                : WRITERS[form].traces.serializeRequest(spans.map((span) => readableSpan(span, resource, scope))),
             ),
         logs.length === 0
           ? NOTHING_REJECTED
           : post('logs', (form) =>
-              WRITERS[form].logs.serializeRequest(logs.map((log) => readableLog(log, resource, scope))),
+              form === 'http/json'
+                ? json.logs(logs)
+                : WRITERS[form].logs.serializeRequest(logs.map((log) => readableLog(log, resource, scope))),
             ),
         metrics.length === 0
           ? NOTHING_REJECTED

@@ -19,11 +19,16 @@ export interface RunPart {
   readonly projection: Projection
 }
 
-/** What a batch came to. `keep` is called once the batch counts: until then reading it again gives the same. */
-export interface ProjectedBatch {
+/** A batch of records one after the other, and what they came to. */
+export interface ReadBatch {
+  readonly records: readonly ExportedRecord[]
   readonly parts: readonly RunPart[]
   /** Records that cannot be projected, because they were pruned before or are damaged. */
   readonly leftOut: readonly ExportedRecord[]
+}
+
+/** What a batch came to. `keep` is called once the batch counts: until then reading it again gives the same. */
+export interface ProjectedBatch extends ReadBatch {
   keep(): void
 }
 
@@ -47,7 +52,7 @@ export class ProjectingReader {
       if (projection) parts.push({ records: own, projection })
       else leftOut.push(...own)
     }
-    return { parts, leftOut, keep: () => this.#keepAll(parts) }
+    return { records, parts, leftOut, keep: () => this.#keepAll(parts) }
   }
 
   async #project(all: readonly ExportedRecord[]): Promise<Projection | null> {

@@ -105,7 +105,10 @@ export function storedRecord(row: Row): StoredRecord {
 /** A record with its place in the global order. */
 export function exportedRecord(row: Row): ExportedRecord {
   return {
-    ...storedRecord(row),
+    seq: number(row, 'seq'),
+    type: text(row, 'type') as RecordType,
+    body: text(row, 'body'),
+    hash: text(row, 'hash'),
     position: number(row, 'position'),
     tenant: text(row, 'tenant'),
     runId: text(row, 'run_id'),

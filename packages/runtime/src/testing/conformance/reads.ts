@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import type { RecordFilter, RunFilter, Store } from '../../contracts/store.ts'
-import { plain } from './commits.ts'
 import { sampleCommit, sampleItem, sampleRecord, sampleRun } from './samples.ts'
 import { claimBy, claimed, rowOf, type Suite } from './suite.ts'
 import { sampleNotice, sampleOutbox } from './outbox.ts'
@@ -15,7 +14,7 @@ import { sampleChange } from './schedules.ts'
 /** Histories, exports, lists. */
 export function readTests({ it, on }: Suite): void {
   it(
-    'STO-040: export gives the records of all runs in commit order, without gaps, in pages',
+    'STO-040: export gives the records of all runs in commit order, without gaps, in pages, and no contents',
     on(async (store) => {
       const [a, b] = [await claimed(store, 'run_a'), await claimed(store, 'run_b', { tenant: 'other' })]
       await store.commit([
@@ -37,14 +36,14 @@ export function readTests({ it, on }: Suite): void {
         ],
       )
       const [record] = await store.records('acme', 'run_a', { after: 1 })
-      assert.deepEqual(
-        plain(all.slice(4, 5)),
-        plain([{ ...(record ?? sampleRecord(0)), position: 5, tenant: 'acme', runId: 'run_a' }]),
-      )
+      const { sealed, ...rest } = record ?? sampleRecord(0)
+      assert.ok(sealed)
+      // Contents are not part of it.
+      assert.deepEqual(all.slice(4, 5), [{ ...rest, position: 5, tenant: 'acme', runId: 'run_a' }])
       const paged = []
       for (let after = 0; after < 6 && paged.length < 20; after = paged.at(-1)?.position ?? 99)
         paged.push(...(await store.export(after, 4)))
-      assert.deepEqual(plain(paged), plain(all))
+      assert.deepEqual(paged, all)
       assert.deepEqual(await store.export(6, 10), [])
     }),
   )
