@@ -87,7 +87,7 @@ const OVERHEAD: readonly OverheadPlan[] = [
   { starts: 4, pairs: 5, warm: 2, runs: 16, each: 25 },
   { starts: 4, pairs: 5, warm: 2, runs: 1, each: 200 },
 ]
-const QUICK_OVERHEAD: readonly OverheadPlan[] = [{ starts: 1, pairs: 6, warm: 2, runs: 16, each: 25 }]
+const QUICK_OVERHEAD: readonly OverheadPlan[] = [{ starts: 1, pairs: 8, warm: 8, runs: 16, each: 25 }]
 
 const { values } = parseArgs({
   options: {

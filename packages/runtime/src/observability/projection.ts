@@ -125,16 +125,29 @@ export function superstepSpanId(runId: string, seq: number, superstep: number): 
 /** Collects what one batch gives, and the state after it. */
 export class Projector {
   #fixedMs: number | null = null
+  #record: RecordBase
+  #recordMs: number
+  /** What is on every signal of the run, made once. */
+  #common: { readonly of: RunStarted | null; readonly attributes: Attributes; readonly traceId: string } | null = null
   readonly state: ProjectionState
   readonly spans: SpanData[] = []
   readonly logs: LogData[] = []
   readonly metrics: MetricPoint[] = []
-  /** The record that is being projected. */
-  record: RecordBase
 
   constructor(state: ProjectionState, first: RecordBase) {
     this.state = copyProjection(state)
-    this.record = first
+    this.#record = first
+    this.#recordMs = millisOf(first.at)
+  }
+
+  /** The record that is being projected. */
+  get record(): RecordBase {
+    return this.#record
+  }
+
+  set record(record: RecordBase) {
+    this.#record = record
+    this.#recordMs = millisOf(record.at)
   }
 
   /** Does something as if the record had another time: what was cut off ended with the last record before it. */
@@ -147,7 +160,7 @@ export class Projector {
   /** Time of the record in milliseconds since 1970. Wall time may step back; spans never end before they start. */
   get now(): number {
     if (this.#fixedMs !== null) return this.#fixedMs
-    return Math.max(this.state.lastMs, millisOf(this.record.at))
+    return Math.max(this.state.lastMs, this.#recordMs)
   }
 
   /** Id of a span that opens at a record. */
@@ -277,19 +290,27 @@ export class Projector {
   }
 
   get traceId(): string {
-    const told = this.state.started?.trace_id ?? ''
-    return /^[0-9a-f]{32}$/.test(told) ? told : traceIdOf(this.record.run)
+    return this.#ofRun().traceId
   }
 
   common(): Attributes {
+    return this.#ofRun().attributes
+  }
+
+  #ofRun() {
     const { started } = this.state
-    return {
+    if (this.#common?.of === started) return this.#common
+    const told = started?.trace_id ?? ''
+    const attributes: Attributes = {
       'signalbox.run.id': this.record.run,
       'signalbox.workflow.id': this.workflow,
       'signalbox.workflow.version': safeName(started?.workflow.version ?? ''),
       'signalbox.request.id': safeName(started?.request_id ?? ''),
       'gen_ai.workflow.name': this.workflow,
     }
+    const traceId = /^[0-9a-f]{32}$/.test(told) ? told : traceIdOf(this.record.run)
+    this.#common = { of: started, attributes, traceId }
+    return this.#common
   }
 
   place(): Attributes {

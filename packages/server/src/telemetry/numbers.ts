@@ -10,11 +10,12 @@ import {
   metricOf,
   openItems,
   presentBranch,
+  type RunRecord,
   type Store,
   sleep,
 } from 'signalbox'
 import { z } from 'zod'
-import { ProjectingReader, parsed, type ReadBatch } from './reader.ts'
+import { ProjectingReader, parsed, type ReadBatch, type RunPart } from './reader.ts'
 
 /** Name of their file in a data folder. */
 export const NUMBERS_FILE = 'metrics.json'
@@ -26,6 +27,8 @@ const MOST = 20_000
 /** Sets of labels that one metric has at most; what comes after is counted under `_OTHER`. */
 const MOST_SERIES = 1_000
 const MOST_GAPS = 100
+/** Records of runs under way that are kept in memory, so that few histories are read again when they end. */
+const MOST_KEPT = 4_000
 
 /** A counter or histogram of one set of labels, since the first record of the store. */
 export interface Series {
@@ -118,6 +121,9 @@ export class Numbers {
   #gapCount = 0
   #leftOut = 0
   #position: number | null = null
+  /** The whole history of runs under way, oldest first, as far as there is room. */
+  readonly #histories = new Map<string, RunRecord[]>()
+  #kept = 0
   #looking: Promise<void> | null = null
   #unsaved = false
 
@@ -197,7 +203,7 @@ export class Numbers {
 
   async #count({ parts, leftOut }: ReadBatch): Promise<void> {
     for (const { projection } of parts) for (const point of projection.metrics) this.#add(point)
-    for (const { records: own } of parts) await this.#place(own)
+    for (const part of parts) await this.#place(part)
     this.#leftOut += leftOut.length
   }
 
@@ -235,19 +241,20 @@ export class Numbers {
   }
 
   /** What a run waits for after these records, and whether its lineage is whole once it has ended. */
-  async #place(own: readonly ExportedRecord[]): Promise<void> {
+  async #place({ records: own, told }: RunPart): Promise<void> {
+    const runId = own[0]?.runId ?? ''
+    this.#keep(runId, told)
     const turn = own.findLast((record) => TURNS.has(record.type))
     if (!turn) return
     this.#standing.delete(turn.runId)
     const waits = turn.type === 'run.waiting' || turn.type === 'run.parked'
     if (!waits && !ENDS.has(turn.type)) return
-    const stored = await this.#options.store.records(turn.tenant, turn.runId, { through: turn.seq })
-    if (stored.some(isEmptied)) return
-    const all = stored.map(parsed)
+    const all = await this.#historyOf(turn)
+    if (ENDS.has(turn.type)) this.#drop(turn.runId)
     const [started] = all
     if (started?.type !== 'run.started') return
     if (!waits) {
-      if (lineageGaps(all).length > 0) this.#gap(turn.runId)
+      if (lineageGaps(all).length > 0) this.#gap(runId)
       return
     }
     const open = openItems(presentBranch(all))
@@ -260,6 +267,34 @@ export class Numbers {
       approvals: open.filter(({ kind }) => kind === 'approval').map(({ seq }) => Date.parse(all[seq - 1]?.at ?? '')),
       unsettled: open.filter(({ kind }) => kind === 'question' || kind === 'call').length,
     })
+  }
+
+  #keep(runId: string, told: readonly RunRecord[]): void {
+    const kept = this.#histories.get(runId)
+    if (told[0]?.seq !== (kept?.at(-1)?.seq ?? 0) + 1) {
+      this.#drop(runId)
+      return
+    }
+    if (kept) kept.push(...told)
+    else this.#histories.set(runId, [...told])
+    this.#kept += told.length
+    for (const oldest of this.#histories.keys()) {
+      if (this.#kept <= MOST_KEPT) break
+      this.#drop(oldest)
+    }
+  }
+
+  #drop(runId: string): void {
+    this.#kept -= this.#histories.get(runId)?.length ?? 0
+    this.#histories.delete(runId)
+  }
+
+  /** All records of a run up to one of them; none where some were pruned. */
+  async #historyOf({ tenant, runId, seq }: ExportedRecord): Promise<readonly RunRecord[]> {
+    const kept = this.#histories.get(runId)
+    if (kept) return kept.filter((record) => record.seq <= seq)
+    const stored = await this.#options.store.records(tenant, runId, { through: seq })
+    return stored.some(isEmptied) ? [] : stored.map(parsed)
   }
 
   #gap(runId: string): void {

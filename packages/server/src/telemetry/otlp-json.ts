@@ -3,8 +3,8 @@ import type { AttributeValue, LogData, SpanData } from 'signalbox'
 
 /** Writes spans and log events of one sender as requests of OTLP in JSON. */
 export interface JsonWriter {
-  traces(spans: readonly SpanData[]): Buffer
-  logs(logs: readonly LogData[]): Buffer
+  traces(spans: readonly SpanData[]): Uint8Array
+  logs(logs: readonly LogData[]): Uint8Array
 }
 
 type Attributes = Readonly<Record<string, AttributeValue | undefined>>
@@ -17,21 +17,29 @@ const STATUS = { unset: 0, error: 2 } as const
 
 /**
  * A writer for this resource and scope. The packages of OpenTelemetry build three objects for each attribute before they
- * make text of them, which was half of what telemetry cost; this writes the text at once. A test compares both.
+ * make text of them, which was a third of what telemetry cost; this writes the text at once. A test compares both.
  */
 export function jsonWriter(
   resource: Readonly<Record<string, AttributeValue>>,
   scope: { readonly name: string; readonly version: string },
 ): JsonWriter {
   const sender = `{"attributes":${attributesJson(resource)},"droppedAttributesCount":0}`
-  const request = (all: string, scoped: string, items: string, texts: readonly string[]): Buffer =>
-    Buffer.from(
-      `{"${all}":[{"resource":${sender},"${scoped}":[{"scope":${JSON.stringify(scope)},"${items}":[${texts.join(',')}]}]}]}`,
-    )
-  return {
-    traces: (spans) => request('resourceSpans', 'scopeSpans', 'spans', spans.map(spanJson)),
-    logs: (logs) => request('resourceLogs', 'scopeLogs', 'logRecords', logs.map(logJson)),
+  const head = (all: string, scoped: string, items: string): string =>
+    `{"${all}":[{"resource":${sender},"${scoped}":[{"scope":${JSON.stringify(scope)},"${items}":[`
+  const heads = {
+    traces: head('resourceSpans', 'scopeSpans', 'spans'),
+    logs: head('resourceLogs', 'scopeLogs', 'logRecords'),
   }
+  return {
+    traces: (spans) => request(heads.traces, spans, spanJson),
+    logs: (logs) => request(heads.logs, logs, logJson),
+  }
+}
+
+/** Item by item: one text of all of them is slow to put together. */
+function request<T>(head: string, items: readonly T[], write: (item: T) => string): Uint8Array {
+  const parts = items.map((item, place) => Buffer.from(place === 0 ? write(item) : `,${write(item)}`))
+  return Buffer.concat([Buffer.from(head), ...parts, Buffer.from(']}]}]}')])
 }
 
 function spanJson(span: SpanData): string {
@@ -56,43 +64,43 @@ function nanos(ms: number): string {
   return `${Math.trunc(ms)}000000`
 }
 
+/** What comes before the value of a name. Names come from the contract, so that there are few. */
+const NAMES = new Map<string, { readonly text: string; readonly other: string }>()
+
+function nameOf(key: string) {
+  let found = NAMES.get(key)
+  if (!found) {
+    const other = `,{"key":${JSON.stringify(key)},"value":{`
+    found = { text: `${other}"stringValue":"`, other }
+    NAMES.set(key, found)
+  }
+  return found
+}
+
 function attributesJson(attributes: Attributes): string {
   let text = ''
   for (const key in attributes) {
     const value = attributes[key]
-    if (value !== undefined) text += `${text === '' ? '[' : ','}${beginning(key)}${valueJson(value)}}`
+    if (value === undefined) continue
+    const name = nameOf(key)
+    if (typeof value === 'string' && PLAIN.test(value)) text += `${name.text}${value}"}}`
+    else text += `${name.other}${valueJson(value)}}}`
   }
-  return text === '' ? '[]' : `${text}]`
-}
-
-/** Names come from the contract, so that there are few. */
-const BEGINNINGS = new Map<string, string>()
-
-function beginning(key: string): string {
-  let found = BEGINNINGS.get(key)
-  if (found === undefined) {
-    found = `{"key":${JSON.stringify(key)},"value":`
-    BEGINNINGS.set(key, found)
-  }
-  return found
+  return `[${text.slice(1)}]`
 }
 
 /** A text of these alone is its own JSON. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
-function textJson(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
-}
-
 function valueJson(value: AttributeValue): string {
   switch (typeof value) {
     case 'string':
-      return `{"stringValue":${textJson(value)}}`
+      return `"stringValue":${JSON.stringify(value)}`
     case 'number':
-      return Number.isInteger(value) ? `{"intValue":${value}}` : `{"doubleValue":${JSON.stringify(value)}}`
+      return Number.isInteger(value) ? `"intValue":${value}` : `"doubleValue":${JSON.stringify(value)}`
     case 'boolean':
-      return `{"boolValue":${value}}`
+      return `"boolValue":${value}`
     default:
-      return `{"arrayValue":{"values":[${value.map(valueJson).join(',')}]}}`
+      return `"arrayValue":{"values":[${value.map((each) => `{${valueJson(each)}}`).join(',')}]}`
   }
 }

@@ -16,6 +16,8 @@ const ENDS = new Set<RunRecord['type']>(['run.completed', 'run.stopped', 'run.ca
 /** Telemetry of one run's part of a batch. */
 export interface RunPart {
   readonly records: readonly ExportedRecord[]
+  /** The same, read. */
+  readonly told: readonly RunRecord[]
   readonly projection: Projection
 }
 
@@ -48,14 +50,14 @@ export class ProjectingReader {
     const parts: RunPart[] = []
     const leftOut: ExportedRecord[] = []
     for (const own of Map.groupBy(records, (record) => record.runId).values()) {
-      const projection = await this.#project(own)
-      if (projection) parts.push({ records: own, projection })
+      const part = await this.#partOf(own)
+      if (part) parts.push(part)
       else leftOut.push(...own)
     }
     return { records, parts, leftOut, keep: () => this.#keepAll(parts) }
   }
 
-  async #project(all: readonly ExportedRecord[]): Promise<Projection | null> {
+  async #partOf(all: readonly ExportedRecord[]): Promise<RunPart | null> {
     // Of a history that was pruned before it was read nothing can be told.
     const own = all.filter((record) => !isEmptied(record))
     const [first] = own
@@ -63,7 +65,8 @@ export class ProjectingReader {
     try {
       const kept = this.#states.get(first.runId)
       const before = kept?.seq === first.seq - 1 ? kept : await this.#rebuilt(first)
-      return projectRecords(before, own.map(parsed))
+      const told = own.map(parsed)
+      return { records: own, told, projection: projectRecords(before, told) }
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause
       // A damaged record must not hold up the records of all other runs; the audit tells of it.
