@@ -61,7 +61,7 @@ export function loadNow(): number {
 /** Builds the report. */
 export function reportOf(measured: Measured, loadBefore: number): Report {
   return {
-    machine: machine(loadBefore),
+    machine: machineOf(loadBefore),
     plan: measured.plan,
     bytes_per_superstep: measured.account.bytesEach,
     durable: measured.durable,
@@ -113,7 +113,8 @@ function turnRows({ turns }: Measured): Report['turns'] {
   })
 }
 
-function machine(loadBefore: number): Machine {
+/** The machine as it is now. */
+export function machineOf(loadBefore: number): Machine {
   const db = new DatabaseSync(':memory:')
   const sqlite = String(db.prepare('SELECT sqlite_version() AS version').get()?.version)
   db.close()

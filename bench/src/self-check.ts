@@ -3,6 +3,7 @@ import { honestStore, type OpenStore } from './box.ts'
 import { type Check, checksOf, flushCheck } from './checks.ts'
 import { canTrace, countFlushes, OURS_TRACED } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
+import { measureOverhead, type OverheadPlan, overheadAims, overheadChecks, overheadOf } from './overhead.ts'
 import { installedPeers, type PeerSpec } from './peers.ts'
 import { acknowledgesOnly, historySized, readsHistory } from './plants.ts'
 
@@ -58,10 +59,38 @@ export async function selfCheck(): Promise<readonly Check[]> {
     const ok = failed.some((name) => name.startsWith(check))
     lines.push(found(`planted: ${fault}`, ok, failed))
   }
+  lines.push(...(await overheadLines()))
   if (canTrace())
     for (const spec of [OURS_TRACED, ...installedPeers().filter(({ keepsSteps }) => keepsSteps)])
       lines.push(...(await flushChecks(spec)))
   return lines
+}
+
+/** A few blocks: a fault of this size shows in each. */
+const OVERHEAD: OverheadPlan = { starts: 1, pairs: 3, warm: 2, runs: 8, each: 15 }
+
+/** Telemetry arrives whole; what does not arrive is found by the count, and an exporter that is slow by the CPU time. */
+async function overheadLines(): Promise<readonly Check[]> {
+  const named = (checks: readonly Check[]): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name)
+  const honest = await measureOverhead(OVERHEAD)
+  const lost = await measureOverhead(OVERHEAD, undefined, 'loses_outcomes')
+  const slow = await measureOverhead(OVERHEAD, undefined, 'projects_ten_times')
+  const [usual, more] = [overheadOf(honest).median, overheadOf(slow).median]
+  const line = found(
+    'honest exporter: all telemetry arrives',
+    honest.faults.length === 0,
+    named(overheadChecks(honest)),
+  )
+  const missed = [...named(overheadChecks(lost))]
+  return [
+    line,
+    found('planted: the exporter loses outcomes', missed.length > 0, missed),
+    {
+      name: 'planted: the exporter projects each record ten times',
+      ok: more > usual && named(overheadAims(slow)).length > 0,
+      found: `${(more * 100).toFixed(0)} % of the CPU time of a turn, ${(usual * 100).toFixed(0)} % without`,
+    },
+  ]
 }
 
 function found(name: string, ok: boolean, names: readonly string[]): Check {

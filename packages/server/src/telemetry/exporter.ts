@@ -23,7 +23,7 @@ import { conventionsOf, type Environment, telemetrySettings } from './settings.t
 export { CURSOR } from './completeness.ts'
 
 /** Records read at once; halved while the collector refuses, so that one large batch cannot block the rest. */
-const BATCH = 512
+const BATCH = 256
 const POLL_MS = 1_000
 const FIRST_BACKOFF_MS = 1_000
 const MAX_BACKOFF_MS = 60_000

@@ -142,7 +142,8 @@ function attributesOf(attributes: SpanData['attributes']): Attributes {
   return { ...attributes } as Attributes
 }
 
-function readableSpan(span: SpanData, resource: Resource, scope: Scope): ReadableSpan {
+/** A span as the OpenTelemetry packages take it. */
+export function readableSpan(span: SpanData, resource: Resource, scope: Scope): ReadableSpan {
   const kind = span.id === 'model_call' ? SpanKind.CLIENT : SpanKind.INTERNAL
   const parent = span.parentSpanId === null ? {} : { parentSpanContext: contextOf(span.traceId, span.parentSpanId) }
   return {
@@ -169,7 +170,8 @@ function readableSpan(span: SpanData, resource: Resource, scope: Scope): Readabl
   }
 }
 
-function readableLog(log: LogData, resource: Resource, scope: Scope): ReadableLogRecord {
+/** A log event as the OpenTelemetry packages take it. */
+export function readableLog(log: LogData, resource: Resource, scope: Scope): ReadableLogRecord {
   const within = log.spanId === null ? {} : { spanContext: contextOf(log.traceId, log.spanId) }
   return {
     hrTime: hrTime(log.timeMs),

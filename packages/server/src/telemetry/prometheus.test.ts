@@ -9,6 +9,7 @@ import { readExposition } from '../../test/exposition-reader.ts'
 import { exposition } from './exposition.ts'
 import { Numbers } from './numbers.ts'
 import { metricsPage, startMetrics } from './prometheus.ts'
+import { ProjectingReader } from './reader.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -71,6 +72,33 @@ describe('metrics of the records', () => {
       'gen_ai_execute_tool_duration_seconds_count',
     ])
       expect(anew.sum(name)).toBe(later.sum(name))
+  })
+
+  it('OTL-026: a batch that was read for the collector is not read again, and one that is not the next is left alone', async () => {
+    const told = [completeHistory('run_01aaaaaaaaaaaaaaaaaaaa'), completeHistory('run_01bbbbbbbbbbbbbbbbbbbb')] as const
+    const { store, from } = counted(await storeOf(told[0]))
+    const numbers = new Numbers({ store, host: HOST, path: null })
+    const reader = new ProjectingReader(store)
+    const whole = await reader.read(await store.export(0, 1_000))
+    // Before anybody looked nothing is counted; what was counted is not counted twice.
+    await numbers.take(whole)
+    await numbers.look()
+    await numbers.take(whole)
+    await put(store, told[1])
+    const next = await store.export(told[0].seq, 1_000)
+    await numbers.take(await reader.read(next.slice(1)))
+    for (const cut of [next.slice(0, 3), next.slice(3)]) {
+      const batch = await reader.read(cut)
+      batch.keep()
+      await numbers.take(batch)
+    }
+    from.length = 0
+    const taken = readExposition(await page(store, numbers))
+    expect(from[0]).toBe(told[0].seq + told[1].seq)
+    const alone = readExposition(await page(store, new Numbers({ store, host: HOST, path: null })))
+    for (const name of ['signalbox_effects_total', 'signalbox_runs_total', 'signalbox_lineage_gap_runs'])
+      expect([name, taken.sum(name)]).toEqual([name, alone.sum(name)])
+    expect(taken.sum('signalbox_effects_total')).toBe(byRecords(told, 'signalbox.effects'))
   })
 
   it('OTL-021: the page is the text format: one type a family, cumulative buckets, escaped labels of the contract', async () => {

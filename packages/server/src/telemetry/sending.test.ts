@@ -41,7 +41,7 @@ function exporterTo(store: Store, env: Environment, log: (line: string) => void 
 function start(
   store: Store,
   url: string,
-  more: { host?: typeof systemHost; leaseMs?: number; log?: (line: string) => void } = {},
+  more: { host?: typeof systemHost; leaseMs?: number; pollMs?: number; log?: (line: string) => void } = {},
 ) {
   const { host = hastened(), log = () => undefined, ...rest } = more
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url }
@@ -159,6 +159,30 @@ describe('what the collector gets and answers', () => {
     expect(handle.state()).toMatchObject({ state: 'failing', problem: 'the collector answered with status 429' })
     to.status = 200
     await to.until(() => to.bodies.length > 2)
+  })
+
+  it('OTL-009: less than a full batch is followed by the usual pause', async () => {
+    const { to, url } = await collector()
+    let reads = 0
+    const store = new Proxy(await storeOf(completeHistory()), {
+      get: (target, name) => {
+        if (name === 'export') reads += 1
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const pollMs = 12_345
+    await new Promise<void>((resolve) => {
+      const after: typeof systemHost.after = (ms, act) => {
+        if (ms !== pollMs) return systemHost.after(ms, act)
+        // The pause never ends, so that nobody looks a second time.
+        resolve()
+        return () => undefined
+      }
+      start(store, url, { host: { ...systemHost, after }, pollMs })
+    })
+    expect(to.of('traces')).toHaveLength(1)
+    expect(reads).toBe(1)
   })
 
   it('OTL-007: a record that is refused by itself is left out, and the others are sent', async () => {
