@@ -93,6 +93,8 @@ export interface Proposal {
   readonly args_digest: string
   readonly labels: Labels
   readonly definition_hash: string
+  /** Of a tool that comes from an MCP server: the server. */
+  readonly server?: string
   /** Set for a call of a compensation: the effect that it undoes. */
   readonly undoes?: UndoneEffect
   /** Set where a reviewer put other arguments in the place of `args`: these are what is sent. */

@@ -54,7 +54,7 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
   const agent = outcome.agent
   const attributes: Attributes = {
     ...callAttributes(outcome, ask, open?.intent.seq ?? outcome.seq),
-    ...present('gen_ai.tool.call.id', callId(open?.intent.proposal ?? outcome.proposal, outcome.kind)),
+    ...proposedBy(open?.intent.proposal ?? outcome.proposal, outcome.kind),
     ...(decision ? decisionAttributes(decision, open?.intent.approval_id ?? outcome.approval_id) : {}),
     ...(open ? estimate(open.intent.reserved) : {}),
     ...settled(outcome),
@@ -161,7 +161,7 @@ export function endOpenCall(to: Projector, call: OpenCall): void {
   to.state.lost.set(ask.key, call.spanId)
   const attributes: Attributes = {
     ...callAttributes({ ...proposal, status: 'open', code: null }, ask, call.intent.seq),
-    ...present('gen_ai.tool.call.id', callId(proposal, proposal.kind)),
+    ...proposedBy(proposal, proposal.kind),
     ...decisionAttributes(call.intent.decision, call.intent.approval_id),
     ...estimate(call.intent.reserved),
     ...to.checkpoint(),
@@ -273,6 +273,15 @@ function proposalAttributes(proposal: Proposal, ask: AskRef): Attributes {
   return {
     ...callNames({ ...proposal, code: null }, ask),
     ...present('gen_ai.tool.call.id', callId(proposal, proposal.kind)),
+  }
+}
+
+/** What only the proposal tells of a call: the model's id, and the MCP server that the tool comes from. */
+function proposedBy(proposal: Proposal | null, kind: Proposal['kind']): Attributes {
+  const server = kind === 'tool' ? proposal?.server : undefined
+  return {
+    ...present('gen_ai.tool.call.id', callId(proposal, kind)),
+    ...(server === undefined ? {} : { 'signalbox.tool.server': safeName(server), 'mcp.method.name': 'tools/call' }),
   }
 }
 

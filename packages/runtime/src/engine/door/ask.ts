@@ -227,6 +227,7 @@ export class Ask {
       args_digest: this.digest,
       labels: this.labels,
       definition_hash: this.definitionHash,
+      ...(this.tool?.server === undefined ? {} : { server: this.tool.server }),
       ...(this.edited ? { edited: this.edited } : {}),
       ...(this.undoes ? { undoes: this.undoes } : {}),
       ...(this.spec.kind === 'tool' && this.spec.context ? { context: this.spec.context } : {}),
