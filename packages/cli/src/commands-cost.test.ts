@@ -6,6 +6,7 @@ import {
   agent,
   createModels,
   createSignalbox,
+  type KillSwitch,
   keyVault,
   loadPrices,
   memoryStore,
@@ -17,6 +18,7 @@ import {
   systemHost,
   workflow,
 } from 'signalbox'
+import { overrideStore } from 'signalbox/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { run } from '../test/harness.ts'
@@ -75,12 +77,17 @@ const flow = workflow({
   .output('talk')
   .build()
 
+const memory = memoryStore(systemHost)
+let isChanged = false
+const changed = (rows: readonly KillSwitch[]): readonly KillSwitch[] =>
+  isChanged ? rows.map((row) => ({ ...row, liftedAt: 1, liftedBy: 'user:nobody' })) : rows
 let box: Signalbox
 let server: RunningServer
 let id: string
 
 beforeAll(async () => {
-  const store = memoryStore(systemHost)
+  // What the store says of the switches, once somebody changed a row beside their history.
+  const store = overrideStore(memory, { killSwitches: async (tenant) => changed(await memory.killSwitches(tenant)) })
   const vault = keyVault({ store, host: systemHost, masterKey: new Uint8Array(32) })
   const overlay = readOverlay(
     JSON.stringify({ overlay: 'own', tenant: 'acme', date: '2026-01-01', note: 'for a test', discount_percent: '50' }),
@@ -97,6 +104,7 @@ beforeAll(async () => {
     workflows: [],
     models,
     facts: new FactFinder({ store }),
+    switches: box.switches,
     host: systemHost,
     mode: 'development',
     version: '0.1.0',
@@ -206,5 +214,20 @@ describe('signalbox prices', () => {
       stderr: expect.stringContaining('was changed'),
     })
     expect(await run([...order, '--format', 'other'])).toMatchObject({ code: 2 })
+  })
+})
+
+describe('signalbox audit verify', () => {
+  it('AUD-034: the history of the kill switches is verified with the runs, and a row that was changed beside it is found', async () => {
+    const throwing = { by: OLGA, scope: 'tool', target: 'pay.send', mode: 'pause', reason: 'a test' } as const
+    const { id: thrown } = await box.runs.engageKillSwitch(throwing)
+    expect(await text('audit', 'verify')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('history of kill switches verified, 1 events'),
+    })
+    isChanged = true
+    const found = await text('audit', 'verify')
+    expect([found.code, found.stdout]).toEqual([6, expect.stringContaining(`switch ${thrown} is lifted`)])
+    isChanged = false
   })
 })

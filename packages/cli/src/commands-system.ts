@@ -82,16 +82,19 @@ function auditAllText(all: AuditAll, out: Output): string {
   const sound = all.runs - all.failed.length
   const failed = all.failed.map((each) => auditText(each, out))
   const runs = `${sound} of ${all.runs} histories verified, ${all.records} records`
-  return [...failed, runs, ...policyLines(all, out), ...alertLines(all, out)].join('\n')
+  return [
+    ...failed,
+    runs,
+    ...policyLines(all, out),
+    ...chainLines('alerts', all.alerts, out),
+    ...chainLines('kill switches', all.switches, out),
+  ].join('\n')
 }
 
-function alertLines({ alerts }: AuditAll, out: Output): string[] {
-  if (alerts === undefined) return []
-  const state = alerts.ok ? out.color.green('verified') : out.color.red('does not verify')
-  return [
-    `history of alerts ${state}, ${alerts.events} events`,
-    ...alerts.findings.map((each) => `  ${printable(each)}`),
-  ]
+function chainLines(of: string, chain: AuditAll['alerts'], out: Output): string[] {
+  if (chain === undefined) return []
+  const state = chain.ok ? out.color.green('verified') : out.color.red('does not verify')
+  return [`history of ${of} ${state}, ${chain.events} events`, ...chain.findings.map((each) => `  ${printable(each)}`)]
 }
 
 function policyLines({ policy }: AuditAll, out: Output): string[] {

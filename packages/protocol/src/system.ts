@@ -158,6 +158,8 @@ export const auditAllSchema = z.object({
   policy: z.object({ ok: z.boolean(), events: z.int(), findings: z.array(findingSchema) }).nullable(),
   /** The history of the tenant's alerts; absent where none are kept. */
   alerts: z.object({ ok: z.boolean(), events: z.int(), findings: z.array(z.string()) }).optional(),
+  /** The history of the tenant's kill switches, and whether they stand as it tells; absent where it is not read. */
+  switches: z.object({ ok: z.boolean(), events: z.int(), findings: z.array(z.string()) }).optional(),
 })
 /** Verification of every run of the tenant. */
 export type AuditAll = z.output<typeof auditAllSchema>

@@ -1,4 +1,5 @@
-import { isoTime } from 'signalbox'
+import type { AuditAll } from '@signalbox/protocol'
+import { isoTime, type SwitchAudit } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
 import { troubleNow } from '../health/troubles.ts'
 import { signOffFault } from '../identity/access.ts'
@@ -60,9 +61,18 @@ export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
     audit: async ({ params }, who) => await auditOne(deps.store, await runs.get(who.tenant, params.id)),
     auditAll: async (_input, { tenant }) => {
       const all = await auditEvery(deps.store, tenant, deps.policy)
-      if (!deps.alerts) return all
-      const { ok, events, findings } = await deps.alerts.audit(tenant)
-      return { ...all, ok: all.ok && ok, alerts: { ok, events, findings: [...findings] } }
+      const alerts = await deps.alerts?.audit(tenant)
+      const switches = await deps.switches?.audit(tenant)
+      return {
+        ...all,
+        ok: all.ok && (alerts?.ok ?? true) && (switches?.ok ?? true),
+        ...(alerts ? { alerts: chainView(alerts) } : {}),
+        ...(switches ? { switches: chainView(switches) } : {}),
+      }
     },
   }
+}
+
+function chainView({ ok, events, findings }: SwitchAudit): NonNullable<AuditAll['switches']> {
+  return { ok, events, findings: [...findings] }
 }
