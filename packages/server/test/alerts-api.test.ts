@@ -112,7 +112,7 @@ describe('alerts over HTTP', () => {
   it('ALR-072: rules are told with limits, overrides and switches; the status tells of alerts and of a missing evaluation', async () => {
     const { world, as } = await planted()
     const { rules } = await as('vera').alertRules()
-    expect(rules).toHaveLength(19)
+    expect(rules).toHaveLength(20)
     expect(rules.find(({ kind }) => kind === 'runs.parked')).toMatchObject({
       limits: { atLeast: 5 },
       overrides: [{ workflow: 'desk', tenant: null, limits: { atLeast: 2 } }],
