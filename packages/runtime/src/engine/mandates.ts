@@ -9,7 +9,7 @@ import { checkReason } from './inbox-post.ts'
 
 const DAY_MS = 86_400_000
 /** Approvals that statistics look at, at most: so many of the open ones, and so many of those that were decided. */
-const MOST_ROWS = 3_000
+const MOST_ROWS = 2_000
 
 /** What people allow ahead, what they take back, and how they review. */
 export function mandateActions(

@@ -8,6 +8,8 @@ const TENANT = { tenant: 'acme', limit: 50 }
 const FILTERS: readonly FactFilter[] = [
   TENANT,
   { ...TENANT, runId: 'r' },
+  { ...TENANT, runId: 'r', only: 'decision' },
+  { ...TENANT, runId: 'r', only: 'effect' },
   { ...TENANT, type: 'run.started' },
   { ...TENANT, workflow: 'w' },
   { ...TENANT, node: 'n' },
@@ -46,6 +48,7 @@ describe('plans of what happened', () => {
         const plan = planOf(asked)
         expect(plan, JSON.stringify(asked)).not.toContain('SCAN')
         // One decision has few rows, and those of a run come in the order of the run.
+        if (filter.runId !== undefined) expect(plan, JSON.stringify(asked)).toContain('facts_by_record')
         if (filter.decisionId === undefined && filter.runId === undefined)
           expect(plan, JSON.stringify(asked)).not.toContain('TEMP B-TREE')
       }
