@@ -17,8 +17,8 @@ export interface Arrived {
   readonly bytes: number
 }
 
-/** How long spans are waited for; then the answer tells what is there. */
-const PATIENCE_MS = 60_000
+/** How long nothing may come before spans are given up; then the answer tells what is there. */
+const SILENCE_MS = 15_000
 
 let seen = new Map<string, string>()
 let events: Record<string, number> = {}
@@ -86,14 +86,17 @@ function answer(): void {
 }
 
 process.on('message', ({ spans }: { readonly spans: number }) => {
-  const late = setTimeout(() => done(), PATIENCE_MS)
+  const late = setTimeout(() => done(), SILENCE_MS)
   const done = (): void => {
     clearTimeout(late)
     waiting = null
     // Log events and metrics of the same batch are on their way beside the spans.
     setTimeout(answer, 100)
   }
-  waiting = () => seen.size >= spans && done()
+  waiting = () => {
+    if (seen.size >= spans) done()
+    else late.refresh()
+  }
   waiting()
 })
 process.on('disconnect', () => process.exit(0))
