@@ -100,6 +100,8 @@ process.on('message', ({ spans }: { readonly spans: number }) => {
   waiting()
 })
 process.on('disconnect', () => process.exit(0))
+// A connection that is closed while a batch is on its way makes the exporter send it again, and it would count twice.
+server.keepAliveTimeout = 0
 server.listen(0, '127.0.0.1', () => {
   // A listening TCP server has an address with a port.
   process.send?.({ port: (server.address() as AddressInfo).port })
