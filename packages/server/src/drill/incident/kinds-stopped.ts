@@ -1,6 +1,6 @@
 /** Incidents in which something was stopped: by a rule, a switch, a budget, or a watch. */
 import type { Signalbox } from 'signalbox'
-import { DESK } from './desk.ts'
+import { OFFICE } from './desk.ts'
 import type { Pager } from './pager.ts'
 import { order, type Plant, written } from './planter.ts'
 import { PEOPLE, TENANT, type World } from './world.ts'
@@ -57,14 +57,14 @@ async function lifted(world: World, box: Signalbox, id: string): Promise<void> {
 const killSwitch: Plant = async (world, box, pager) => {
   const invoice = world.invoice()
   const asked = order(invoice)
-  const runId = await world.start(box, asked)
+  const runId = await world.start(box, asked, 'ana', { workflow: OFFICE })
   await world.asked(box, runId)
-  const id = await thrown(world, box, { scope: 'workflow', target: DESK, mode: 'stop_now' })
+  const id = await thrown(world, box, { scope: 'workflow', target: OFFICE, mode: 'stop_now' })
   const { status } = await world.ended(box, runId)
   const alert = await pager.told('kill_switch.engaged')
   await lifted(world, box, id)
   const approval = { answer: 'cancelled', by: null, saw: { target: invoice, amountMinor: asked.amount_minor } }
-  return written(world, { runId, invoice, status, why: { ended: 'KILL_SWITCH' }, approval, alert })
+  return written(world, { runId, invoice, workflow: OFFICE, status, why: { ended: 'KILL_SWITCH' }, approval, alert })
 }
 
 /** Code of a node called the outside beside every tool: the run was ended. */

@@ -37,12 +37,15 @@ export async function openOffice(world: World, box: Signalbox, lie: Lie | null =
   // Decoys are there before incidents: the oldest of these is one.
   const completed = await world.store.runs({ tenant: TENANT, status: ['completed'], limit: MOST_PLANTED })
   const decoy = completed.at(-1)
+  // A server keeps its index up all the time.
+  const facts = new FactFinder(box)
+  await facts.catchUp()
   const service = alertService({ store: world.store, settings: ALERTS, host: world.host, fault: () => null })
   const server = await createServer({
     runs: box.runs,
     switches: box.switches,
     store: box.store,
-    facts: new FactFinder(box),
+    facts,
     alerts: service,
     bundles: bundleBook(box.store, () => world.policy),
     workflows: box.workflows,

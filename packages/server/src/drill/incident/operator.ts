@@ -60,14 +60,15 @@ async function runOf(client: OperatorClient, lead: Lead): Promise<string> {
 
 /** The newest record that opened it; of a switch, which has none, the newest run that met it since it was thrown. */
 async function behindAlert(client: OperatorClient, id: string): Promise<string | null> {
-  const { inputs } = await client.alert({ params: { id } })
+  const { inputs, workflow } = await client.alert({ params: { id } })
   const newest = inputs.refs.at(-1)
   if (newest) return newest.run_id
   const openFor = Number(inputs.values.seconds ?? 0) + 1
   const at = Date.parse(inputs.at)
   const since = new Date(at - openFor * 1_000).toISOString()
   const until = new Date(at + 1).toISOString()
-  const { events } = await client.eventsOverRuns({ query: { code: 'KILL_SWITCH', since, until, limit: 10 } })
+  const of = workflow === null ? {} : { workflow }
+  const { events } = await client.eventsOverRuns({ query: { ...of, code: 'KILL_SWITCH', since, until, limit: 10 } })
   return events[0]?.run_id ?? null
 }
 
