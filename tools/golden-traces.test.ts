@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { ATTRIBUTES, COMMON, EVENTS, METRICS, SPANS } from '../packages/runtime/src/observability/contract.generated.ts'
 import type { Signalbox } from '../packages/runtime/src/runtime.ts'
+import { lineageGaps, RECORD_TYPES } from '../packages/runtime/src/observability/index.ts'
 import {
   Collector,
   completeHistory,
@@ -20,6 +21,7 @@ import {
 } from '../packages/runtime/src/testing/index.ts'
 import { SHAPES } from '../packages/runtime/src/testing/shapes.ts'
 import { storeOf } from '../packages/server/test/stored.ts'
+import { NO_LINEAGE, unnoticedLoss } from './lib/lineage-loss.ts'
 import { cover, traceText } from './lib/golden-trace.ts'
 import { EXAMPLES } from './lib/played.ts'
 import { type RunRecord, sendAll, type Way, watched } from './lib/sent.ts'
@@ -123,6 +125,31 @@ describe('telemetry of the examples at a collector', () => {
       golden(`${example}.txt`, traceText(spans, isTold))
     },
   )
+})
+
+describe('lineage of the examples', () => {
+  it.each(Object.keys(EXAMPLES))(
+    'LIN-015: %s is whole, and without any one type of record or link that lineage rests on it is not',
+    async (example) => {
+      await receivedOf(EXAMPLES[example] ?? (async () => {}), false)
+      const all = [...now.records.values()]
+      expect(all.flatMap((records) => lineageGaps(records))).toEqual([])
+      // Only a history with an effect has a lineage to lose.
+      const acting = all.filter((records) =>
+        records.some((record) => record.type === 'activity.intent' && record.proposal.effect !== 'none'),
+      )
+      expect(acting.length).toBeGreaterThan(0)
+      expect(acting.map((records) => unnoticedLoss(records))).toEqual(acting.map(() => []))
+    },
+  )
+})
+
+describe('planted in lineage', () => {
+  it('LIN-015: a check that sees nothing is found, and what carries no lineage is a type of record', () => {
+    const lost = unnoticedLoss(completeHistory().records(), () => [])
+    expect(lost).toEqual(expect.arrayContaining(['activity.intent', 'approval.decided', 'activity.intent.decision']))
+    expect(Object.keys(NO_LINEAGE).filter((type) => !RECORD_TYPES.some((known) => known === type))).toEqual([])
+  })
 })
 
 describe('coverage of the contract', () => {

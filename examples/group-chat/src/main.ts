@@ -45,9 +45,10 @@ export async function meet(
   try {
     const run = await signalbox.run({ workflow: 'change-board', input: { change }, principal: EVA })
     for (const asked of await signalbox.runs.requests({ tenant: 'shop', runId: run.runId, state: 'open', limit: 9 })) {
-      const { packet } = await signalbox.runs.request('shop', asked.id)
+      const { packet, packetHash } = await signalbox.runs.request('shop', asked.id)
       const answer = manager(JSON.stringify(packet))
-      await signalbox.runs.decide({ approvalId: asked.id, answer, by: MIA, reason: 'weighed', seen: null })
+      const decision = { approvalId: asked.id, answer, reason: 'weighed', seen: packetHash }
+      await signalbox.runs.decide({ ...decision, by: MIA })
     }
     return await signalbox.runs.wait('shop', run.runId)
   } finally {

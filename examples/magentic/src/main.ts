@@ -53,9 +53,9 @@ export async function work(signalbox: Signalbox, lead: Lead): Promise<RunResult>
     let run = await signalbox.run({ workflow: 'incident', input: SYMPTOM, principal: EVA })
     while (run.status === 'waiting') {
       for (const { id, kind } of await runs.requests({ tenant: 'shop', runId: run.runId, state: 'open', limit: 9 })) {
-        const { port } = await runs.request('shop', id)
+        const { port, packetHash } = await runs.request('shop', id)
         if (kind === 'request') await runs.respond({ requestId: id, value: lead.plan(port?.payload ?? null), by: LEO })
-        else await runs.decide({ approvalId: id, answer: lead.call, by: LEO, reason: 'weighed', seen: null })
+        else await runs.decide({ approvalId: id, answer: lead.call, by: LEO, reason: 'weighed', seen: packetHash })
       }
       run = await runs.wait('shop', run.runId, { untilWaiting: true })
     }

@@ -60,8 +60,11 @@ function voteFaults({ asked, answer, records, requester }: ApprovalStory): reado
   return faults
 }
 
+/** The gap of an answer that was given without what it was about in sight, as a program of one's own may give it. */
+export const UNSEEN = 'what the approver saw is not on record'
+
 function seenFaults(votes: readonly Vote[], asked: ApprovalRequested): readonly string[] {
-  if (votes.some((vote) => vote.seen === null)) return ['what the approver saw is not on record']
+  if (votes.some((vote) => vote.seen === null)) return [UNSEEN]
   return votes.every((vote) => vote.seen === asked.packet.h) ? [] : ['what the approver saw is not what was asked']
 }
 

@@ -111,7 +111,11 @@ const NOT_SENT = new Set(['denied', 'rejected', 'expired', 'cancelled', 'refused
 
 function intentGaps(activity: ActivityView): readonly Gap[] {
   const [outcome] = activity.outcomes
-  if (activity.intent || !outcome || outcome.ledger !== null) return []
+  const { intent } = activity
+  // Also in a history that something else wrote.
+  if (intent && intent.proposal.effect !== 'none' && !intent.idempotency_key)
+    return [gap('intent', intent.seq, `\`${intent.proposal.name}\` has no idempotency key`)]
+  if (intent || !outcome || outcome.ledger !== null) return []
   // A read that an activity asks for itself is free and without effect: its outcome tells all of it.
   const ownRead = outcome.ask.parent !== null && outcome.kind === 'tool' && outcome.effect === 'none'
   if (!NOT_SENT.has(outcome.status) && !ownRead) {
@@ -133,7 +137,9 @@ function callGaps(activity: ActivityView, context: Context): readonly Gap[] {
     gaps.push(gap('checkpoint', seq, `no checkpoint of superstep ${ask.superstep} is on record before the call`))
   if (proposal.kind === 'model' || ask?.parent) return gaps
   const ownRead = proposal.context !== undefined && proposal.effect === 'none'
-  if (proposal.agent !== null && proposal.model_seq === null && !ownRead)
+  // A workflow that stands as an agent is entered by its node: no model asked for it, and there is no call id.
+  const ownScope = proposal.kind === 'scope' && proposal.call_id === null
+  if (proposal.agent !== null && proposal.model_seq === null && !ownRead && !ownScope)
     gaps.push(gap('model_call', seq, `agent \`${proposal.agent}\` asked, but no model call is named`))
   if (proposal.model_seq !== null) gaps.push(...modelGaps(proposal.model_seq, proposal.call_id, seq, context))
   return gaps
@@ -149,13 +155,18 @@ function modelGaps(modelSeq: number, callId: string | null, seq: number, context
   return gaps
 }
 
+/** Codes with which the door refuses a call before it asks policy. */
+const BEFORE_POLICY: ReadonlySet<string> = new Set(['TOOL_UNKNOWN', 'TOOL_NOT_IN_STEP'])
+
 function decisionGaps(activity: ActivityView, context: Context): readonly Gap[] {
   const seq = firstSeq(activity)
   const outcome = activity.outcomes[0]
   const decision = activity.intent?.decision ?? outcome?.decision ?? null
   // What was refused before policy was asked (unknown tool, unreadable arguments) has no decision, and no effect.
   if (!decision) {
-    const unsent = activity.intent === null && (outcome?.status === 'failed' || outcome?.status === 'cancelled')
+    const byTheDoor = outcome?.status === 'denied' && BEFORE_POLICY.has(outcome.code ?? '')
+    const unasked = outcome?.status === 'failed' || outcome?.status === 'cancelled' || byTheDoor
+    const unsent = activity.intent === null && unasked
     return unsent ? [] : [gap('decision', seq, 'no policy decision is on record')]
   }
   const gaps: Gap[] = []

@@ -19,6 +19,7 @@ export { type Rendered, type RenderOptions, renderExplanation } from './render.t
 export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './fork-audit.ts'
 export { type ForeignLink, foreignGap, foreignLinks } from './gaps-across.ts'
 export { lineageGaps } from './gaps.ts'
+export { UNSEEN } from './gaps-approval.ts'
 export { type EffectApproval, type EffectLineage, type Gap, type GapKind, lineageOf } from './lineage.ts'
 export { type BothSides, compareSides } from './reconcile.ts'
 export { lineageTerms, TERM_RECORDS } from './terms.ts'

@@ -101,9 +101,29 @@ describe('lineage of effects', () => {
       (intent) => ({ ...intent, decision: { ...intent.decision, bundle: '' } }),
     ],
     ['the budget is passed', 'budget', (intent) => ({ ...intent, reserved: { ...intent.reserved, tool_calls: 7 } })],
+    ['the idempotency key is missing', 'intent', (intent) => ({ ...intent, idempotency_key: '' })],
     ['the effect is another', 'effect_hash', (intent) => ({ ...intent, effect_id: 'x' })],
   ])('OBS-004: an intent where %s is a gap of kind %s', (_what, kind, change) => {
     expect(kinds(altered(isPayment, change))).toContain(kind)
+  })
+
+  it('LIN-015: a call that the door refused has no decision; one that policy denied has one, or a gap', () => {
+    const refused = (code: string) => {
+      const one = completeHistory()
+      return one.records().map((record) => {
+        if (record.type !== 'activity.outcome' || record.kind !== 'tool') return record
+        return { ...record, status: 'denied' as const, code, decision: null, effect_hash: null, result: null }
+      })
+    }
+    const gapsOf = (code: string) => {
+      const records = refused(code).filter(
+        (record) => record.type !== 'activity.intent' || record.proposal.kind === 'model',
+      )
+      return lineageGaps(records).filter(({ detail }) => detail.startsWith('no policy decision')).length
+    }
+    expect(gapsOf('TOOL_UNKNOWN')).toBe(0)
+    expect(gapsOf('TOOL_NOT_IN_STEP')).toBe(0)
+    expect(gapsOf('NO_PERMIT')).toBeGreaterThan(0)
   })
 
   it('OBS-005: an outcome that happened without effect hash or identity is a gap', () => {

@@ -65,7 +65,13 @@ export async function playInMemory<B>(
         if (kind === 'request') await signalbox.runs.respond({ requestId: id, value: respond(request), by })
         else {
           const answer = decide(request)
-          await signalbox.runs.decide({ approvalId: id, answer, by, reason: 'seen and weighed', seen: null })
+          await signalbox.runs.decide({
+            approvalId: id,
+            answer,
+            by,
+            reason: 'seen and weighed',
+            seen: request.packetHash,
+          })
         }
       }
       result = await signalbox.runs.wait(tenant, result.runId, { untilWaiting: true })

@@ -32,6 +32,7 @@ export type SourceStore = Pick<
   | 'cursor'
   | 'run'
   | 'records'
+  | 'lineageFindings'
 >
 
 /** What the sources of a server are made of. Parts that are absent tell nothing. */
@@ -50,6 +51,17 @@ export interface SourceOptions {
   readonly exposure?: () => Promise<AlertGauges['exposure']>
 }
 
+const MOST_GAPS = 50
+
+/** What the check of all runs left standing, some of each tenant: enough to call somebody. */
+async function standingGaps(store: SourceStore): Promise<AlertGauges['lineage']> {
+  const found: AlertGauges['lineage'][number][] = []
+  for (const tenant of await store.tenants())
+    for (const { runId: run, workflow, gaps } of await store.lineageFindings({ tenant, limit: MOST_GAPS }))
+      found.push({ tenant, run, workflow, gaps: gaps.map(({ kind, seq }) => ({ kind, seq })) })
+  return found
+}
+
 const MOST_DEAD = 1_000
 
 /** The sources of a server: its store, its schedules, its troubles and its disk. */
@@ -62,6 +74,7 @@ export function alertSources(options: SourceOptions): AlertSources {
       switches: (await store.switchBook()).switches.filter(({ expiresAt }) => expiresAt === null || expiresAt > now),
       deadMessages: await deadMessages(store),
       telemetry: options.sendsTelemetry ? await telemetryOf(options) : null,
+      lineage: await standingGaps(store),
       ...(await schedulesOf(options)),
       exposure: (await options.exposure?.()) ?? null,
       troubles: (options.troubles?.view() ?? []).map(({ code, since }) => ({ code, since: Date.parse(since) })),

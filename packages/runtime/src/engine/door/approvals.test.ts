@@ -141,7 +141,7 @@ describe.each(ways)('an approval, %s', (way) => {
     expect(outside.requests).toEqual([])
   })
 
-  it('ENG-078: a tool that the catalogue does not have is denied with TOOL_UNKNOWN', async () => {
+  it('ENG-078, LIN-015, LIN-016: a tool that the catalogue does not have is denied with TOOL_UNKNOWN', async () => {
     const outside = await bank()
     const one = box({ workflows: [flow(payTool(outside))], policy: scriptedPolicy({ tools: {} }) })
     one.work()

@@ -83,6 +83,13 @@ export interface AlertGauges {
     readonly code: string | null
     readonly at: number
   }[]
+  /** Runs that the last check of all runs found wanting: also what was damaged after a run had ended. */
+  readonly lineage: readonly {
+    readonly tenant: string
+    readonly run: string
+    readonly workflow: string
+    readonly gaps: readonly { readonly kind: string; readonly seq: number }[]
+  }[]
   /** The last exposure audit, or null before the first. `report`: `signed`, or what its file turned out to be. */
   readonly exposure: { readonly at: number; readonly findings: number; readonly report: string } | null
   /** Trouble that no run records, by code. */
@@ -99,6 +106,7 @@ export const QUIET_GAUGES: AlertGauges = {
   telemetry: null,
   missed: [],
   failedJobs: [],
+  lineage: [],
   exposure: null,
   troubles: [],
   disk: null,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { ALERT_KINDS, ALERT_STATES, type AlertEvent, type AlertRow } from '../../contracts/alerts.ts'
 import { type AlertChange, alertId } from './change.ts'
-import type { AlertFinding } from './facts.ts'
+import { type AlertFinding, NO_PROGRESS, QUIET_GAUGES } from './facts.ts'
 import { alertHistoryFindings, chainAlertEvents } from './history.ts'
-import { ALERT_RULES } from './kinds.ts'
+import { ALERT_RULES, evaluateAlerts } from './kinds.ts'
 import { ALERT_MACHINE, type AlertAct } from './machine.ts'
 import { type AlertTerms, planAlerts, resolvedBy } from './plan.ts'
 
@@ -215,5 +215,23 @@ describe('the history of alerts', () => {
     }
     const people = ALERT_KINDS.filter((kind) => ALERT_RULES[kind].resolves === 'person')
     expect(people).toEqual(['lineage.gap', 'outside.differs', 'audit.failed', 'call.unmediated', 'exposure.finding'])
+  })
+})
+
+describe('gaps that the check of all runs left standing', () => {
+  it('LIN-017: are an alert for their workflow, with the records, and the same as when a run ends with them', () => {
+    const gauges = {
+      ...QUIET_GAUGES,
+      lineage: [{ tenant: 'acme', run: 'run_1', workflow: 'desk', gaps: [{ kind: 'ledger', seq: 7 }] }],
+    }
+    const facts = { now: T0, home: 'acme', progress: NO_PROGRESS, incidents: [], gauges } as const
+    const found = evaluateAlerts(facts, (kind) => () => ALERT_RULES[kind].limits)
+    expect(found).toMatchObject([
+      {
+        kind: 'lineage.gap',
+        finding: { workflow: 'desk', refs: [{ run: 'run_1', seq: 7 }], values: { what: 'ledger' } },
+      },
+    ])
+    expect(evaluateAlerts({ ...facts, gauges: QUIET_GAUGES }, (kind) => () => ALERT_RULES[kind].limits)).toEqual([])
   })
 })

@@ -177,13 +177,20 @@ export const providerDown = rule({
 
 /** A history that does not tell where an effect came from (Invariant 15). */
 export const lineageGap = rule({
-  about: 'histories of ended runs that do not tell where an effect came from',
+  about: 'histories of ended runs that do not tell where an effect came from, and what the check of all runs found',
   severity: 'page',
   runbook: 'docs/runbooks/audit-gap.md',
   labels: ['workflow'],
   limits: { atLeast: 1 },
   resolves: 'person',
-  look: (facts, limits) => incidentsOf('lineage.gap', facts, limits),
+  look: (facts, limits) => {
+    const standing = facts.gauges.lineage.map(({ tenant, run, workflow, gaps }): AlertIncident => {
+      const what = [...new Set(gaps.map(({ kind }) => kind))].join(', ')
+      const refs = gaps.map(({ seq }) => ({ run, seq }))
+      return { kind: 'lineage.gap', tenant, workflow, refs, values: { what, findings: gaps.length } }
+    })
+    return incidentsOf('lineage.gap', { ...facts, incidents: [...facts.incidents, ...standing] }, limits)
+  },
   title: ({ values, workflow }) => `lineage of ${values.runs} runs of ${workflow} has gaps (${values.what})`,
 })
 
