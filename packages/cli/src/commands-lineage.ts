@@ -105,12 +105,31 @@ function effectsTable(effects: Lineage['effects'], width: number): string {
     [
       { title: 'record', of: (effect) => String(effect.outcome_seq ?? ''), right: true },
       { title: 'effect', of: (effect) => effect.tool, grow: true },
-      { title: 'status', of: (effect) => effect.status },
+      { title: 'status', of: howIt },
       { title: 'superstep', of: (effect) => String(effect.superstep), right: true },
-      { title: 'approved by', of: (effect) => effect.approval?.by ?? '' },
+      { title: 'rule', of: (effect) => printable(effect.decision?.policies.join(', ') ?? '') },
+      { title: 'approved by', of: approvedBy },
     ],
     width,
   )
+}
+
+type Effect = Lineage['effects'][number]
+
+function howIt({ status, from_ledger: ledger, resolved_by: by }: Effect): string {
+  if (ledger !== null) return `${status}, in ${ledger.run_id}/${ledger.seq}`
+  return by === null ? status : `${status}, by ${by}`
+}
+
+/** Everybody who said yes, in whose place, and whether it was what had been asked for. */
+function approvedBy({ approval }: Effect): string {
+  if (approval === null) return ''
+  const people = approval.votes.map(({ by, acting_for: other }) =>
+    other === null ? who(by) : `${who(by)} for ${who(other.id)}`,
+  )
+  const names = people.length > 0 ? people.join(', ') : who(approval.by)
+  const standing = approval.standing === null ? '' : ` (standing ${approval.standing})`
+  return printable(`${names}${standing}${approval.edited ? ', edited' : ''}`)
 }
 
 async function lookUp({ client, out }: CommandContext, name: TermOption, flags: Flags): Promise<void> {

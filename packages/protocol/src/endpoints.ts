@@ -55,6 +55,7 @@ import {
   auditSchema,
   explanationSchema,
   healthSchema,
+  readySchema,
   lineageSchema,
   meSchema,
   workflowListSchema,
@@ -89,6 +90,14 @@ export const ENDPOINTS = {
     permission: 'open',
     status: 200,
     response: healthSchema,
+  },
+  ready: {
+    method: 'get',
+    path: '/ready',
+    summary: 'Whether runs can go on: 503 with NOT_READY while the store cannot be read or written',
+    permission: 'open',
+    status: 200,
+    response: readySchema,
   },
   status: {
     method: 'get',

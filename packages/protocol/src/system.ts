@@ -10,6 +10,9 @@ export const healthSchema = z.object({
   mode: z.enum(['development', 'production']),
 })
 
+/** Runs can go on. Open to everyone. */
+export const readySchema = z.object({ status: z.literal('ready') })
+
 /** Who is signed in, and what they may do. */
 export const meSchema = z.object({ principal: principalSchema, permissions: z.array(permissionSchema) })
 /** Who is signed in, and what they may do. */
@@ -116,9 +119,42 @@ export const effectLineageSchema = z.object({
   intent_seq: z.int().nullable(),
   outcome_seq: z.int().nullable(),
   decision_id: z.string().nullable(),
-  approval: z
-    .object({ approval_id: z.string(), seq: z.int(), by: z.string().nullable(), seen: z.string().nullable() })
+  /** What was decided, by which policies of which bundle, and what each control beside it answered. */
+  decision: z
+    .object({
+      verdict: z.string(),
+      reason_code: z.string(),
+      policies: z.array(z.string()),
+      bundle: z.string(),
+      elements: z.array(z.object({ element: z.string(), verdict: z.string(), reason_code: z.string() })),
+    })
     .nullable(),
+  approval: z
+    .object({
+      approval_id: z.string(),
+      seq: z.int(),
+      by: z.string().nullable(),
+      seen: z.string().nullable(),
+      /** Everybody who said yes. */
+      votes: z.array(
+        z.object({
+          by: z.string(),
+          acting_for: z.object({ id: z.string(), delegation: z.string() }).nullable(),
+          at: timeSchema,
+          seen: z.string().nullable(),
+        }),
+      ),
+      /** The standing approval that answered in place of a person. */
+      standing: z.string().nullable(),
+      edited: z.boolean(),
+    })
+    .nullable(),
+  idempotency_key: z.string().nullable(),
+  /** Nodes that lead to the nested workflow it lies in, outermost first. */
+  path: z.array(z.string()),
+  /** Set where the ledger answered: the run and record in which it happened. */
+  from_ledger: z.object({ run_id: z.string(), seq: z.int() }).nullable(),
+  resolved_by: z.string().nullable(),
   checkpoint_seq: z.int().nullable(),
   effect_hash: z.string().nullable(),
   /** For a call of a compensation: the effect that it undoes. */

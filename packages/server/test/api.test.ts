@@ -19,8 +19,10 @@ const send = (name: EndpointName, person?: Person, body = REQUESTS[name]?.body):
   })
 
 describe('who may do what', () => {
-  it('API-002: every endpoint but health answers 401 without a valid credential', async () => {
-    const closed = (Object.keys(ENDPOINTS) as EndpointName[]).filter((name) => name !== 'health' && name !== 'me')
+  it('API-002: every endpoint but health and readiness answers 401 without a valid credential', async () => {
+    const closed = (Object.keys(ENDPOINTS) as EndpointName[]).filter(
+      (name) => name !== 'health' && name !== 'ready' && name !== 'me',
+    )
     expect(Object.keys(REQUESTS).sort()).toEqual(closed.sort())
     for (const name of closed) {
       const response = await send(name)
@@ -32,6 +34,10 @@ describe('who may do what', () => {
       expect(problemSchema.parse(await response.json()).code).toBe('AUTH_REQUIRED')
     }
     expect((await h.raw('/api/v1/health')).status).toBe(200)
+    // The board of this server has a full disk on it.
+    const ready = await h.raw('/api/v1/ready')
+    expect(ready.status).toBe(503)
+    expect(await ready.json()).toMatchObject({ code: 'NOT_READY', detail: expect.stringContaining('STORE_FULL') })
     expect((await h.raw('/api/v1/runs/run_w/stream')).status).toBe(401)
   })
 

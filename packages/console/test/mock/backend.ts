@@ -130,6 +130,7 @@ function handle(backend: Backend, name: EndpointName, call: Call): unknown {
 type Handler = (backend: Backend, call: Call) => unknown
 
 const READS: Partial<Record<EndpointName, Handler>> = {
+  ready: () => ({ status: 'ready' }),
   health: () => ({ status: 'ok', name: 'signalbox', version: '0.1.0', mode: 'development' }),
   me: (_backend, { me }) => me,
   workflows: () => ({ workflows: [WORKFLOW] }),

@@ -104,6 +104,7 @@ export const ERROR_TABLE = {
   NOT_FOUND: { status: 404, exit: 3, title: 'Not found' },
   CONFLICT: { status: 409, exit: 4, title: 'The request conflicts with the present state' },
   CANCELLED: { status: 409, exit: 4, title: 'The run was cancelled' },
+  NOT_READY: { status: 503, exit: 5, title: 'The server answers and cannot do its work now' },
   SERVER_UNREACHABLE: { status: 503, exit: 5, title: 'The server does not answer' },
   INTERNAL: { status: 500, exit: 1, title: 'An unexpected fault' },
 } as const satisfies Record<string, ErrorRow>

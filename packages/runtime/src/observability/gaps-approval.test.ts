@@ -5,6 +5,7 @@ import type { AskingPolicy } from '../contracts/policy.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import { ANA, BEN, completeHistory } from '../testing/history.ts'
 import { lineageGaps } from './gaps.ts'
+import { lineageOf } from './lineage.ts'
 import { storyOf } from './story.ts'
 
 const VERA: Principal = { ...BEN, id: 'user:vera' }
@@ -41,6 +42,36 @@ describe('the story', () => {
     const text = JSON.stringify(story)
     expect(text).toMatch(/Nobody answered approval .* in time for .*pay.*: treasury can answer too/)
     expect(text).toMatch(/yes was said by .*user:ben.* and .*user:tina.* for .*user:otto/)
+  })
+})
+
+describe('the lineage of an effect', () => {
+  it('LIN-018: shows everybody who said yes and in whose place, a standing approval, and an edit', () => {
+    const acting = { for: { id: 'user:otto', roles: ['approver'], delegation: 'dlg_1' } }
+    const approvalIn = (records: readonly RunRecord[]) => lineageOf(records)[0]?.approval
+    expect(approvalIn(recordsOf([{ by: BEN }, { by: TINA, ...acting }]))).toMatchObject({
+      votes: [
+        { by: 'user:ben', actingFor: null },
+        { by: 'user:tina', actingFor: { id: 'user:otto', delegation: 'dlg_1' } },
+      ],
+      standing: null,
+      edited: false,
+    })
+    const plain = approvalIn(complete.records())
+    expect(plain?.votes).toMatchObject([{ by: 'user:ben', seen: plain?.seen }])
+    const other = complete.records().map((record): RunRecord => {
+      if (record.type !== 'approval.decided') return record
+      const edited = {
+        args: record.reason,
+        args_digest: 'd',
+        by: BEN.id,
+        approval: record.approval_id,
+        target_digest: 't',
+      }
+      // Only that it is there is read.
+      return { ...record, standing: { mandate: 'mnd_1', amount: 5 }, edited } as unknown as RunRecord
+    })
+    expect(approvalIn(other)).toMatchObject({ standing: 'mnd_1', edited: true })
   })
 })
 

@@ -20,7 +20,14 @@ export { type ForkFinding, type ForkSource, forkFindings, forkSources } from './
 export { type ForeignLink, foreignGap, foreignLinks } from './gaps-across.ts'
 export { lineageGaps } from './gaps.ts'
 export { UNSEEN } from './gaps-approval.ts'
-export { type EffectApproval, type EffectLineage, type Gap, type GapKind, lineageOf } from './lineage.ts'
+export {
+  type EffectVote,
+  type EffectApproval,
+  type EffectLineage,
+  type Gap,
+  type GapKind,
+  lineageOf,
+} from './lineage.ts'
 export { type BothSides, compareSides } from './reconcile.ts'
 export { lineageTerms, TERM_RECORDS } from './terms.ts'
 export { RECORD_TYPES } from './story-table.ts'

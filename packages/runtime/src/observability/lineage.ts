@@ -23,6 +23,22 @@ export interface EffectApproval {
   readonly reasoned: boolean
   /** Keyed hash of the packet that the reviewer saw. */
   readonly seen: string | null
+  /** Everybody who said yes, with what they saw; one for an answer that was given alone. */
+  readonly votes: readonly EffectVote[]
+  /** Id of the standing approval that answered in place of a person, or null. */
+  readonly standing: string | null
+  /** True where a reviewer put other arguments in the place of those that were asked for. */
+  readonly edited: boolean
+}
+
+/** One yes. */
+export interface EffectVote {
+  readonly by: string
+  /** In whose place, and by which delegation; null in the own name. */
+  readonly actingFor: { readonly id: string; readonly delegation: string } | null
+  /** ISO 8601. */
+  readonly at: string
+  readonly seen: string | null
 }
 
 /** Everything that is on record about one effect that was asked for (Invariant 15). Nulls are gaps or not applicable. */
@@ -144,7 +160,22 @@ function effectApproval(id: string, approvals: Approvals): EffectApproval {
     by: answer?.by?.id ?? null,
     reasoned: answer !== undefined && answer.reason !== null,
     seen: answer?.seen ?? null,
+    votes: votesOf(answer),
+    standing: answer?.standing?.mandate ?? null,
+    edited: answer?.edited !== undefined,
   }
+}
+
+function votesOf(answer: ApprovalDecided | undefined): readonly EffectVote[] {
+  if (answer?.answer !== 'approved') return []
+  if (answer.votes)
+    return answer.votes.map((vote) => ({
+      by: vote.by.id,
+      actingFor: vote.for ? { id: vote.for.id, delegation: vote.for.delegation } : null,
+      at: vote.given_at,
+      seen: vote.seen,
+    }))
+  return answer.by ? [{ by: answer.by.id, actingFor: null, at: answer.at, seen: answer.seen }] : []
 }
 
 /** The checkpoint from which the superstep of a record started, or null when none is on record before it. */

@@ -128,7 +128,7 @@ function ledgerFindings({ records, effects, row }: DrilledRun): Finding[] {
  * unknown and not resolved yet.
  */
 function approvalFindings(records: readonly RunRecord[]): Finding[] {
-  const used = new Map<string, { readonly seq: number; readonly isOpen: boolean }>()
+  const used = new Map<string, { readonly seq: number; readonly ask: string; readonly isOpen: boolean }>()
   const findings: Finding[] = []
   for (const record of records) {
     if (record.type !== 'activity.intent' && record.type !== 'activity.outcome') continue
@@ -136,13 +136,14 @@ function approvalFindings(records: readonly RunRecord[]): Finding[] {
     const before = id === null ? undefined : used.get(id)
     if (id === null) continue
     if (record.type === 'activity.intent') {
-      if (before && !before.isOpen)
+      if (before && !(before.isOpen && before.ask === record.ask.key))
         findings.push({
           kind: 'approval',
           detail: `approval ${id} was used in record ${before.seq}, and again in ${record.seq}`,
         })
-      used.set(id, { seq: record.seq, isOpen: before?.isOpen ?? false })
-    } else if (before) used.set(id, { ...before, isOpen: record.status === 'unknown' })
+      used.set(id, { seq: record.seq, ask: record.ask.key, isOpen: before?.isOpen ?? false })
+      // What a kill switch held up at the last moment was not sent, and goes through the door once more.
+    } else if (before) used.set(id, { ...before, isOpen: record.status === 'unknown' || record.status === 'not_sent' })
   }
   return findings
 }

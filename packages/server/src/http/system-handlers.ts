@@ -1,5 +1,5 @@
 import type { AuditAll } from '@signalbox/protocol'
-import { isoTime, type SwitchAudit } from 'signalbox'
+import { FACTS_CURSOR, isoTime, SignalboxError, type SwitchAudit } from 'signalbox'
 import { permissionsOf } from '../auth.ts'
 import { troubleNow } from '../health/troubles.ts'
 import { signOffFault } from '../identity/access.ts'
@@ -11,13 +11,36 @@ import { workflowView } from '../views/system.ts'
 import type { ApiDeps, Handlers } from './handlers.ts'
 import { noOutbox } from './outbox-handlers.ts'
 
-type Names = 'health' | 'status' | 'me' | 'workflows' | 'explain' | 'lineage' | 'budgets' | 'audit' | 'auditAll'
+type Names =
+  | 'health'
+  | 'ready'
+  | 'status'
+  | 'me'
+  | 'workflows'
+  | 'explain'
+  | 'lineage'
+  | 'budgets'
+  | 'audit'
+  | 'auditAll'
+
+/** Troubles with which no run goes on. */
+const STOPS: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_READ_ONLY', 'STORE_UNAVAILABLE', 'STORE_CORRUPT'])
 
 /** Endpoints about the server itself, explanations and audits. */
 export function systemHandlers(deps: ApiDeps): Pick<Handlers, Names> {
   const { runs, host, mode, version } = deps
   return {
     health: async () => ({ status: 'ok', name: 'signalbox', version, mode }),
+    ready: async () => {
+      const codes = (deps.troubles?.view() ?? []).map(({ code }) => code).filter((code) => STOPS.has(code))
+      const unread = await deps.store.cursor(FACTS_CURSOR).then(
+        () => [],
+        () => ['STORE_UNAVAILABLE'],
+      )
+      const why = [...new Set([...codes, ...unread])]
+      if (why.length === 0) return { status: 'ready' }
+      throw new SignalboxError('NOT_READY', `runs do not go on: ${why.join(', ')}; see \`signalbox status\``)
+    },
     status: async (_input, who) => {
       const unsigned = deps.access ? signOffFault(await deps.access.signOff()) : null
       const alerts = await deps.alerts?.summary(who.tenant)

@@ -6,6 +6,8 @@ import {
   type ContentRef,
   costOf,
   type CompensationItem,
+  type Decision,
+  type EffectApproval,
   type Explanation,
   explain,
   forkFindings,
@@ -140,20 +142,39 @@ export function lineageView(
       intent_seq: effect.intentSeq,
       outcome_seq: effect.outcomeSeq,
       decision_id: effect.decision?.id ?? null,
-      approval: effect.approval
-        ? {
-            approval_id: effect.approval.id,
-            seq: effect.approval.decidedSeq ?? effect.approval.requestedSeq ?? 0,
-            by: effect.approval.by,
-            seen: effect.approval.seen,
-          }
-        : null,
+      decision: effect.decision && decisionView(effect.decision),
+      approval: effect.approval && approvalView(effect.approval),
+      idempotency_key: effect.idempotencyKey,
+      path: [...effect.path],
+      from_ledger: effect.ledger && { run_id: effect.ledger.run, seq: effect.ledger.seq },
+      resolved_by: effect.resolvedBy,
       checkpoint_seq: effect.checkpointSeq,
       effect_hash: effect.effectHash,
       undoes: effect.undoes && { run_id: effect.undoes.run, seq: effect.undoes.seq, tool: effect.undoes.tool },
       undone_by: undoneBy(undos, effect.effectId),
     })),
     gaps: gaps.map(({ kind, seq, detail }): Finding => ({ seq, code: kind, text: detail })),
+  }
+}
+
+type EffectView = Lineage['effects'][number]
+
+function decisionView({ verdict, reason_code, policies, bundle, elements = [] }: Decision): EffectView['decision'] {
+  return {
+    ...{ verdict, reason_code, policies: [...policies], bundle },
+    elements: elements.map((each) => ({
+      element: each.element,
+      verdict: each.verdict,
+      reason_code: each.reason_code,
+    })),
+  }
+}
+
+function approvalView(approval: EffectApproval): EffectView['approval'] {
+  const { id, decidedSeq, requestedSeq, by, seen, votes, standing, edited } = approval
+  return {
+    ...{ approval_id: id, seq: decidedSeq ?? requestedSeq ?? 0, by, seen, standing, edited },
+    votes: votes.map((vote) => ({ by: vote.by, acting_for: vote.actingFor, at: vote.at, seen: vote.seen })),
   }
 }
 
