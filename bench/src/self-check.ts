@@ -26,11 +26,17 @@ const RATES: Plan = {
   flushes: false,
 }
 const NO_RATES = { rounds: 0, work: { steps: [{ runs: 1, each: 2 }], turns: [] } } as const
-const TURNS: Plan = { ...RATES, ...NO_RATES, turnMarks: [10, 150] }
+// Of one block the checkpoint of the log tells as much as the turns do: the middle one of three is compared.
+const TURNS: Plan = { ...RATES, ...NO_RATES, turnMarks: [10, 150], turnPairs: 3 }
 const RESTORES: Plan = { ...RATES, ...NO_RATES, restore: { checkpoints: [10, 100], runs: [10, 20], warm: 1, cold: 0 } }
 
 /** Every measurement once, small. */
-export const ALL_SMALL: Plan = { ...RATES, turnMarks: TURNS.turnMarks, restore: RESTORES.restore }
+export const ALL_SMALL: Plan = {
+  ...RATES,
+  turnMarks: TURNS.turnMarks,
+  turnPairs: TURNS.turnPairs,
+  restore: RESTORES.restore,
+}
 
 /** Each planted fault, what has to be measured to see it, and how the check begins that must fail. */
 export const PLANTED: readonly {
