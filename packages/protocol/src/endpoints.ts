@@ -54,8 +54,7 @@ import {
   auditAllSchema,
   auditSchema,
   explanationSchema,
-  healthSchema,
-  readySchema,
+  HEALTH_ENDPOINTS,
   lineageSchema,
   meSchema,
   workflowListSchema,
@@ -83,22 +82,7 @@ const one = { params: idParamsSchema } as const
 
 /** Every JSON endpoint of the API. The event stream of a run is `GET /runs/{id}/stream` beside it (stream.ts). */
 export const ENDPOINTS = {
-  health: {
-    method: 'get',
-    path: '/health',
-    summary: 'Whether the server answers',
-    permission: 'open',
-    status: 200,
-    response: healthSchema,
-  },
-  ready: {
-    method: 'get',
-    path: '/ready',
-    summary: 'Whether runs can go on: 503 with NOT_READY while the store cannot be read or written',
-    permission: 'open',
-    status: 200,
-    response: readySchema,
-  },
+  ...HEALTH_ENDPOINTS,
   status: {
     method: 'get',
     path: '/status',

@@ -13,6 +13,26 @@ export const healthSchema = z.object({
 /** Runs can go on. Open to everyone. */
 export const readySchema = z.object({ status: z.literal('ready') })
 
+/** Endpoints for whatever watches the server: whether it answers, and whether runs can go on. */
+export const HEALTH_ENDPOINTS = {
+  health: {
+    method: 'get',
+    path: '/health',
+    summary: 'Whether the server answers',
+    permission: 'open',
+    status: 200,
+    response: healthSchema,
+  },
+  ready: {
+    method: 'get',
+    path: '/ready',
+    summary: 'Whether runs can go on: 503 with NOT_READY while the store cannot be read or written',
+    permission: 'open',
+    status: 200,
+    response: readySchema,
+  },
+} as const
+
 /** Who is signed in, and what they may do. */
 export const meSchema = z.object({ principal: principalSchema, permissions: z.array(permissionSchema) })
 /** Who is signed in, and what they may do. */

@@ -163,7 +163,11 @@ function lineageOf(detail: RunDetail): Lineage {
       seq: each.seq,
       by: each.approval.by,
       seen: `hmac:${hashOf('packet')}`,
+      votes: [],
+      standing: null,
+      edited: false,
     },
+    ...{ decision: null, idempotency_key: null, path: [], from_ledger: null, resolved_by: null },
     ...{ effect_hash: each.effect_hash, undoes: null, undone_by: null },
   }))
   const seq = effects[0]?.intent_seq ?? null

@@ -31,7 +31,7 @@ export interface EffectApproval {
   readonly edited: boolean
 }
 
-/** One yes. */
+/** One person's yes to an approval, and in whose place it was said. */
 export interface EffectVote {
   readonly by: string
   /** In whose place, and by which delegation; null in the own name. */
