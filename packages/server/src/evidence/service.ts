@@ -51,7 +51,7 @@ export interface MadeEvidence {
 export interface EvidenceService {
   /** Throws RUN_NOT_FOUND, KEY_MISSING, and AUDIT_FAILED when the log of what was handed out is not sound. */
   make(deps: CollectDeps, order: EvidenceOrder): Promise<MadeEvidence>
-  /** One content by the record and place that a reference of telemetry names. Throws NOT_FOUND, and as \`make\`. */
+  /** One content by the record and place that a reference of telemetry names. Throws NOT_FOUND, and as `make`. */
   content(
     deps: Pick<CollectDeps, 'runs'>,
     order: Omit<EvidenceOrder, 'content'> & { readonly seq: number; readonly index: number },
