@@ -97,7 +97,9 @@ function text(id: string, report: Reconciliation, out: Output): string {
   if (report.unlisted.length > 0)
     lines.push(color.dim(`not compared, no list is declared: ${report.unlisted.map(printable).join(', ')}`))
   const isSame = report.complete && report.differences === 0
-  const end = isSame ? color.green('no differences') : color.red(`${report.differences} differences`)
+  const end = isSame
+    ? color.green('no differences')
+    : color.red(`${report.differences} difference${report.differences === 1 ? '' : 's'}`)
   return [...lines, `${end}, as run ${id} found`].join('\n')
 }
 

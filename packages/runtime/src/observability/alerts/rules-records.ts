@@ -203,7 +203,10 @@ export const outsideDiffers = rule({
   limits: { atLeast: 1 },
   resolves: 'person',
   look: (facts, limits) => incidentsOf('outside.differs', facts, limits),
-  title: ({ values }) => `${values.runs} comparisons with outside systems found differences`,
+  title: ({ values }) =>
+    values.runs === 1
+      ? 'a comparison with an outside system found differences'
+      : `${values.runs} comparisons with outside systems found differences`,
 })
 
 /** A history, or the store against its signed heads, does not verify (Invariant 9). */
