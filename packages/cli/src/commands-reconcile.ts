@@ -1,7 +1,7 @@
 import { writeLineageReport } from '@signalbox/server'
 import type { OutsideDifferenceView, Reconciliation } from '@signalbox/protocol'
 import type { Command } from 'commander'
-import { isoTime, systemHost } from 'signalbox'
+import { isErrorCode, isoTime, systemHost } from 'signalbox'
 import { SignalboxError } from 'signalbox/errors'
 import { secondsOption } from './ask.ts'
 import { type CommandContext, type Shell, withClient } from './context.ts'
@@ -62,9 +62,10 @@ async function reconcile(context: CommandContext, shell: Shell, flags: Flags, da
   const { report, status } = await client.reconciliation({ params: { id } })
   if (report === null) {
     const { run } = await client.run({ params: { id } })
+    // It ended before it compared anything: by its own code, and not as a difference.
     throw new SignalboxError(
-      'OUTSIDE_DIFFERS',
-      `run \`${id}\` is ${status} without a report: see \`signalbox show ${id}\`${run.code === null ? '' : ` (${run.code})`}`,
+      isErrorCode(run.code) ? run.code : 'RUN_STATE',
+      `run \`${id}\` is ${status} without a report: see \`signalbox show ${id}\``,
     )
   }
   if (flags.signed !== undefined) signed(flags.signed, id, report, { dataDir: data, env: terminal.env })

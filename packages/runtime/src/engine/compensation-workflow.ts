@@ -13,7 +13,7 @@ import {
   toolsWithin,
   type WorkflowSpec,
 } from '../contracts/workflow.ts'
-import { NO_TERMINATION, sign } from '../orchestration/index.ts'
+import { oneNodeSpec } from '../orchestration/index.ts'
 
 /** What a compensation is started with. Only the engine makes it, from the records of the run. */
 export interface CompensationInput {
@@ -66,36 +66,14 @@ export function compensationWorkflow(workflows: readonly WorkflowSpec[]): Workfl
     deadlineSeconds: null,
     run: undoAll,
   }
-  const parts = {
-    input: INPUT,
-    output: OUTPUT,
-    maxSupersteps: 2,
-    nodes: new Map([[node.name, node]]),
-    edges: [],
-    fields: new Map(),
-    start: node.name,
-    outputs: [node.name],
-    rejected: new Map(),
-    failed: new Map(),
-    termination: NO_TERMINATION,
-    tools,
-    scopes: new Map(),
+  const budget = {
+    max_turns: 1,
+    max_tool_calls: MOST_UNDOS,
+    max_runtime_seconds: 3_600,
+    max_tokens: 1,
+    max_cost_nano_usd: '0',
   }
-  const named = { name: COMPENSATION_WORKFLOW, version: '1.0.0' }
-  return {
-    ...named,
-    upgrades: [],
-    budget: {
-      max_turns: 1,
-      max_tool_calls: MOST_UNDOS,
-      max_runtime_seconds: 3_600,
-      max_tokens: 1,
-      max_cost_nano_usd: '0',
-    },
-    contract: null,
-    ...parts,
-    ...sign({ ...named, ...parts }),
-  }
+  return oneNodeSpec({ name: COMPENSATION_WORKFLOW, node, tools, budget, maxSupersteps: 2 })
 }
 
 function undoTools(workflows: readonly WorkflowSpec[]): Map<string, ToolSpec> {

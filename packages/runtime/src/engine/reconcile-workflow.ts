@@ -23,7 +23,7 @@ import {
   type WorkflowSpec,
 } from '../contracts/workflow.ts'
 import { compareSides } from '../observability/index.ts'
-import { NO_TERMINATION, sign } from '../orchestration/index.ts'
+import { oneNodeSpec } from '../orchestration/index.ts'
 import type { LedgerSide, LedgerWindow } from './ledger-side.ts'
 
 /** What the workflow reads of the ledger, in local steps: what it found is on record beside what the outside said. */
@@ -81,36 +81,15 @@ export function reconcileWorkflow(workflows: readonly WorkflowSpec[], ledger: Le
     deadlineSeconds: null,
     run: (message, ctx) => compareAll(message, ctx, { groups, unlisted, ledger }),
   }
-  const parts = {
-    input: INPUT,
-    output: OUTPUT,
-    maxSupersteps: 2,
-    nodes: new Map([[node.name, node]]),
-    edges: [],
-    fields: new Map(),
-    start: node.name,
-    outputs: [node.name],
-    rejected: new Map(),
-    failed: new Map(),
-    termination: NO_TERMINATION,
-    tools: new Map(groups.map(({ list }) => [list.name, list])),
-    scopes: new Map(),
+  const budget = {
+    max_turns: 1,
+    max_tool_calls: MOST_PAGES,
+    max_runtime_seconds: 3_600,
+    max_tokens: 1,
+    max_cost_nano_usd: '0',
   }
-  const named = { name: RECONCILE_WORKFLOW, version: '1.0.0' }
-  return {
-    ...named,
-    upgrades: [],
-    budget: {
-      max_turns: 1,
-      max_tool_calls: MOST_PAGES,
-      max_runtime_seconds: 3_600,
-      max_tokens: 1,
-      max_cost_nano_usd: '0',
-    },
-    contract: null,
-    ...parts,
-    ...sign({ ...named, ...parts }),
-  }
+  const tools = new Map(groups.map(({ list }) => [list.name, list]))
+  return oneNodeSpec({ name: RECONCILE_WORKFLOW, node, tools, budget, maxSupersteps: 2 })
 }
 
 function groupsOf(workflows: readonly WorkflowSpec[]): readonly Group[] {

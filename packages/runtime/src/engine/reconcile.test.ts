@@ -54,7 +54,7 @@ interface Stage {
   readonly one: BenchBox
   readonly outside: OutsideBank
   /** Compares the last hour with the bank. */
-  compare(input?: object): Promise<{ status: string; code: string | null; run: string }>
+  compare(input?: object, streamed?: boolean): Promise<{ status: string; code: string | null; run: string }>
 }
 
 /** Five payments of one run, made at the bank. */
@@ -83,10 +83,14 @@ async function stage(
   return {
     one: made,
     outside,
-    compare: async (input = {}) => {
+    compare: async (input = {}, streamed = false) => {
       const now = made.host.now()
       const [from, to] = [isoTime(now - 3_600_000), isoTime(now + 3_600_000)]
-      const { runId, status, reason } = await made.run(RECONCILE_WORKFLOW, { from, to, ...input })
+      const runId = await made.start(RECONCILE_WORKFLOW, { from, to, ...input })
+      let items = 0
+      if (streamed) for await (const _ of made.sb.runs.stream('acme', runId)) items += 1
+      expect(items > 0).toBe(streamed)
+      const { status, reason } = await made.ended(runId)
       return { run: runId, status, code: reason?.code ?? null }
     },
   }
@@ -179,17 +183,20 @@ describe('a comparison with an outside system', () => {
     expect(report.listings[0]?.differences.filter(({ kind }) => kind === 'missing_outside')).toEqual([])
   })
 
-  it('LIN-069: a listing that policy denies is not called: the bank saw no such request, and the report says so', async () => {
-    const it = await stage({
-      decide: ({ action }) =>
-        action.name === 'pay.list' ? { verdict: 'deny', reason_code: 'DENIED', policies: ['no.lists'] } : undefined,
-    })
-    await paid(it.one)
-    const { run, code } = await it.compare()
-    expect(code).toBe('OUTSIDE_DIFFERS')
-    expect(await reportOf(it, run)).toMatchObject({ complete: false, listings: [{ listed: 0 }] })
-    expect(it.outside.requests.filter(({ path }) => path === '/all')).toEqual([])
-  })
+  it.each([false, true])(
+    'LIN-069: a listing that policy denies is not called: the bank saw no such request (streamed: %s)',
+    async (streamed) => {
+      const stood = await stage({
+        decide: ({ action }) =>
+          action.name === 'pay.list' ? { verdict: 'deny', reason_code: 'DENIED', policies: ['no.lists'] } : undefined,
+      })
+      await paid(stood.one)
+      const { run, code } = await stood.compare({}, streamed)
+      expect(code).toBe('OUTSIDE_DIFFERS')
+      expect(await reportOf(stood, run)).toMatchObject({ complete: false, listings: [{ listed: 0 }] })
+      expect(stood.outside.requests.filter(({ path }) => path === '/all')).toEqual([])
+    },
+  )
 
   it('LIN-070: a window that is none and a tool without a list are refused with the names that can be listed', async () => {
     const it = await stage()

@@ -5,7 +5,7 @@ import { sha256Hex } from '../base/hash.ts'
 import type { AdoptedRun, RunRow, Store } from '../contracts/store.ts'
 import { bundlesIn } from '../contracts/policy-history.ts'
 import { isEmptied } from '../contracts/pruning.ts'
-import { type AuditKind, auditRun, lineageTerms } from '../observability/index.ts'
+import { auditRun, BROKEN_HISTORY, lineageTerms } from '../observability/index.ts'
 import { decodeRecord, decodeRecords } from '../reliability/chain.ts'
 import { foldRecord, foldStart } from '../reliability/fold.ts'
 import { onTimeline, timelineRanges } from '../reliability/timeline.ts'
@@ -160,20 +160,6 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What makes a history unfit to import. Gaps in what it tells are told by an audit, here as there. */
-const BROKEN: ReadonlySet<AuditKind> = new Set([
-  'unreadable',
-  'version',
-  'hash',
-  'chain',
-  'sequence',
-  'mismatch',
-  'tail',
-  'order',
-  'removed_body',
-  'marker',
-])
-
 /** A run with all its records, when its history verifies and what belongs to it fits its records. */
 function wholeRun({
   line,
@@ -186,7 +172,7 @@ function wholeRun({
 }): Part {
   const { row } = run
   const report = auditRun(records, { seq: row.seq, head: row.head })
-  const finding = report.findings.find((each) => BROKEN.has(each.kind))
+  const finding = report.findings.find((each) => BROKEN_HISTORY.has(each.kind))
   if (finding)
     throw lineFault(
       line + finding.seq,

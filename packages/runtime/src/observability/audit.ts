@@ -12,6 +12,23 @@ export interface AuditFinding {
   readonly detail: string
 }
 
+/**
+ * Faults of bytes and order: a history with one of them is not what was written, and is neither imported nor vouched for.
+ * What else an audit finds (a gap of lineage, say) is true of the run, here as anywhere.
+ */
+export const BROKEN_HISTORY: ReadonlySet<AuditKind> = new Set<AuditKind>([
+  'unreadable',
+  'version',
+  'hash',
+  'chain',
+  'sequence',
+  'mismatch',
+  'tail',
+  'order',
+  'removed_body',
+  'marker',
+])
+
 /** What can be wrong with a history: its bytes, its chain, its end, or what it tells. */
 export type AuditKind =
   | 'unreadable'

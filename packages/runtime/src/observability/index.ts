@@ -1,5 +1,12 @@
 export { type Answers, answersOf } from './answers.ts'
-export { type AuditFinding, type AuditHead, type AuditKind, type AuditReport, auditRun } from './audit.ts'
+export {
+  type AuditFinding,
+  type AuditHead,
+  type AuditKind,
+  type AuditReport,
+  auditRun,
+  BROKEN_HISTORY,
+} from './audit.ts'
 export { buildChanges } from './build-words.ts'
 export { type CaptureParts, withCapture } from './capture.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'

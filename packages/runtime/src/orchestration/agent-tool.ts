@@ -12,8 +12,7 @@ import {
 } from '../contracts/workflow.ts'
 import { agentHandler, enterWorkflow } from './handler.ts'
 import { type OwnBudget, workflowTool } from './scope-tool.ts'
-import { NO_TERMINATION } from './termination.ts'
-import { sign } from './signature.ts'
+import { oneNodeSpec } from './one-node.ts'
 import type { Workflow } from './types.ts'
 
 /** How an agent becomes a tool of another. */
@@ -87,23 +86,11 @@ function scopeOfAgent<I extends z.ZodType>(agent: Agent<never, unknown>, def: Ag
     deadlineSeconds: null,
     run: agentHandler(draft, []),
   }
-  const parts = {
-    input,
-    output: agent.output,
-    maxSupersteps: 1,
-    nodes: new Map([[node.name, node]]),
-    edges: [],
-    fields: new Map(),
-    start: node.name,
-    outputs: [node.name],
-    rejected: new Map(),
-    failed: new Map(),
-    termination: NO_TERMINATION,
-    tools: new Map(agent.tools.map((tool) => [tool.name, tool.spec])),
-    scopes: new Map(agent.tools.flatMap((tool) => (isScopeTool(tool) ? [[tool.name, tool.workflow] as const] : []))),
-  }
-  const named = { name: agent.name, version: '1.0.0' }
-  return { ...named, budget: AS_THE_RUN, contract: null, upgrades: [], ...parts, ...sign({ ...named, ...parts }) }
+  const tools = new Map(agent.tools.map((tool) => [tool.name, tool.spec]))
+  const scopes = new Map(
+    agent.tools.flatMap((tool) => (isScopeTool(tool) ? [[tool.name, tool.workflow] as const] : [])),
+  )
+  return oneNodeSpec({ name: agent.name, node, tools, scopes, budget: AS_THE_RUN, maxSupersteps: 1 })
 }
 
 /** How a workflow stands where an agent can. */

@@ -5,20 +5,20 @@ export { decisionRecord } from './decision-record.ts'
 export { flow, type FlowCtx, type FlowDef } from './flow.ts'
 export { endWith, escalationTo, type SummaryCtx, summaryOf } from './fallbacks.ts'
 export { appended, owned, port, reduced } from './fields.ts'
+export { oneNodeSpec } from './one-node.ts'
 export { type Finished, inDeliveryOrder, numberDeliveries } from './order.ts'
 export { REJECTION as Rejection } from './rejection.ts'
 export { type Review, reviewWorkflow, type SideEffect } from './review.ts'
 export { type Delivery, type Drop, type Held, type Join, route, routeStart } from './route.ts'
 export { describeDifference } from './difference.ts'
 export { type OwnBudget, type ScopeToolOptions, workflowTool } from './scope-tool.ts'
-export { definitionId, sign } from './signature.ts'
+export { definitionId } from './signature.ts'
 export { applyWrites, mergeWrites } from './state.ts'
 export {
   type Digests,
   declaredUndone,
   ESCALATION as Escalation,
   judgeBarrier,
-  NO_TERMINATION,
   partialOf,
 } from './termination.ts'
 export type * from './termination-types.ts'

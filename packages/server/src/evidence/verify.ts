@@ -1,7 +1,7 @@
 /** Checks a bundle of evidence by itself: no server, no store. */
 import {
-  type AuditKind,
   auditRun,
+  BROKEN_HISTORY,
   checkRunProof,
   readVerifierKey,
   type StoredRecord,
@@ -44,20 +44,6 @@ export interface EvidenceCheck {
   /** Whether that is the key that the caller trusts; false when none was named. */
   readonly trusted: boolean
 }
-
-/** Faults of bytes and order. What else an audit finds is true of the run, and was so when the bundle was made. */
-const BROKEN: ReadonlySet<AuditKind> = new Set<AuditKind>([
-  'unreadable',
-  'version',
-  'hash',
-  'chain',
-  'sequence',
-  'mismatch',
-  'tail',
-  'order',
-  'removed_body',
-  'marker',
-])
 
 /**
  * Computes everything anew: the archive byte by byte, the manifest's signature, every file's hash, the chain of the records,
@@ -149,7 +135,7 @@ function checkRecords(
   })
   if (stored.length !== lines.length) add('records', 'a line of `records.ndjson` is no record')
   const audit = auditRun(stored, { seq: manifest.records, head: manifest.head })
-  const broken = audit.findings.filter((finding) => BROKEN.has(finding.kind))
+  const broken = audit.findings.filter((finding) => BROKEN_HISTORY.has(finding.kind))
   for (const { kind, seq, detail } of broken) add('records', `record ${seq}: ${kind}: ${detail}`)
   const rest = audit.findings.length - broken.length
   if (rest > 0) remarks.push(`the audit of the history has ${rest} findings: see audit.json`)
