@@ -42,7 +42,7 @@ export function addLineageCommands(program: Command, shell: Shell): void {
   const lineage = withShared(program.command('lineage [run]'))
     .description('where every effect came from, what is missing in it, and which run changed a thing')
     .option('--run <run>', 'the effects of one run')
-    .option('--object <name>', 'effects on a thing, such as invoice:4711, or 4711 alone')
+    .option('--object <name>', 'calls about a thing, denied ones too, such as invoice:4711, or 4711 alone')
     .option('--ref <id>', 'effects that the outside system knows by this id')
     .option('--approver <person>', 'answers of a person, such as user:paul')
     .option('--tool <name>', 'effects of a tool')
@@ -143,7 +143,7 @@ async function lookUp({ client, out }: CommandContext, name: TermOption, flags: 
   if (page.found.length === 0) {
     out.text(`nothing is on record of ${printable(given)}`)
     if (name === 'object' || name === 'ref')
-      out.text(out.color.dim('only tools that declare `touches` name the objects of their effects'))
+      out.text(out.color.dim('only tools that declare `touches` name the objects of their calls'))
     return
   }
   out.text(foundTable(page.found, out))
@@ -158,11 +158,19 @@ function foundTable(found: readonly FoundEffectView[], out: Output): string {
       { title: 'run', of: (each) => each.run_id },
       { title: 'record', of: (each) => String(each.seq), right: true },
       { title: 'what', of: (each) => each.tool ?? each.type ?? 'pruned', grow: true },
-      { title: 'how', of: (each) => each.status ?? '' },
+      { title: 'how', of: howFound },
       { title: 'for', of: (each) => who(each.principal) },
       { title: 'approved by', of: (each) => who(each.approved_by) },
     ],
     out.width,
+  )
+}
+
+/** How a call ended and why, and that nothing changed where that is known of an effect. */
+function howFound({ status, code, happened }: FoundEffectView): string {
+  if (status === null) return ''
+  return printable(
+    [`${status}${code ? ` ${code}` : ''}`, ...(happened === false ? ['nothing changed'] : [])].join(', '),
   )
 }
 

@@ -220,7 +220,7 @@ describe('events and effects', () => {
     await page.getByText('There is no such record').waitFor()
   })
 
-  it('CON-146, CON-147, CON-002: effects are filtered in the address and found by object; each tells where it came from', async () => {
+  it('CON-146, CON-147, CON-150, CON-002: effects are filtered in the address and found by object; each tells where it came from', async () => {
     const page = await stage.open('vera', '/effects')
     await page.getByRole('table', { name: 'Effects' }).waitFor()
     await checkPage(page, 'effects')
@@ -244,6 +244,9 @@ describe('events and effects', () => {
     await dialog.getByText('Effect hash').waitFor()
     await press(page, 'Escape')
     await dialog.waitFor({ state: 'detached' })
+    await page.getByLabel('Who changed it?').fill('invoice:inv-0177')
+    await press(page, 'Enter')
+    await found.getByRole('row', { name: /Denied PAYMENT_NOT_MATCHED nothing changed payments\.pay/ }).waitFor()
     await page.getByLabel('Who changed it?').fill('invoice:none')
     await press(page, 'Tab', 'Enter')
     await page.getByText('Nothing on record leads from it').waitFor()

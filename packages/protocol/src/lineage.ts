@@ -37,6 +37,10 @@ export const foundEffectSchema = z.object({
   tool: z.string().nullable(),
   /** How the call ended; null at its intent. */
   status: z.string().nullable(),
+  /** Closed code of how it ended, such as the reason of a denial. */
+  code: z.string().nullable(),
+  /** True: something changed outside. False: nothing changed. Null: not known, or this record ends no effect. */
+  happened: z.boolean().nullable(),
   approval_id: z.string().nullable(),
   approved_by: z.string().nullable(),
 })

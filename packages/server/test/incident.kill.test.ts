@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { judge, judgeIncidents, MOST_CALLS, plantIncidents } from '../src/drill/incident/drill.ts'
 import { INCIDENT_KINDS } from '../src/drill/incident/kinds.ts'
 import { openOffice } from '../src/drill/incident/office.ts'
-import { OPERATOR_ENDPOINTS } from '../src/drill/incident/operator.ts'
+import { investigate, OPERATOR_ENDPOINTS } from '../src/drill/incident/operator.ts'
 import { startPager } from '../src/drill/incident/pager.ts'
-import { type Planted, QUESTIONS } from '../src/drill/incident/truth.ts'
+import { type Planted, QUESTIONS, wrongAnswers } from '../src/drill/incident/truth.ts'
 import { TENANT, World } from '../src/drill/incident/world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-incident-test-'))
@@ -128,7 +128,7 @@ describe('the incident drill', () => {
     await pager.stop()
   })
 
-  it('INC-006, INC-007, INC-009: an undone effect, an edit, a reference and an alert are told by the endpoints', async () => {
+  it('INC-006, INC-007, INC-009, INC-023: an undone effect, an edit, a reference, an alert and a denied invoice lead there', async () => {
     await world.during({}, async (box) => {
       const plan = await box.runs.movePlan(TENANT, of('payment_recalled').runId, { kind: 'restore', seq: 1 })
       expect(plan.effects).toMatchObject([{ tool: 'payments.pay', handling: 'asked' }])
@@ -140,13 +140,19 @@ describe('the incident drill', () => {
       if (lead.from !== 'invoice') throw new Error('the nested run is found by its invoice')
       const { runs } = await office.client.listRuns({ query: { request_id: lead.number } })
       expect(runs.map((run) => run.run_id)).toEqual([runId])
+      // Nobody was woken: somebody asks about the invoice whose payment was denied.
+      const denied = of('injected_instruction')
+      const { run } = await office.client.run({ params: { id: denied.runId } })
+      const told = await investigate(office.client, { from: 'invoice', number: run.request_id })
+      expect([told.runId, wrongAnswers(denied.truth, told.answers)]).toEqual([denied.runId, []])
+      expect(world.outside.booked.filter((one) => one.invoice === run.request_id)).toEqual([])
       // The alert is the one that the rules raised, and its history tells that people were told.
       const stopped = of('kill_switch_thrown').lead
       if (stopped.from !== 'alert') throw new Error('a thrown switch is told by an alert')
       const { kind, events } = await office.client.alert({ params: { id: stopped.id } })
       expect([kind, events[0]?.kind]).toEqual(['kill_switch.engaged', 'opened'])
-      const told = await world.store.deliveries({ tenant: TENANT, state: 'delivered', order: 'newest', limit: 50 })
-      expect(told.length).toBeGreaterThanOrEqual(7)
+      const delivered = await world.store.deliveries({ tenant: TENANT, state: 'delivered', order: 'newest', limit: 50 })
+      expect(delivered.length).toBeGreaterThanOrEqual(7)
       await office.close()
     })
   })

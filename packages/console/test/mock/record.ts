@@ -147,7 +147,8 @@ function foundOf({ run_id, seq, at, workflow, principal, tool, phase, ...rest }:
   const { approval_id, approver } = rest
   return {
     ...{ run_id, seq, at, workflow, principal, tool, approval_id, approved_by: approver, status: phase },
-    ...{ run_status: 'completed', type: 'activity.outcome' },
+    ...{ run_status: 'completed', type: 'activity.outcome', code: rest.code },
+    happened: phase === 'unknown' || phase === 'open' ? null : phase === 'succeeded',
   }
 }
 

@@ -61,8 +61,12 @@ export interface FoundEffect {
   readonly tool: string | null
   /** How the call ended; null at its intent. */
   readonly status: OutcomeStatus | null
+  /** Closed code of how it ended, such as the reason of a denial; null where there is none. */
+  readonly code: string | null
+  /** True: this record tells of a change outside. False: nothing changed. Null: not known, or it ends no effect. */
+  readonly happened: boolean | null
   readonly approvalId: string | null
-  /** Who approved it, or null. */
+  /** Who approved it, or whose answer it is; null where nobody did. */
   readonly approvedBy: string | null
 }
 

@@ -69,7 +69,10 @@ export interface UndoneEffect {
 
 /** What an outcome tells beside how the call ended, so that it can be found again. Earlier versions do not tell it. */
 export interface OutcomeLinks {
-  /** Keyed digests of the objects that the effect was about; null when its tool could not name them. */
+  /**
+   * Keyed digests of the objects that the call was about, whether it happened or was kept back; null when its tool could
+   * not name them. Earlier versions tell them only of what may have happened.
+   */
   readonly touched?: readonly string[] | null
   /** The provider's own id of a model's answer. */
   readonly response_id?: string

@@ -126,8 +126,9 @@ export interface ToolDef<I extends z.ZodType, O extends z.ZodType, F extends z.Z
   readonly execute: (args: z.output<I>, ctx: ActCtx) => Promise<z.output<O>>
   readonly reconcile?: (args: z.output<I>, ctx: ActCtx) => Promise<Found<z.output<O>>>
   /**
-   * Names what an effect is about, such as `invoice:4711`, and as `ref:...` what the target calls it: people find the
-   * effect by these names, and by the part behind the colon alone. Pure. `output` is null while nobody knows it.
+   * Names what a call is about, such as `invoice:4711`, and as `ref:...` what the target calls it: people find the effect
+   * by these names, and by the part behind the colon alone; a call that was denied or not sent too. Pure. `output` is null
+   * where there is none, or nobody knows it.
    */
   readonly touches?: (args: z.output<I>, output: z.output<O> | null) => readonly string[]
   /** Labels of the output. Default: most restrictive. */

@@ -3,6 +3,7 @@ import { canonicalJson } from '../base/json.ts'
 import type { FoundEffect, FoundEffects, LineageTermRow, LookUpRequest } from '../contracts/lineage.ts'
 import type { RunRecord } from '../contracts/records.ts'
 import { isEmptied } from '../contracts/pruning.ts'
+import { happened } from '../observability/index.ts'
 import { decodeRecord } from '../reliability/chain.ts'
 import type { Env } from './env.ts'
 
@@ -62,21 +63,30 @@ async function foundAt({ store }: Env, { tenant, runId, seq, at }: LineageTermRo
     type: record?.type ?? null,
     tool: call?.tool ?? null,
     status: call?.status ?? null,
+    code: call?.code ?? null,
+    happened: call?.happened ?? null,
     approvalId: call?.approvalId ?? null,
-    approvedBy: approval?.decidedBy ?? null,
+    // A person who said no approved nothing; the answer itself is found by whoever gave it.
+    approvedBy: call?.isAnswer || approval?.state === 'approved' ? (approval?.decidedBy ?? null) : null,
   }
 }
 
-function callOf(
-  record: RunRecord,
-): { tool: string | null; status: FoundEffect['status']; approvalId: string | null } | null {
+interface Call extends Pick<FoundEffect, 'tool' | 'status' | 'code' | 'happened' | 'approvalId'> {
+  readonly isAnswer: boolean
+}
+
+function callOf(record: RunRecord): Call | null {
+  const open = { tool: null, status: null, code: null, happened: null, isAnswer: false }
   switch (record.type) {
-    case 'activity.outcome':
-      return { tool: record.name, status: record.status, approvalId: record.approval_id }
+    case 'activity.outcome': {
+      const { name: tool, status, code, effect, ledger, approval_id: approvalId } = record
+      const changed = effect === 'none' ? null : happened(status, code, ledger !== null)
+      return { ...open, tool, status, code, happened: changed, approvalId }
+    }
     case 'activity.intent':
-      return { tool: record.proposal.name, status: null, approvalId: record.approval_id }
+      return { ...open, tool: record.proposal.name, approvalId: record.approval_id }
     case 'approval.decided':
-      return { tool: null, status: null, approvalId: record.approval_id }
+      return { ...open, approvalId: record.approval_id, isAnswer: true }
     default:
       return null
   }

@@ -67,7 +67,14 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.close()
 })
 
-async function paidRun(name = (invoice: string): readonly string[] => [`invoice:${invoice}`]) {
+type Name = (invoice: string) => readonly string[]
+const byInvoice: Name = (invoice) => [`invoice:${invoice}`]
+type Decide = NonNullable<Parameters<typeof scriptedPolicy>[0]['decide']>
+const asksPeople: Decide = (request) =>
+  request.action.name === 'pay.send' ? needsApproval(request, 'approver') : undefined
+
+/** A process at work over a store in memory; a clerk that tries to pay invoice 4711. */
+function atWork(name: Name, decide: Decide) {
   const host = systemHost
   const store = memoryStore(host)
   const paid: string[] = []
@@ -83,24 +90,33 @@ async function paidRun(name = (invoice: string): readonly string[] => [`invoice:
   }
   const policy = scriptedPolicy({
     tools: { 'pay.send': { class: 'payments.write', effect: 'irreversible' } },
-    decide: (request) => (request.action.name === 'pay.send' ? needsApproval(request, 'approver') : undefined),
+    decide,
   })
   const workflows = [deskOf(paid, name)]
   const box = createSignalbox({ store, vault, policy, models: { resolve: () => clerk }, workflows })
   open.push(box)
   const worker = box.work({ pollMs: 5 })
-  const { runId } = await box.run({ workflow: 'desk', input: 'go', principal: ana })
+  const find = async (term: LineageTerm, value: string, tenant = 'acme') =>
+    (await box.runs.lookUp({ tenant, term, value, limit: 9 })).found.map(({ type, tool: of }) => of ?? type)
+  return { box, store, paid, worker, find }
+}
+
+/** Answers the one approval that waits, as somebody who looked at it. */
+async function answered(box: Signalbox, answer: 'approved' | 'rejected'): Promise<void> {
   const [asked] = await box.runs.requests({ tenant: 'acme', state: 'open', limit: 5 })
-  const request = await box.runs.request('acme', asked?.id ?? '')
-  const answer = { answer: 'approved', by: paul, reason: 'fine by me', seen: request.packetHash } as const
-  await box.runs.decide({ approvalId: request.row.id, ...answer })
+  const { row, packetHash: seen } = await box.runs.request('acme', asked?.id ?? '')
+  await box.runs.decide({ approvalId: row.id, answer, by: paul, reason: 'looked at it', seen })
+}
+
+async function paidRun(name: Name = byInvoice) {
+  const { box, store, paid, worker, find } = atWork(name, asksPeople)
+  const { runId } = await box.run({ workflow: 'desk', input: 'go', principal: ana })
+  await answered(box, 'approved')
   const result = await box.runs.wait('acme', runId)
   await worker.stop()
   expect(result.status).toBe('completed')
   expect(paid).toEqual(['4711'])
   const records = await box.runs.records('acme', runId)
-  const find = async (term: LineageTerm, value: string, tenant = 'acme') =>
-    (await box.runs.lookUp({ tenant, term, value, limit: 9 })).found.map(({ type, tool: of }) => of ?? type)
   return { box, store, runId, records, find }
 }
 
@@ -141,7 +157,13 @@ describe('looking effects up', () => {
     // Whole names: a digest may hold four digits by chance.
     for (const named of ['invoice:4711', 'ref:b-4711']) expect(JSON.stringify(records)).not.toContain(named)
     const [by] = (await box.runs.lookUp({ tenant: 'acme', term: 'object', value: '4711', limit: 1 })).found
-    expect(by).toMatchObject({ runId, principal: 'user:ana', approvedBy: 'user:paul', status: 'succeeded' })
+    expect(by).toMatchObject({
+      runId,
+      principal: 'user:ana',
+      approvedBy: 'user:paul',
+      status: 'succeeded',
+      happened: true,
+    })
 
     const made: string[] = []
     const older = storeWith(store, {
@@ -153,6 +175,42 @@ describe('looking effects up', () => {
     await reindexLineage(store, 'acme', null)
     expect(await find('object', '4711')).toEqual(['pay.send'])
   })
+
+  it.each(['not streamed', 'streamed'])(
+    'LIN-007: what was denied or rejected is found by its object, and nothing changed (%s)',
+    async (how) => {
+      const denies: Decide = ({ action }) =>
+        action.name === 'pay.send' ? { verdict: 'deny', reason_code: 'PAYEE_BLOCKED' } : undefined
+      for (const [decide, status, code] of [
+        [denies, 'denied', 'PAYEE_BLOCKED'],
+        [asksPeople, 'rejected', 'APPROVAL_REJECTED'],
+      ] as const) {
+        const { box, paid, worker, find } = atWork(byInvoice, decide)
+        const { runId } = await box.runs.start({ workflow: 'desk', input: 'go', principal: ana })
+        const seen: string[] = []
+        const reading = (async () => {
+          if (how === 'streamed')
+            for await (const item of box.runs.stream('acme', runId))
+              if (item.kind === 'record') seen.push(item.record.type)
+        })()
+        if (status === 'rejected') {
+          await box.runs.wait('acme', runId, { untilWaiting: true })
+          await answered(box, 'rejected')
+        }
+        await box.runs.wait('acme', runId)
+        await worker.stop()
+        await reading
+        for (const value of ['invoice:4711', '4711']) {
+          const { found } = await box.runs.lookUp({ tenant: 'acme', term: 'object', value, limit: 9 })
+          expect(found).toMatchObject([{ runId, tool: 'pay.send', status, code, happened: false, approvedBy: null }])
+        }
+        expect(await find('object', '4711', 'other')).toEqual([])
+        expect(paid, 'by the bank itself').toEqual([])
+        expect(lineageGaps(await box.runs.records('acme', runId))).toEqual([])
+        if (how === 'streamed') expect(seen).toContain('activity.outcome')
+      }
+    },
+  )
 
   it('LIN-003: objects that a tool cannot name do not fail the effect, and are a gap', async () => {
     const { records } = await paidRun(() => {

@@ -7,7 +7,7 @@ import { type ApprovalAnswer, approvalAnswers } from './answers-approval.ts'
 import { type ResumeAnswer, resumeAnswer } from './answers-resume.ts'
 import { openItems, statusFrom } from './open.ts'
 import { activitiesOf, isCopied, isOpen, presentBranch } from './view.ts'
-import { type ContentLookup, leftUnknown } from './words.ts'
+import { type ContentLookup, happened } from './words.ts'
 
 /** Every answer names the records it rests on; an empty list where no record tells. */
 interface Grounded {
@@ -327,12 +327,6 @@ function outsideAnswer(records: readonly RunRecord[], contents: ContentLookup | 
   )
   const seqs = [...effects.flatMap((effect) => effect.seq ?? []), ...unmediated.map((call) => call.seq)]
   return { seqs: ordered(seqs), effects, unmediated }
-}
-
-function happened(status: OutcomeStatus | 'open', code: string | null, elsewhere: boolean): boolean | null {
-  if (elsewhere) return false
-  if (status === 'succeeded') return true
-  return status === 'open' || status === 'unknown' || leftUnknown(status, code) ? null : false
 }
 
 function costAnswer(records: readonly RunRecord[]): CostAnswer {

@@ -8,6 +8,7 @@ export {
   BROKEN_HISTORY,
 } from './audit.ts'
 export { buildChanges } from './build-words.ts'
+export { happened } from './words.ts'
 export { type CaptureParts, withCapture } from './capture.ts'
 export { type CostSummary, costOf, type LimitUse, type UsageLine } from './cost.ts'
 export {

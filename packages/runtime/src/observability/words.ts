@@ -130,6 +130,13 @@ export function leftUnknown(status: OutcomeStatus, code: string | null): boolean
   return status === 'cancelled' && code === 'EFFECT_UNKNOWN'
 }
 
+/** Whether a call changed something outside; null where nobody knows. `elsewhere`: it is the call of another run or record. */
+export function happened(status: OutcomeStatus | 'open', code: string | null, elsewhere: boolean): boolean | null {
+  if (elsewhere) return false
+  if (status === 'succeeded') return true
+  return status === 'open' || status === 'unknown' || leftUnknown(status, code) ? null : false
+}
+
 /** Why a run stopped, as a clause after `because`. */
 export function stopText(reason: StopReason): string {
   const of = reason.subject === null ? '' : ` (${name(reason.subject)})`

@@ -94,10 +94,11 @@ function scopeOf(body: {
 }
 
 function foundView(each: FoundEffect): FoundEffectView {
-  const { runId, seq, at, workflow, runStatus, principal, type, tool, status, approvalId, approvedBy } = each
+  const { runId, seq, at, workflow, runStatus, principal, type, tool, status } = each
+  const { code, happened, approvalId, approvedBy } = each
   return {
     ...{ run_id: runId, seq, at: isoTime(at), workflow, run_status: runStatus, principal, type, tool, status },
-    ...{ approval_id: approvalId, approved_by: approvedBy },
+    ...{ code, happened, approval_id: approvalId, approved_by: approvedBy },
   }
 }
 

@@ -19,13 +19,13 @@ const TERMS: readonly (readonly [LookUp['term'], string, string])[] = [
   ['approver', 'Approver', 'user:ana'],
   ['rule', 'Rule', 'payables.approval-above-limit'],
   ['tool', 'Tool', 'payments.pay'],
-  ['response', 'Answer of the target', ''],
+  ['response', 'Answer of a model', ''],
   ['trace', 'Trace', ''],
   ['effect_hash', 'Effect hash', ''],
   ['idempotency_key', 'Idempotency key', ''],
 ]
 
-/** Who changed an object, and by which approval: the look-up from outside into the record. */
+/** Who changed an object or tried to, and by which approval: the look-up from outside into the record. */
 export function LookUpPart({ onOpen }: { onOpen: (row: Place) => void }) {
   const { values, set } = useAddressFilter(['by', 'find'] as const)
   const term = TERMS.find(([name]) => name === values.by)?.[0] ?? 'object'
@@ -104,7 +104,10 @@ function columnsFor(onOpen: (row: Place) => void): readonly Column<FoundEffectVi
   return [
     { name: 'When', cell: (row) => <Age at={row.at} /> },
     { name: 'State', cell: (row) => <Status row={row} /> },
-    { name: 'Effect', cell: (row) => <span className="font-mono text-xs font-semibold">{row.tool ?? 'pruned'}</span> },
+    {
+      name: 'Effect',
+      cell: (row) => <span className="font-mono text-xs font-semibold">{row.tool ?? row.type ?? 'pruned'}</span>,
+    },
     { name: 'For', cell: (row) => <span className="breakable">{row.principal}</span> },
     { name: 'Approved by', cell: (row) => row.approved_by ?? <span className="text-muted">nobody</span> },
     {
@@ -134,9 +137,17 @@ function columnsFor(onOpen: (row: Place) => void): readonly Column<FoundEffectVi
   ]
 }
 
-/** How the call ended; what has no end yet says so. */
-function Status({ row }: { row: FoundEffectView }) {
-  if (row.status === null) return <State phrase={ACTIVITY_STATUS.sent} />
-  const phrase = Object.entries(ACTIVITY_STATUS).find(([name]) => name === row.status)?.[1]
-  return <State phrase={phrase ?? { word: row.status, tone: 'idle', icon: 'dot' }} />
+/** How the call ended, why, and that nothing changed where that is known; what has no end yet says so. */
+function Status({ row: { type, status, code, happened } }: { row: FoundEffectView }) {
+  if (status === null) return type === 'activity.intent' ? <State phrase={ACTIVITY_STATUS.sent} /> : null
+  const phrase = Object.entries(ACTIVITY_STATUS).find(([name]) => name === status)?.[1]
+  return (
+    <span>
+      <State phrase={phrase ?? { word: status, tone: 'idle', icon: 'dot' }} />
+      <span className="block text-xs text-muted">
+        {code ? <code className="breakable">{code}</code> : null}
+        {happened === false ? <span className="block">nothing changed</span> : null}
+      </span>
+    </span>
+  )
 }

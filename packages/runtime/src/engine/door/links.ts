@@ -5,18 +5,21 @@ import type { Ask, Ended } from './ask.ts'
 /** Ids that providers give: anything else may hold content. */
 const RESPONSE_ID = /^[\w.:-]{1,200}$/
 
-/** What a record of an outcome tells so that it can be found: objects that the effect was about, the provider's id. */
+/**
+ * What a record of an outcome tells so that it can be found: objects that the call was about, also where it was denied or
+ * never sent, and the provider's id.
+ */
 export function linksOf(ask: Ask, end: Ended): OutcomeLinks {
   if (ask.kind === 'model') return responseOf(end)
   const touches = ask.tool?.touches
-  const mayHaveHappened = end.status === 'succeeded' || end.status === 'unknown' || end.status === 'cancelled'
-  if (!touches || ask.effect === 'none' || !mayHaveHappened || end.ledger) return {}
+  // Arguments that do not fit may name anything, and an answer from the ledger is found where the effect happened.
+  if (!touches || ask.effect === 'none' || end.ledger || end.code === 'TOOL_INPUT_INVALID') return {}
   try {
     const named = touches(ask.args, end.status === 'succeeded' ? end.result : null)
     const digest = (text: string): string => ask.run.sealer.digest(text)
     return { touched: objectDigests(digest, ask.run.tenant, named) }
   } catch {
-    // The effect has happened: what cannot be told of it is a gap of its lineage, and no failure of the call.
+    // The call is over: what cannot be told of it is a gap of its lineage, and changes nothing of how it ended.
     return { touched: null }
   }
 }

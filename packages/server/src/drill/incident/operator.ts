@@ -50,7 +50,7 @@ export async function investigate(client: OperatorClient, lead: Lead): Promise<F
   return { runId, answers, resumeSeq: resume.safe ? first : null }
 }
 
-/** The run behind an alert, or the one that changed an invoice last. Throws NOT_FOUND for a lead that leads nowhere. */
+/** The run behind an alert, or the last one that changed an invoice or tried to. Throws NOT_FOUND for a lead that leads nowhere. */
 async function runOf(client: OperatorClient, lead: Lead): Promise<string> {
   const found = lead.from === 'alert' ? await behindAlert(client, lead.id) : await changed(client, lead.number)
   if (found !== null) return found
@@ -74,7 +74,9 @@ async function behindAlert(client: OperatorClient, id: string): Promise<string |
 
 async function changed(client: OperatorClient, number: string): Promise<string | null> {
   const { found } = await client.lookUp({ query: { term: 'object', value: `invoice:${number}`, limit: 10 } })
-  return found.find((one) => one.type === 'activity.outcome' && one.tool !== null)?.run_id ?? null
+  const ended = found.filter((one) => one.type === 'activity.outcome' && one.tool !== null)
+  // What was kept back is looked into only where nothing changed the invoice.
+  return (ended.find((one) => one.happened !== false) ?? ended[0])?.run_id ?? null
 }
 
 /** What kept an effect back; else what ended the run against its will; else what was asked of people, or permitted. */
