@@ -2,8 +2,8 @@
  * Runs beside every test: what the engine stores in this process is projected, and a test whose runs break the telemetry
  * contract fails. Nothing is loaded before a test has stored something.
  */
-import { subscribe } from 'node:diagnostics_channel'
-import { afterEach } from 'vitest'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { afterAll, afterEach } from 'vitest'
 import { type Eyes, type Told, TelemetryWatch } from './lib/telemetry-watch.ts'
 
 /** Tests that plant records that no engine writes, by the end of their path, with the reason. */
@@ -13,9 +13,14 @@ type Projection = ReturnType<typeof import('../packages/runtime/src/observabilit
 
 const watch = new TelemetryWatch<Projection>()
 
-subscribe('signalbox:stored', (message) => {
+const take = (message: unknown): void => {
   // The channel has one publisher, whose messages have this form.
   watch.take(message as Told)
+}
+subscribe('signalbox:stored', take)
+// The next file in this process has a watch of its own: runs of two files may have the same id.
+afterAll(() => {
+  unsubscribe('signalbox:stored', take)
 })
 
 async function eyes(): Promise<Eyes<Projection>> {

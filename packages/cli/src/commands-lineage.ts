@@ -94,20 +94,21 @@ async function answer(context: CommandContext, shell: Shell, run: string | undef
 async function ofRun({ client, out }: CommandContext, shell: Shell, id: string): Promise<void> {
   const lineage = await client.lineage({ params: { id } })
   out.data(lineage)
-  out.text(lineage.effects.length === 0 ? 'no effect was asked for' : effectsTable(lineage.effects, out.width))
+  out.text(lineage.effects.length === 0 ? 'no effect was asked for' : effectsTable(lineage.effects, id, out.width))
   for (const gap of lineage.gaps) out.text(out.color.red(`gap at record ${gap.seq ?? '?'}: ${printable(gap.text)}`))
   if (!lineage.complete) shell.setExitCode(6)
 }
 
-function effectsTable(effects: Lineage['effects'], width: number): string {
+/** `run` is the run whose effects they are. A tool is named in full: its name is what the next command takes. */
+function effectsTable(effects: Lineage['effects'], run: string, width: number): string {
   return table(
     effects,
     [
       { title: 'record', of: (effect) => String(effect.outcome_seq ?? ''), right: true },
-      { title: 'effect', of: (effect) => effect.tool, grow: true },
-      { title: 'status', of: howIt },
+      { title: 'effect', of: (effect) => effect.tool },
+      { title: 'status', of: (effect) => howIt(effect, run) },
       { title: 'superstep', of: (effect) => String(effect.superstep), right: true },
-      { title: 'rule', of: (effect) => printable(effect.decision?.policies.join(', ') ?? '') },
+      { title: 'rule', of: (effect) => printable(effect.decision?.policies.join(', ') ?? ''), grow: true },
       { title: 'approved by', of: approvedBy },
     ],
     width,
@@ -116,8 +117,9 @@ function effectsTable(effects: Lineage['effects'], width: number): string {
 
 type Effect = Lineage['effects'][number]
 
-function howIt({ status, from_ledger: ledger, resolved_by: by }: Effect): string {
-  if (ledger !== null) return `${status}, in ${ledger.run_id}/${ledger.seq}`
+function howIt({ status, from_ledger: ledger, resolved_by: by }: Effect, run: string): string {
+  if (ledger?.run_id === run) return `${status} (ledger: record ${ledger.seq})`
+  if (ledger !== null) return `${status} (ledger: ${ledger.run_id}/${ledger.seq})`
   return by === null ? status : `${status}, by ${by}`
 }
 

@@ -100,6 +100,7 @@ describe('the approvals inbox', () => {
     await page.getByRole('dialog').waitFor()
     await button(page, 'In 1 hour').press('Enter')
     await item(page, 'Change the bank account').waitFor({ state: 'detached' })
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(lastChange()).toMatchObject({ name: 'snoozeApproval', body: { seconds: 3600 } })
     await page.getByRole('link', { name: 'Not now', exact: true }).press('Enter')
     await item(page, 'Change the bank account').waitFor()

@@ -29,25 +29,35 @@ export async function follow(book: Runbook, stand: Stand): Promise<readonly stri
 }
 
 async function followed(block: Block, stand: Stand): Promise<string | null> {
-  const outputs: string[] = []
   const wantedCode = Number(/^exit code (\d)$/.exec(block.seen.at(-1) ?? '')?.[1] ?? 0)
   const seen = block.seen.filter((line) => !/^exit code \d$/.test(line))
-  for (const [n, command] of block.commands.entries()) {
-    const isLast = n === block.commands.length - 1
+  const orders: { readonly command: string; readonly args: readonly string[]; output: string }[] = []
+  for (const command of block.commands) {
     const args = argsOf(command, stand.values)
     if (typeof args === 'string') return args
+    orders.push({ command, args, output: '' })
+  }
+  const given = async (order: (typeof orders)[number]): Promise<Ended> => {
+    const ended = await stand.run(order.args)
+    order.output = flat(`${ended.stdout} ${ended.stderr}`)
+    return ended
+  }
+  for (const [n, order] of orders.entries()) {
+    const isLast = n === orders.length - 1
     const until = Date.now() + PATIENCE_MS
     for (;;) {
-      const ended = await stand.run(args)
-      outputs[n] = flat(`${ended.stdout} ${ended.stderr}`)
-      const found = isLast ? matched(outputs.join(' '), seen, stand.values) : new Map<string, string>()
+      const ended = await given(order)
+      const shown = orders.map(({ output }) => output).join(' ')
+      const found = isLast ? matched(shown, seen, stand.values) : new Map<string, string>()
       if (ended.code === (isLast ? wantedCode : 0) && typeof found !== 'string') {
         for (const [name, value] of found) stand.values.set(name, value)
-        await stand.then?.(command)
+        await stand.then?.(order.command)
         break
       }
-      if (!looks(args) || Date.now() > until) return told(command, ended, found)
+      if (!looks(order.args) || Date.now() > until) return told(order.command, { ...ended, stdout: shown }, found)
       await new Promise((resolve) => setTimeout(resolve, 100))
+      // What an earlier command showed may have changed as well.
+      for (const earlier of orders.slice(0, n)) if (looks(earlier.args)) await given(earlier)
     }
   }
   return null

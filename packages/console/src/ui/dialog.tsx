@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from 'react'
 import { isWord } from '../lib/inbox.ts'
 import { Button, type ButtonKind } from './basics.tsx'
 import { FormError } from './states.tsx'
@@ -17,7 +17,9 @@ export function Dialog({
 }) {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => {
+  // With the change of the page, not some time after it: a focus that comes back late takes a key that was meant for
+  // another place.
+  useLayoutEffect(() => {
     const dialog = element.current
     const before = document.activeElement
     if (dialog && !dialog.open) dialog.showModal()
