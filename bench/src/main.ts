@@ -10,7 +10,7 @@ import { keepAlive } from 'signalbox'
 import { honestStore } from './box.ts'
 import type { Check } from './checks.ts'
 import { type DecisionPlan, decisionAims, decisionTable, measureDecisions } from './decision.ts'
-import { endpoints, endpointTable } from './endpoints.ts'
+import { endpoints, endpointTable, wholeTable } from './endpoints.ts'
 import { canTrace } from './flushes.ts'
 import { measure, type Plan } from './measure.ts'
 import {
@@ -128,10 +128,11 @@ function decisions(): readonly Check[] {
 async function api(): Promise<readonly Check[]> {
   const before = loadNow()
   const plan = values.quick ? { runs: 2_000, rounds: 10 } : { runs: 100_000, rounds: 20 }
-  const { times, checks } = await endpoints(plan, (line) => process.stderr.write(`${line}\n`))
-  console.log(endpointTable(times))
+  const { times, whole, checks } = await endpoints(plan, (line) => process.stderr.write(`${line}\n`))
+  console.log(`${endpointTable(times)}\n\n${wholeTable(whole)}`)
   for (const { ok, name, found } of checks) if (!ok) console.log(`FAILED ${name} (${found})`)
-  if (values.save) writeFileSync(values.save, `${JSON.stringify({ machine: before, ...plan, times }, null, 2)}\n`)
+  if (values.save)
+    writeFileSync(values.save, `${JSON.stringify({ machine: before, ...plan, times, whole }, null, 2)}\n`)
   return checks
 }
 

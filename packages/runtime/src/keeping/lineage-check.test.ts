@@ -274,6 +274,27 @@ describe('the check of all runs', () => {
     expect(await store.lineageFindings({ tenant: 'acme', limit: 9 })).toEqual([])
   })
 
+  it('LIN-019: a history that spreads over many pages of the log is read once, at the page with its end', async () => {
+    const { store, records } = await paidRun()
+    const reads: number[] = []
+    // Full pages: the first holds the beginning of the history alone, again and again.
+    const spread = storeWith(store, {
+      export: async (after, limit) => {
+        if (after >= 1_000)
+          return (await store.export(0, limit)).map((one) => ({ ...one, position: 1_000 + one.position }))
+        const [first] = await store.export(0, 1)
+        return first ? Array.from({ length: limit }, (_, i) => ({ ...first, position: i + 1 })) : []
+      },
+      records: (tenant, runId, filter) => {
+        reads.push(filter?.through ?? 0)
+        return store.records(tenant, runId, filter)
+      },
+    })
+    expect(await checkLineage(spread, 'acme', { mode: 'new' }, 1)).toMatchObject({ runs: 0, more: true })
+    expect(await checkLineage(spread, 'acme', { mode: 'new' }, 1)).toMatchObject({ runs: 1, more: false })
+    expect(reads).toEqual([records.length])
+  })
+
   it('LIN-012: what a history names in another run has to be there, and of the same effect', async () => {
     const { store, records } = await paidRun()
     const { seq } = outcomeOf(records)

@@ -95,20 +95,21 @@ interface Page {
   readonly position: number | null
 }
 
+/**
+ * Runs with records on the next page of the log. One whose latest record lies on a later page is left to that page, so
+ * that a history which spreads over many is read once, and not once for each. Behind the last page there is none.
+ */
 async function changedRuns(store: LineageCheckStore, tenant: string): Promise<Page> {
   const records = await store.export(await store.cursor(cursorName(tenant)), PAGE.records)
-  const ids = new Set(records.filter((record) => record.tenant === tenant).map(({ runId }) => runId))
+  const more = records.length === PAGE.records
+  const latest = new Map<string, number>()
+  for (const record of records) if (record.tenant === tenant) latest.set(record.runId, record.seq)
   const rows: RunRow[] = []
-  for (const id of ids) {
+  for (const [id, seq] of latest) {
     const row = await store.run(tenant, id)
-    if (row) rows.push(row)
+    if (row && (row.seq <= seq || !more)) rows.push(row)
   }
-  return {
-    rows,
-    more: records.length === PAGE.records,
-    before: null,
-    position: records.at(-1)?.position ?? null,
-  }
+  return { rows, more, before: null, position: records.at(-1)?.position ?? null }
 }
 
 async function listedRuns(

@@ -6,7 +6,8 @@ import { insideGaps } from './gaps-inside.ts'
 import {
   type Approvals,
   approvalsOf,
-  checkpointBefore,
+  type CheckpointBefore,
+  checkpointsOf,
   type Gap,
   type GapKind,
   limitsOf,
@@ -19,6 +20,8 @@ interface Context {
   readonly bySeq: ReadonlyMap<number, RunRecord>
   readonly byAsk: ReadonlyMap<string, readonly RunRecord[]>
   readonly activities: readonly ActivityView[]
+  readonly activitiesByAsk: ReadonlyMap<string, readonly ActivityView[]>
+  readonly checkpointBefore: CheckpointBefore
   readonly approvals: Approvals
   readonly branches: Branches
   readonly requester: string | null
@@ -37,13 +40,17 @@ const ENDS = new Set(['run.completed', 'run.stopped', 'run.cancelled', 'run.term
  */
 export function lineageGaps(records: readonly RunRecord[]): readonly Gap[] {
   const first = records[0]
+  const activities = activitiesOf(records)
+  const branches = branchesOf(records)
   const context: Context = {
     records,
     bySeq: new Map(records.map((record) => [record.seq, record])),
     byAsk: Map.groupBy(records, (record) => ('ask' in record && record.ask ? record.ask.key : '')),
-    activities: activitiesOf(records),
+    activities,
+    activitiesByAsk: Map.groupBy(activities, ({ key }) => key),
+    checkpointBefore: checkpointsOf(records, branches),
     approvals: approvalsOf(records),
-    branches: branchesOf(records),
+    branches,
     requester: first?.type === 'run.started' ? first.principal.id : null,
     ended: ENDS.has(records.findLast((record) => !AFTER_THE_END.has(record.type))?.type ?? ''),
   }
@@ -84,23 +91,18 @@ function recordsBefore({ ask, seq }: ActivityOutcome, { byAsk, branches }: Conte
 }
 
 /** A timer sends nothing, so nobody decides on it: it was set, fires once, and not before its time. */
-function timerGaps(fired: ActivityOutcome, { records, branches }: Context): readonly Gap[] {
+function timerGaps(fired: ActivityOutcome, { byAsk, branches }: Context): readonly Gap[] {
   const gaps: Gap[] = []
+  const own = byAsk.get(fired.ask.key) ?? []
   const here = (seq: number): boolean => branches.leadsTo(seq, fired.seq)
-  const set = records.findLast(
-    (record) => record.type === 'timer.set' && record.ask.key === fired.ask.key && here(record.seq),
-  )
+  const set = own.findLast((record) => record.type === 'timer.set' && here(record.seq))
   if (set?.type !== 'timer.set') return [gap('intent', fired.seq, 'a timer fired that nobody had set')]
   const told = fired.origin?.at ?? fired.at
   if (fired.status === 'succeeded' && millisOf(told) < millisOf(set.due))
     gaps.push(gap('outcome', fired.seq, `a timer fired before its time, ${set.due}`))
-  const again = records.some(
+  const again = own.some(
     (record) =>
-      record.type === 'activity.outcome' &&
-      record.ask.key === fired.ask.key &&
-      record.seq > set.seq &&
-      record.seq < fired.seq &&
-      here(record.seq),
+      record.type === 'activity.outcome' && record.seq > set.seq && record.seq < fired.seq && here(record.seq),
   )
   if (again) gaps.push(gap('outcome', fired.seq, 'a timer fired twice'))
   return gaps
@@ -133,7 +135,7 @@ function callGaps(activity: ActivityView, context: Context): readonly Gap[] {
   if (!proposal) return [gap('tool_call', seq, 'no proposal tells what was asked')]
   const gaps: Gap[] = []
   const ask = activity.intent?.ask ?? activity.outcomes[0]?.ask
-  if (ask && checkpointBefore(context.records, context.branches, seq, ask) === null)
+  if (ask && context.checkpointBefore(seq, ask) === null)
     gaps.push(gap('checkpoint', seq, `no checkpoint of superstep ${ask.superstep} is on record before the call`))
   if (proposal.kind === 'model' || ask?.parent) return gaps
   const ownRead = proposal.context !== undefined && proposal.effect === 'none'
@@ -239,7 +241,7 @@ function mismatches(intent: ActivityIntent, outcome: ActivityOutcome): readonly 
 
 /** A call that was never answered and was asked again: the later one carries the outcome. */
 function superseded(intent: ActivityIntent, context: Context): boolean {
-  return context.activities.some((other) => other.key === intent.ask.key && firstSeq(other) > intent.seq)
+  return (context.activitiesByAsk.get(intent.ask.key) ?? []).some((other) => firstSeq(other) > intent.seq)
 }
 
 function ledgerGaps(activity: ActivityView, context: Context): readonly Gap[] {
@@ -277,12 +279,8 @@ function approvalUses(context: Context): readonly Gap[] {
 
 /** True when a person answered before the intent that this effect did not happen. */
 function orderedBy(intent: ActivityIntent, context: Context): boolean {
-  return context.records.some(
-    (record) =>
-      record.type === 'question.answered' &&
-      record.answer === 'did_not' &&
-      record.ask.key === intent.ask.key &&
-      record.seq < intent.seq,
+  return (context.byAsk.get(intent.ask.key) ?? []).some(
+    (record) => record.type === 'question.answered' && record.answer === 'did_not' && record.seq < intent.seq,
   )
 }
 
@@ -294,14 +292,15 @@ function orphanApprovals(context: Context): readonly Gap[] {
       gaps.push(gap('approval', answer.seq, `the answer \`${answer.approval_id}\` has no request`))
   }
   for (const asked of context.approvals.requested.values()) {
-    const bare = context.activities.find(
-      ({ key, intent }) =>
-        key === asked.ask.key &&
-        intent !== null &&
-        intent.approval_id === null &&
-        intent.seq > asked.seq &&
-        context.branches.leadsTo(asked.seq, intent.seq),
-    )
+    const bare = context.activitiesByAsk
+      .get(asked.ask.key)
+      ?.find(
+        ({ intent }) =>
+          intent !== null &&
+          intent.approval_id === null &&
+          intent.seq > asked.seq &&
+          context.branches.leadsTo(asked.seq, intent.seq),
+      )
     if (bare?.intent)
       gaps.push(
         gap(

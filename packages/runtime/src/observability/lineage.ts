@@ -102,17 +102,16 @@ export function proposalOf(activity: ActivityView): Proposal | null {
 /** Every effect that was asked for in a run, over all branches, in the order of the records. */
 export function lineageOf(records: readonly RunRecord[]): readonly EffectLineage[] {
   const approvals = approvalsOf(records)
-  const branches = branchesOf(records)
+  const checkpointBefore = checkpointsOf(records, branchesOf(records))
   return activitiesOf(records)
-    .map((activity) => effectLineage(activity, records, approvals, branches))
+    .map((activity) => effectLineage(activity, approvals, checkpointBefore))
     .filter((effect) => effect !== null)
 }
 
 function effectLineage(
   activity: ActivityView,
-  records: readonly RunRecord[],
   approvals: Approvals,
-  branches: Branches,
+  checkpointBefore: CheckpointBefore,
 ): EffectLineage | null {
   const first = activity.intent ?? activity.outcomes[0]
   const last = activity.outcomes.at(-1)
@@ -134,7 +133,7 @@ function effectLineage(
     callId: proposal?.call_id ?? null,
     decision: activity.intent?.decision ?? activity.outcomes[0]?.decision ?? null,
     approval: approvalId === null ? null : effectApproval(approvalId, approvals),
-    checkpointSeq: checkpointBefore(records, branches, first.seq, first.ask),
+    checkpointSeq: checkpointBefore(first.seq, first.ask),
     intentSeq: activity.intent?.seq ?? null,
     outcomeSeq: last?.seq ?? null,
     status: last?.status ?? 'open',
@@ -178,27 +177,36 @@ function votesOf(answer: ApprovalDecided | undefined): readonly EffectVote[] {
   return answer.by ? [{ by: answer.by.id, actingFor: null, at: answer.at, seen: answer.seen }] : []
 }
 
-/** The checkpoint from which the superstep of a record started, or null when none is on record before it. */
-export function checkpointBefore(
-  records: readonly RunRecord[],
-  branches: Branches,
-  seq: number,
-  { activation, superstep }: Pick<AskRef, 'activation' | 'superstep'>,
-): number | null {
-  const scope = scopeOf(activation)
-  const found = records.findLast(
-    (record) => record.seq < seq && isCheckpointOf(record, scope, superstep) && branches.leadsTo(record.seq, seq),
-  )
-  return found?.seq ?? null
+/** Finds the checkpoint from which the superstep of a record started; null when none is on record before it. */
+export type CheckpointBefore = (seq: number, ask: Pick<AskRef, 'activation' | 'superstep'>) => number | null
+
+/** Reads the checkpoints of a history once, so that a long one is not gone through for each of its calls. */
+export function checkpointsOf(records: readonly RunRecord[], branches: Branches): CheckpointBefore {
+  const seqs = new Map<string, number[]>()
+  for (const record of records) {
+    const place = checkpointPlace(record)
+    if (place === null) continue
+    const own = seqs.get(place)
+    if (own) own.push(record.seq)
+    else seqs.set(place, [record.seq])
+  }
+  return (seq, { activation, superstep }) => {
+    const own = seqs.get(placeText(scopeOf(activation), superstep))
+    return own?.findLast((each) => each < seq && branches.leadsTo(each, seq)) ?? null
+  }
 }
 
-/** True for the record whose checkpoint a superstep of the scope started from; the first is that of its entry. */
-function isCheckpointOf(record: RunRecord, scope: string, superstep: number): boolean {
+/** The scope and superstep that start from the checkpoint of a record; the first of a scope is that of its entry. */
+function checkpointPlace(record: RunRecord): string | null {
   if (record.type === 'activity.intent')
-    return record.opens !== undefined && record.ask.key === scope && record.opens.checkpoint.superstep === superstep
-  if (!('checkpoint' in record)) return false
+    return record.opens ? placeText(record.ask.key, record.opens.checkpoint.superstep) : null
+  if (!('checkpoint' in record) || !record.checkpoint) return null
   const own = ('scope' in record ? record.scope : undefined) ?? ROOT_SCOPE
-  return own === scope && record.checkpoint?.superstep === superstep
+  return placeText(own, record.checkpoint.superstep)
+}
+
+function placeText(scope: string, superstep: number): string {
+  return `${superstep} ${scope}`
 }
 
 /** What a lineage gap is about. */

@@ -6,6 +6,7 @@ import type { Client } from '@signalbox/protocol'
 import { SignalboxError } from 'signalbox'
 import { crowdStore, FIRST_INVOICE, INCIDENT_DECOYS } from './crowd-store.ts'
 import { openOffice } from './office.ts'
+import { type CheckTime, measureWholeChecks } from './whole-checks.ts'
 import { World } from './world.ts'
 
 /** What is measured. */
@@ -105,8 +106,10 @@ const ASKS: Readonly<Record<string, Ask>> = {
   me: (api) => api.me(),
 }
 
-/** Fills a store and measures every endpoint over HTTP. */
-export async function measureEndpoints(plan: EndpointPlan): Promise<readonly EndpointTime[]> {
+/** Fills a store and measures every endpoint over HTTP, and then the checks of all runs. */
+export async function measureEndpoints(
+  plan: EndpointPlan,
+): Promise<{ readonly times: readonly EndpointTime[]; readonly whole: readonly CheckTime[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-endpoints-'))
   try {
     const path = join(folder, 'signalbox.db')
@@ -122,7 +125,8 @@ export async function measureEndpoints(plan: EndpointPlan): Promise<readonly End
             found.push(await measured(name, () => ask(office.client, ids), office.calls, plan.rounds))
             plan.log(`${name}: ${found.at(-1)?.p95 ?? found.at(-1)?.refused}`)
           }
-          return found
+          office.calls()
+          return { times: found, whole: await measureWholeChecks(office.client, world, box) }
         } finally {
           await office.close()
         }
