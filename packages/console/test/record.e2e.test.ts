@@ -91,6 +91,25 @@ describe('explain', () => {
   })
 })
 
+describe('who let it happen', () => {
+  it('CON-151, CON-002: everybody who said yes, and what a reviewer changed, are told with what they saw; text stays text', async () => {
+    const page = await stage.open('vera', `/runs/${RUN.completed}/explain`)
+    const answer = page.getByRole('region', { name: /^Who approved/ })
+    const yes = answer.getByRole('list', { name: 'Said yes' }).getByRole('listitem')
+    await yes.filter({ hasText: /user:paul said yes .*, saw this packet: hmac:/ }).waitFor()
+    await yes
+      .filter({ hasText: /user:eva said yes .* in the place of user:vera.*“called <b>the vendor<.b>”/ })
+      .waitFor()
+    await answer.getByText('user:paul changed the arguments').waitFor()
+    const changed = answer.getByLabel('Changed arguments')
+    await changed.getByText('62500').waitFor()
+    expect(await changed.getByRole('term').allTextContents()).toEqual(['amount_minor', 'reference'])
+    await changed.getByText('"<i>half</i>"').waitFor()
+    await answer.getByRole('link', { name: 'look at the approval of payments.pay' }).press('Enter')
+    await page.waitForURL(/apr_01kbapproved/)
+  })
+})
+
 describe('what cannot be shown', () => {
   /** Lets the server refuse some endpoints from now on. */
   function refuse(code: 'CONTENT_ERASED' | 'FORBIDDEN', ...names: readonly EndpointName[]): void {
@@ -220,7 +239,7 @@ describe('events and effects', () => {
     await page.getByText('There is no such record').waitFor()
   })
 
-  it('CON-146, CON-147, CON-150, CON-002: effects are filtered in the address and found by object; each tells where it came from', async () => {
+  it('CON-146, CON-147, CON-150, CON-151, CON-002: effects are filtered in the address and found by object; each tells where it came from', async () => {
     const page = await stage.open('vera', '/effects')
     await page.getByRole('table', { name: 'Effects' }).waitFor()
     await checkPage(page, 'effects')
@@ -239,7 +258,6 @@ describe('events and effects', () => {
     const dialog = page.getByRole('dialog')
     await dialog.getByText('Pay <b>1,250.00</b> to V-014').waitFor()
     await dialog.getByText('ABOVE_LIMIT').first().waitFor()
-    await checkPage(page, 'effect')
     await page.reload()
     await dialog.getByText('Effect hash').waitFor()
     await press(page, 'Escape')
@@ -247,6 +265,13 @@ describe('events and effects', () => {
     await page.getByLabel('Who changed it?').fill('invoice:inv-0177')
     await press(page, 'Enter')
     await found.getByRole('row', { name: /Denied PAYMENT_NOT_MATCHED nothing changed payments\.pay/ }).waitFor()
+    await found.getByRole('button', { name: /^Where from payments\.pay of .*23,/ }).press('Enter')
+    await dialog.getByText('Given by user:paul').waitFor()
+    await dialog.getByText(/It covers records\.tag in payables for user:rita, where tag is "paid"\./).waitFor()
+    await dialog.getByText(/Used 3 of 20 times; it holds until/).waitFor()
+    expect(await dialog.getByRole('list', { name: 'Said yes' }).count()).toBe(0)
+    await checkPage(page, 'effect')
+    await press(page, 'Escape')
     await page.getByLabel('Who changed it?').fill('invoice:none')
     await press(page, 'Tab', 'Enter')
     await page.getByText('Nothing on record leads from it').waitFor()

@@ -67,7 +67,18 @@ const approvalAnswerSchema = z.object({
   tool: z.string(),
   answer: z.enum(['approved', 'rejected', 'expired', 'cancelled', 'void', 'open']),
   by: z.string().nullable(),
-  votes: z.array(z.object({ by: z.string(), for: z.string().nullable(), seen: z.string().nullable() })).readonly(),
+  /** Everybody who said yes; their words are content, and untrusted. */
+  votes: z
+    .array(
+      z.object({
+        by: z.string(),
+        for: z.string().nullable(),
+        at: timeSchema,
+        reason: z.string().nullable(),
+        seen: z.string().nullable(),
+      }),
+    )
+    .readonly(),
   code: z.string().nullable(),
   wait_ms: z.number().nullable(),
   reason: z.string().nullable(),

@@ -76,6 +76,9 @@ const NOTICE: Part['packet'] = {
   why: ['A notice that quotes untrusted text needs a reviewer (payables.notice-untrusted).'],
 }
 
+/** What a reviewer made of the payment: half of it, with a word that is no markup. */
+const HALF = JSON.stringify({ ...JSON.parse(PAYMENT.arguments), amount_minor: 62_500, reference: '<i>half</i>' })
+
 /** All approvals, oldest first. */
 export function allApprovals(): ApprovalDetail[] {
   const invoice = (n: number, minor: number): Part['packet'] => ({
@@ -99,8 +102,9 @@ export function allApprovals(): ApprovalDetail[] {
       reason: 'The vendor changed its account yesterday; I called and they did not.',
       ...done(15_300),
     }),
-    approval('apr_01kbapproved000000000005', RUN.completed, {
+    approval(ASK.edited, RUN.completed, {
       packet: invoice(31, 125_000),
+      history: [{ at: ago(7210), what: 'edited', by: 'user:paul', for: null, text: HALF, detail: null }],
       state: 'approved',
       decided_by: 'user:paul',
       reason: 'Matches the order and the delivery note.',

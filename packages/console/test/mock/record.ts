@@ -262,14 +262,25 @@ function ruleOf({ seq, name, effect, decision }: Activity): AnswersView['why']['
 function approvalOf({ seq, name, approval }: Activity): AnswersView['approved']['approvals'] {
   if (!approval) return []
   const packet = `hmac:${hashOf('packet')}`
+  const seen = approval.by ? packet : null
+  const at = approval.decided_at ?? approval.requested_at
+  const vote = { for: null, at, reason: approval.reason, seen }
+  const yes = approval.answer === 'approved' && approval.by ? [{ ...vote, by: approval.by }] : []
+  const second = { ...vote, by: 'user:eva', for: 'user:vera', reason: 'called <b>the vendor</b>' }
   return [
     {
       ...{ seqs: [seq], approval: approval.approval_id, tool: name, answer: approval.answer, by: approval.by },
-      ...{ votes: [], code: null, wait_ms: approval.decided_at ? 61_000 : null, reason: approval.reason },
+      ...{
+        votes: approval.approval_id === ASK.edited ? [...yes, second] : yes,
+        code: null,
+        wait_ms: approval.decided_at ? 61_000 : null,
+        reason: approval.reason,
+      },
       asked_by: [
         { policy: 'payables.large', reason_code: 'AMOUNT_ABOVE_LIMIT', approvers: ['approver'], quorum: 1, stage: 1 },
       ],
-      ...{ packet_hash: packet, seen_hash: approval.by ? packet : null, standing: null, edited_by: null },
+      ...{ packet_hash: packet, seen_hash: seen, standing: approval.approval_id === ASK.standing ? 'sta_1' : null },
+      edited_by: approval.approval_id === ASK.edited ? 'user:paul' : null,
       shown: {
         summary: approval.approval_id === ASK.payment ? 'Pay <b>1,250.00</b> to V-014' : 'Pay the invoice',
         ...{ target: null, money: { minor: 125_000, currency: 'EUR' }, rollback: null },

@@ -1,4 +1,5 @@
 /** Who approved what, and what they saw: part of the answers about a run. */
+import type { ContentRef } from '../contracts/common.ts'
 import type { ApprovalDecided, ApprovalRequested, RunRecord } from '../contracts/records.ts'
 import { type ContentLookup, opened } from './words.ts'
 
@@ -10,6 +11,19 @@ export interface ShownAnswer {
   readonly rollback: string | null
 }
 
+/** One person's yes. */
+export interface VoteAnswer {
+  readonly by: string
+  /** In whose place; null in the own name. */
+  readonly for: string | null
+  /** ISO 8601. */
+  readonly at: string
+  /** The reason as it was given; null when there is none, or it is sealed here or erased. */
+  readonly reason: string | null
+  /** Keyed hash of what they saw. */
+  readonly seen: string | null
+}
+
 /** One approval of a run. */
 export interface ApprovalAnswer {
   readonly seqs: readonly number[]
@@ -18,8 +32,8 @@ export interface ApprovalAnswer {
   /** `open` while nobody answered. */
   readonly answer: ApprovalDecided['answer'] | 'open'
   readonly by: string | null
-  /** Who gave a yes, and in whose place. */
-  readonly votes: readonly { readonly by: string; readonly for: string | null; readonly seen: string | null }[]
+  /** Everybody who gave a yes. */
+  readonly votes: readonly VoteAnswer[]
   /** Why it ended without a yes: closed code. */
   readonly code: string | null
   readonly wait_ms: number | null
@@ -60,17 +74,16 @@ function approvalAnswer(
   const of = asked.approval_id
   const changes = records.filter((one) => one.type === 'approval.changed' && one.approval_id === of)
   const end = records.find((one): one is ApprovalDecided => one.type === 'approval.decided' && one.approval_id === of)
-  const reason = opened(end?.reason ?? null, contents)
   return {
     seqs: [asked.seq, ...changes.map((one) => one.seq), ...(end ? [end.seq] : [])],
     approval: of,
     tool: asked.proposal.name,
     answer: end?.answer ?? 'open',
     by: end?.by?.id ?? null,
-    votes: votesOf(end),
+    votes: votesOf(end, contents),
     code: end?.code ?? null,
     wait_ms: end?.wait_ms ?? null,
-    reason: typeof reason === 'string' ? reason : null,
+    reason: reasonOf(end?.reason ?? null, contents),
     asked_by: asked.asks.map(({ id, reason_code, approvers, quorum = 1, stage = 1 }) => ({
       ...{ policy: id, reason_code, approvers, quorum, stage },
     })),
@@ -83,10 +96,21 @@ function approvalAnswer(
 }
 
 /** Everybody who said yes; where one person answered alone, that one. */
-function votesOf(end: ApprovalDecided | undefined): ApprovalAnswer['votes'] {
+function votesOf(end: ApprovalDecided | undefined, contents: ContentLookup | undefined): readonly VoteAnswer[] {
   if (!end) return []
-  if (end.votes) return end.votes.map((vote) => ({ by: vote.by.id, for: vote.for?.id ?? null, seen: vote.seen }))
-  return end.answer === 'approved' && end.by ? [{ by: end.by.id, for: null, seen: end.seen }] : []
+  const alone = end.answer === 'approved' && end.by ? [{ ...end, by: end.by, given_at: end.at, for: undefined }] : []
+  return (end.votes ?? alone).map((vote) => ({
+    by: vote.by.id,
+    for: vote.for?.id ?? null,
+    at: vote.given_at,
+    reason: reasonOf(vote.reason, contents),
+    seen: vote.seen,
+  }))
+}
+
+function reasonOf(reason: ContentRef | null, contents: ContentLookup | undefined): string | null {
+  const text = opened(reason, contents)
+  return typeof text === 'string' ? text : null
 }
 
 function shownOf(packet: unknown): ShownAnswer | null {

@@ -43,7 +43,7 @@ describe('answers about a run', () => {
     const approval = of(() => PACKET)
     expect(approval).toMatchObject({
       ...{ tool: 'payments.transfer', answer: 'approved', by: 'user:ben', wait_ms: 60_000 },
-      votes: [{ by: 'user:ben', for: null, seen: approval?.packet_hash }],
+      votes: [{ by: 'user:ben', for: null, at: expect.any(String), reason: null, seen: approval?.packet_hash }],
       asked_by: [{ policy: 'payment-above-limit', approvers: ['approver'], quorum: 1, stage: 1 }],
       shown: { summary: 'Pay invoice 4711', target: { id: '4711' }, money: { minor: 12_000, currency: 'EUR' } },
     })

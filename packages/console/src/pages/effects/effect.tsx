@@ -9,7 +9,7 @@ import { Button, Facts, State } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { RecordLink } from '../../ui/record-link.tsx'
 import { Empty, Loaded, NotKnown } from '../../ui/states.tsx'
-import { ApprovalAnswer } from '../run/explain/answers.tsx'
+import { ApprovalAnswer } from '../run/explain/approval.tsx'
 
 type Effect = Lineage['effects'][number]
 
@@ -67,14 +67,14 @@ function OneEffect({ run, effect, lineage }: { run: string; effect: Effect; line
               {run}
             </Link>,
           ],
-          ['Superstep', `${effect.superstep}, node ${effect.node}`],
+          ['Where', whereText(effect)],
           [
             effect.deterministic ? 'Asked by' : 'Model call',
             effect.deterministic ? 'a node that is a plain function' : at(effect.model_seq, 'not on record'),
           ],
           ['Tool call', at(effect.intent_seq, 'never sent')],
-          ['Outcome', at(effect.outcome_seq, 'none yet')],
-          ['Decision', <DecisionOf key="d" run={run} id={effect.decision_id} />],
+          ['Outcome', <OutcomeOf key="o" run={run} effect={effect} />],
+          ['Decision', <DecisionOf key="d" run={run} effect={effect} />],
           ['Approval', <ApprovalOf key="a" run={run} effect={effect} />],
           ['Checkpoint', at(effect.checkpoint_seq, 'not on record')],
           [
@@ -114,8 +114,51 @@ function undoRows({ undoes, undone_by: by }: Effect): [string, ReactNode][] {
   return rows
 }
 
-function DecisionOf({ run, id }: { run: string; id: string | null }) {
-  return id === null ? <span className="text-muted">none on record</span> : <Decided run={run} id={id} />
+/** The node and superstep; in nested workflows, the nodes that lead to it. */
+function whereText({ superstep, node, path }: Effect): string {
+  const nested = path.length === 0 ? '' : `, in the nested workflow of ${path.join(', then ')}`
+  return `superstep ${superstep}, node ${node}${nested}`
+}
+
+const RESOLVED: Readonly<Record<string, string>> = {
+  lookup: 'a look-up in the outside system',
+  same_key: 'the same call again under the same key',
+  person: 'a person',
+}
+
+/** The record of how it ended, what settled an unknown answer, and the effect that answered in its place. */
+function OutcomeOf({ run, effect }: { run: string; effect: Effect }) {
+  const { outcome_seq: seq, resolved_by: by, from_ledger: ledger } = effect
+  if (seq === null) return <span className="text-muted">none yet</span>
+  return (
+    <span>
+      <RecordLink run={run} seq={seq} />
+      {by === null ? null : `, settled by ${RESOLVED[by] ?? by}`}
+      {ledger === null ? null : (
+        <span className="block">
+          Answered from the ledger, it happened before:{' '}
+          <Link className="link" to={paths.record(ledger.run_id, ledger.seq)}>
+            record #{ledger.seq} of {ledger.run_id}
+          </Link>
+        </span>
+      )}
+    </span>
+  )
+}
+
+function DecisionOf({ run, effect: { decision_id: id, decision } }: { run: string; effect: Effect }) {
+  if (id === null) return <span className="text-muted">none on record</span>
+  return (
+    <span>
+      <Decided run={run} id={id} />
+      {decision ? (
+        <span className="block text-xs text-muted">
+          bundle <code title={decision.bundle}>{decision.bundle.slice(0, 21)}</code>
+          {decision.elements.map((each) => `; ${each.element}: ${each.verdict} (${each.reason_code})`)}
+        </span>
+      ) : null}
+    </span>
+  )
 }
 
 function Decided({ run, id }: { run: string; id: string }) {
@@ -138,22 +181,15 @@ function ApprovalOf({ run, effect }: { run: string; effect: Effect }) {
   return <Approved run={run} approval={effect.approval} />
 }
 
-/** Who, why and what they saw, from the explanation; the bare id while that is not there. */
+/** Who, why and what they saw, from the explanation; what the lineage tells of it while that is not there. */
 function Approved({ run, approval }: { run: string; approval: NonNullable<Effect['approval']> }) {
   const answers: AnswersView | undefined = useExplanation(run).data?.answers
   const told = answers?.approved.approvals.find((each) => each.approval === approval.approval_id)
+  if (told) return <ApprovalAnswer run={run} approval={told} />
   return (
     <span>
-      {told ? <ApprovalAnswer approval={told} /> : <code className="text-xs">{approval.approval_id}</code>}
-      <span className="block text-xs text-muted">
-        <RecordLink run={run} seq={approval.seq} />
-        {approval.by ? ` by ${approval.by}` : ''}
-        {approval.seen ? (
-          <>
-            , saw <code>{approval.seen.slice(0, 24)}</code>
-          </>
-        ) : null}
-      </span>
+      <code className="text-xs">{approval.approval_id}</code>
+      {approval.by ? ` by ${approval.by}` : ''} <RecordLink run={run} seq={approval.seq} />
     </span>
   )
 }

@@ -1,13 +1,13 @@
 import type { AnswersView } from '@signalbox/protocol'
 import { type ReactNode, useId } from 'react'
 import { Link } from 'react-router'
-import { duration, money } from '../../../lib/format.ts'
-import { count, REQUEST_STATE, VERDICT } from '../../../lib/words.ts'
+import { count, VERDICT } from '../../../lib/words.ts'
 import { paths } from '../../../paths.ts'
 import { State } from '../../../ui/basics.tsx'
 import { Prose } from '../../../ui/prose.tsx'
 import { RecordLink, RecordLinks } from '../../../ui/record-link.tsx'
 import { NotKnown } from '../../../ui/states.tsx'
+import { ApprovalAnswer } from './approval.tsx'
 import { CostAnswer, ModelAnswer, OutsideAnswer, ResumeAnswer } from './answers-world.tsx'
 
 /** The eight questions of an incident, each answered in a few words with links to the records behind it. */
@@ -17,7 +17,7 @@ export function Answers({ run, answers }: { run: string; answers: AnswersView })
     ['Who asked?', who.seqs, <WhoAnswer key="who" who={who} />],
     ['What ran?', ran.seqs, <RanAnswer key="ran" run={run} ran={ran} />],
     ['Why, by which rule?', why.seqs, <WhyAnswer key="why" run={run} why={why} />],
-    ['Who approved, and what did they see?', approved.seqs, <ApprovedAnswer key="ok" approved={approved} />],
+    ['Who approved, and what did they see?', approved.seqs, <ApprovedAnswer key="ok" run={run} approved={approved} />],
     ['Which model and prompt?', model.seqs, <ModelAnswer key="model" run={run} model={model} />],
     ['What changed outside?', outside.seqs, <OutsideAnswer key="out" run={run} outside={outside} />],
     ['Where can it resume safely?', resume.seqs, <ResumeAnswer key="resume" run={run} resume={resume} />],
@@ -166,56 +166,15 @@ function VerdictWord({ verdict }: { verdict: string }) {
   return <State phrase={phrase ?? { word: verdict, tone: 'bad', icon: 'warning' }} />
 }
 
-function ApprovedAnswer({ approved }: { approved: AnswersView['approved'] }) {
+function ApprovedAnswer({ run, approved }: { run: string; approved: AnswersView['approved'] }) {
   if (approved.approvals.length === 0) return <p>Nobody was asked.</p>
   return (
     <ul className="flex flex-col gap-2">
       {approved.approvals.map((each) => (
         <li key={each.approval}>
-          <ApprovalAnswer approval={each} />
+          <ApprovalAnswer run={run} approval={each} />
         </li>
       ))}
     </ul>
-  )
-}
-
-/** One approval: who answered, why, and what they were shown. */
-export function ApprovalAnswer({ approval }: { approval: AnswersView['approved']['approvals'][number] }) {
-  const { shown } = approval
-  return (
-    <>
-      <p className="flex flex-wrap items-center gap-x-2">
-        <State phrase={REQUEST_STATE[approval.answer]} />
-        <span>
-          <span className="font-mono text-xs">{approval.tool}</span>
-          {approval.by ? (
-            <>
-              {' '}
-              by <strong>{approval.by}</strong>
-            </>
-          ) : null}
-          {approval.wait_ms === null ? null : ` after ${duration(approval.wait_ms)}`}
-        </span>
-        <Link className="link" to={paths.approval(approval.approval, approval.answer === 'open' ? 'open' : 'decided')}>
-          look<span className="sr-only"> at the approval of {approval.tool}</span>
-        </Link>
-      </p>
-      {approval.reason ? <p className="untrusted">“{approval.reason}”</p> : null}
-      <p className="untrusted text-muted">
-        {shown
-          ? `${approval.by ? 'They saw' : 'They are shown'}: ${shown.summary}${shown.money ? `, ${money(shown.money.minor, shown.money.currency)}` : ''}${shown.target ? `, ${shown.target.type} ${shown.target.id}` : ''}`
-          : 'What was shown is sealed or erased.'}
-      </p>
-      {approval.edited_by ? <p>Edited by {approval.edited_by}.</p> : null}
-      {approval.standing ? <p>By the standing approval {approval.standing}.</p> : null}
-      {approval.asked_by.map((each) => (
-        <p key={`${each.policy} ${each.stage}`} className="text-xs text-muted">
-          Asked by {each.policy}: {each.quorum} of {each.approvers.join(', ')}
-        </p>
-      ))}
-      {approval.seen_hash !== null && approval.seen_hash !== approval.packet_hash ? (
-        <NotKnown what="They answered another packet than the one that is on record." />
-      ) : null}
-    </>
   )
 }
