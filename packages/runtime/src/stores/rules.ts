@@ -18,7 +18,7 @@ import type { SwitchChange } from '../contracts/switches.ts'
 import type { LeaseRow, ScheduleCommit, ScheduleRow } from '../contracts/schedule.ts'
 
 /** Version of the stored format that this code reads and writes. */
-export const STORE_VERSION = 17
+export const STORE_VERSION = 18
 
 /** States in which a claim for any run picks a run that is runnable, due, or whose lease has expired. */
 export const ACTIVE_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'stopping']

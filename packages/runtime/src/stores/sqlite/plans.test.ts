@@ -125,6 +125,7 @@ it('INC-022: what stands out among many rows is read from an index in its order,
     effects_in_flight: () => store.effectsInFlight('t', 10),
     requests_decided: () => store.decidedRequests({ ...page, kind: 'approval', since: 0 }),
     requests_newest: () => store.requests({ ...page, kind: 'approval', newest: true }),
+    requests_rare: () => store.requests({ ...page, kind: 'question', newest: true }),
     runs_of_workflow: () => store.runs({ ...page, workflow: 'w', status: ['waiting'] }),
   }
   for (const [index, read] of Object.entries(reads)) {

@@ -401,6 +401,11 @@ CREATE INDEX runs_of_workflow ON runs (tenant, workflow, status, created_at, run
   WHERE status NOT IN ('running', 'completed');
 `
 
+/** Questions and port requests are few among approvals: their lists are read without walking over those. */
+const RARE_REQUESTS = `
+CREATE INDEX requests_rare ON requests (tenant, kind, requested_at, id) WHERE kind <> 'approval';
+`
+
 /** Step `n` (from 0) takes a file from version `n` to version `n + 1`. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -420,4 +425,5 @@ export const MIGRATIONS: readonly string[] = [
   FACT_TABLES,
   COST_TABLES,
   OPEN_THINGS,
+  RARE_REQUESTS,
 ]
