@@ -159,8 +159,9 @@ function foundTable(found: readonly FoundEffectView[], out: Output): string {
       { title: 'time (utc)', of: (each) => time(each.at) },
       { title: 'run', of: (each) => each.run_id },
       { title: 'record', of: (each) => String(each.seq), right: true },
-      { title: 'what', of: (each) => each.tool ?? each.type ?? 'pruned', grow: true },
+      { title: 'what', of: (each) => each.tool ?? each.type ?? 'pruned' },
       { title: 'how', of: howFound },
+      { title: 'why', of: (each) => each.code ?? '', grow: true },
       { title: 'for', of: (each) => who(each.principal) },
       { title: 'approved by', of: (each) => who(each.approved_by) },
     ],
@@ -168,12 +169,10 @@ function foundTable(found: readonly FoundEffectView[], out: Output): string {
   )
 }
 
-/** How a call ended and why, and that nothing changed where that is known of an effect. */
-function howFound({ status, code, happened }: FoundEffectView): string {
+/** How a call ended, and that nothing changed where that is known of an effect. */
+function howFound({ status, happened }: FoundEffectView): string {
   if (status === null) return ''
-  return printable(
-    [`${status}${code ? ` ${code}` : ''}`, ...(happened === false ? ['nothing changed'] : [])].join(', '),
-  )
+  return happened === false ? `${status}, nothing changed` : status
 }
 
 async function check({ client, out, terminal }: CommandContext, shell: Shell, flags: Flags): Promise<void> {
