@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, vi } from 'vitest'
-import { dataFolder, runProcess, startDev } from './harness.ts'
+import { dataFolder, type Ended, runProcess, startDev } from './harness.ts'
 
 function mounted(folder: string): boolean {
   try {
@@ -28,6 +28,16 @@ function fill(path: string): void {
   closeSync(file)
 }
 
+/** Looks into the book where the answer of a transfer could not be stored, and says what it shows. */
+async function tellUnknown(cli: (...args: string[]) => Promise<Ended>, book: string): Promise<void> {
+  const { questions } = JSON.parse((await cli('questions', '--as', 'vera')).stdout)
+  for (const { id } of questions) {
+    const { idempotency_key: key } = JSON.parse((await cli('questions', id, '--as', 'vera')).stdout)
+    const answer = readFileSync(book, 'utf8').includes(key) ? 'happened' : 'did_not'
+    await cli('answer', id, answer, '--reason', 'looked into the book', '--as', 'paul')
+  }
+}
+
 describe('a full disk', () => {
   it('WAY-013, TRB-001: starts are refused with STORE_FULL and the fix; with space everything goes on, and what was told as started is there', async () => {
     const data = dataFolder()
@@ -42,8 +52,8 @@ describe('a full disk', () => {
       expect((await start('before')).code).toBe(0)
       const filler = join(data.path, 'filler')
       fill(filler)
-      let refused = await start('first')
       const taken = ['before']
+      let refused = await start('more-0')
       for (let n = 0; refused.code === 0 && n < 40; n++) {
         taken.push(`more-${n}`)
         fill(join(data.path, `filler-${n}`))
@@ -61,6 +71,7 @@ describe('a full disk', () => {
         rmSync(join(data.path, name), { force: true })
       await vi.waitFor(
         async () => {
+          await tellUnknown(cli, book)
           const { runs } = JSON.parse((await cli('runs', '--as', 'vera')).stdout)
           expect(runs.length).toBeGreaterThanOrEqual(taken.length)
           expect(runs.filter((run: { status: string }) => run.status !== 'completed')).toEqual([])
@@ -72,7 +83,7 @@ describe('a full disk', () => {
       expect(dev.stderr()).toContain('trouble is over: STORE_FULL')
       expect((await cli('audit', 'verify', '--as', 'vera')).code).toBe(0)
       const booked = readFileSync(book, 'utf8')
-      expect(booked.match(/ before 5$/gm)).toHaveLength(1)
+      for (const to of [...taken, 'after']) expect(booked.match(new RegExp(` ${to} 5$`, 'gm')), to).toHaveLength(1)
       expect(await dev.end('SIGTERM')).toBe(0)
     } finally {
       execFileSync('umount', ['-l', data.path])

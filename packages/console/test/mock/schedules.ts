@@ -109,7 +109,8 @@ export const FULL_DISK: TroubleView = {
   code: 'STORE_FULL',
   title: 'the disk is full',
   detail: 'the disk that holds `signalbox.db` is full: free space',
-  advice: 'free space on the disk of the data folder; nothing is lost, and runs go on by themselves',
+  advice:
+    'free space on the disk of the data folder; runs go on by themselves, or ask about an effect whose answer was lost',
   since: ago(125),
   last_at: ago(2),
   told_by: ['server', 'worker-1'],

@@ -5,7 +5,8 @@ import { type Host, isoTime, toSignalboxError } from 'signalbox'
 const TROUBLES: Readonly<Record<TroubleCode, { readonly title: string; readonly advice: string }>> = {
   STORE_FULL: {
     title: 'the disk is full',
-    advice: 'free space on the disk of the data folder; nothing is lost, and runs go on by themselves',
+    advice:
+      'free space on the disk of the data folder; runs go on by themselves, or ask about an effect whose answer was lost',
   },
   STORE_READ_ONLY: {
     title: 'the data folder cannot be written',
