@@ -62,19 +62,28 @@ function namesOf(name: string, older: string | undefined, under: Conventions): r
   return under === 'compat' ? [older] : [name, older]
 }
 
-/** Instrument, unit, words and bounds of a metric under either name. */
-export function metricOf(name: MetricName | OlderMetricName): {
+/** What the contract says of a metric. */
+export interface MetricShape {
   readonly instrument: 'counter' | 'histogram' | 'gauge'
   readonly unit: string
   readonly brief: string
   readonly bounds: readonly number[]
-} {
-  const known = Object.entries(METRICS).find(([each]) => each === name)?.[1]
-  if (known) return known
-  const [pinned, before] = Object.entries(OLDER_METRICS).find(([, older]) => older.name === name) ?? []
-  if (!before) throw new Error(`the metric \`${name}\` is not in the contract`)
-  // The names of what was renamed are names of metrics.
-  return { ...METRICS[pinned as keyof typeof OLDER_METRICS], brief: before.brief }
+}
+
+const SHAPES: ReadonlyMap<string, MetricShape> = new Map<string, MetricShape>([
+  ...Object.entries(OLDER_METRICS).map(([pinned, { name, brief }]): [string, MetricShape] => [
+    name,
+    // The names of what was renamed are names of metrics.
+    { ...METRICS[pinned as keyof typeof OLDER_METRICS], brief },
+  ]),
+  ...Object.entries(METRICS),
+])
+
+/** Instrument, unit, words and bounds of a metric under either name. */
+export function metricOf(name: MetricName | OlderMetricName): MetricShape {
+  const shape = SHAPES.get(name)
+  if (!shape) throw new Error(`the metric \`${name}\` is not in the contract`)
+  return shape
 }
 
 /** Labels or attributes, as pairs, under their names there and with the values that had other names. */

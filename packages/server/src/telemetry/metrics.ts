@@ -7,6 +7,7 @@ import {
   type MetricData,
 } from '@opentelemetry/sdk-metrics'
 import { metricOf, type MetricPoint } from 'signalbox'
+import { labelsOf } from './labels.ts'
 
 /** Seconds and nanoseconds of a time in milliseconds since 1970. */
 export function hrTime(ms: number): HrTime {
@@ -34,7 +35,7 @@ function dataOf(name: MetricPoint['name'], points: readonly MetricPoint[], times
   const { unit, brief, bounds } = metricOf(name)
   const descriptor = { name, description: brief, unit, valueType: ValueType.DOUBLE }
   const base = { descriptor, aggregationTemporality: AggregationTemporality.DELTA }
-  const groups = [...Map.groupBy(points, (point) => JSON.stringify(Object.entries(point.attributes).sort())).values()]
+  const groups = [...Map.groupBy(points, (point) => labelsOf(point.attributes).key).values()]
   if (bounds.length === 0) {
     const dataPoints = groups.map((group) => dataPoint(group, times, sum(group)))
     return { ...base, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints }

@@ -15,6 +15,7 @@ import {
   sleep,
 } from 'signalbox'
 import { z } from 'zod'
+import { type Labels, labelsOf } from './labels.ts'
 import { ProjectingReader, parsed, type ReadBatch, type RunPart } from './reader.ts'
 
 /** Name of their file in a data folder. */
@@ -114,8 +115,8 @@ export interface NumbersOptions {
 export class Numbers {
   readonly #options: NumbersOptions
   readonly #reader: ProjectingReader
-  readonly #series = new Map<string, Series>()
-  readonly #perName = new Map<string, number>()
+  /** By the name of the metric, then by the key of the labels. */
+  readonly #series = new Map<string, Map<string, Series>>()
   readonly #standing = new Map<string, Standing>()
   #gaps: string[] = []
   #gapCount = 0
@@ -141,7 +142,7 @@ export class Numbers {
   }
 
   get series(): readonly Series[] {
-    return [...this.#series.values()]
+    return [...this.#series.values()].flatMap((own) => [...own.values()])
   }
 
   get standing(): readonly Standing[] {
@@ -209,11 +210,7 @@ export class Numbers {
 
   #add(point: MetricPoint): void {
     const { bounds } = metricOf(point.name)
-    const labels = Object.entries(point.attributes).map(([name, value]) => [name, String(value)] as const)
-    const series = this.#seriesOf(
-      point.name,
-      labels.sort(([a], [b]) => (a < b ? -1 : 1)),
-    )
+    const series = this.#seriesOf(point.name, labelsOf(point.attributes))
     series.sum += point.value
     series.count += 1
     if (bounds.length === 0) return
@@ -222,22 +219,28 @@ export class Numbers {
     series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1
   }
 
-  #seriesOf(name: MetricPoint['name'], labels: readonly (readonly [string, string])[]): Series {
-    const key = JSON.stringify([name, labels])
-    const found = this.#series.get(key)
+  #seriesOf(name: MetricPoint['name'], { key, pairs: labels }: Labels): Series {
+    const own = this.#seriesNamed(name)
+    const found = own.get(key)
     if (found) return found
-    const many = this.#perName.get(name) ?? 0
     // Names of tools can come from a model: a metric must not grow without bounds.
-    if (many >= MOST_SERIES && labels.some(([, value]) => value !== '_OTHER'))
-      return this.#seriesOf(
-        name,
-        labels.map(([label]) => [label, '_OTHER']),
-      )
+    if (own.size >= MOST_SERIES && labels.some(([, value]) => value !== '_OTHER')) {
+      const pairs = labels.map(([label]) => [label, '_OTHER'] as const)
+      return this.#seriesOf(name, { pairs, key: JSON.stringify(pairs) })
+    }
     const made = { name, labels, sum: 0, count: 0, buckets: metricOf(name).bounds.map(() => 0) }
     if (made.buckets.length > 0) made.buckets.push(0)
-    this.#series.set(key, made)
-    this.#perName.set(name, many + 1)
+    own.set(key, made)
     return made
+  }
+
+  #seriesNamed(name: string): Map<string, Series> {
+    let own = this.#series.get(name)
+    if (!own) {
+      own = new Map()
+      this.#series.set(name, own)
+    }
+    return own
   }
 
   /** What a run waits for after these records, and whether its lineage is whole once it has ended. */
@@ -310,10 +313,7 @@ export class Numbers {
       const book = bookSchema.parse(JSON.parse(await readFile(path, 'utf8')))
       // Of another store, or of this one before it was put back.
       if (book.position > (await store.stats()).records) return 0
-      for (const series of book.series) {
-        this.#series.set(JSON.stringify([series.name, series.labels]), series)
-        this.#perName.set(series.name, (this.#perName.get(series.name) ?? 0) + 1)
-      }
+      for (const series of book.series) this.#seriesNamed(series.name).set(JSON.stringify(series.labels), series)
       for (const each of book.standing) this.#standing.set(each.run, each)
       this.#gaps = book.gaps
       this.#gapCount = book.gap_count
