@@ -59,6 +59,36 @@ export function lockData(dataDir: string): DataLock {
   }
 }
 
+/** How long `oneAtATime` waits for another process. A line of a log takes milliseconds. */
+const WAIT_MS = 30_000
+
+/**
+ * Does something while no other process does it under the same lock file, which stays and is empty. The lock is the operating
+ * system's: a holder that was killed holds it no longer, so no lock is ever old. It blocks while it waits, 30 seconds at the
+ * most. Throws STORE_UNAVAILABLE then, with nothing done, STORE_READ_ONLY, STORE_FULL and what `act` throws.
+ */
+export function oneAtATime<T>(path: string, act: () => T): T {
+  const file = openLock(path)
+  try {
+    try {
+      file.exec(`PRAGMA busy_timeout = ${WAIT_MS}; BEGIN EXCLUSIVE`)
+    } catch (cause) {
+      throw isBusy(cause) ? heldTooLong(path, cause) : lockFault(cause, path)
+    }
+    return act()
+  } finally {
+    file.close()
+  }
+}
+
+function heldTooLong(path: string, cause: unknown): SignalboxError {
+  return new SignalboxError(
+    'STORE_UNAVAILABLE',
+    `another process has held \`${path}\` for ${WAIT_MS / 1000} seconds: see what uses that folder, then try again`,
+    { cause },
+  )
+}
+
 function openLock(path: string): DatabaseSync {
   try {
     return new DatabaseSync(path)

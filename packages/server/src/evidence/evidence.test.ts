@@ -1,4 +1,6 @@
 /** Bundles of evidence: made over real files and keys, checked without the server, and every planted change found. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -231,6 +233,29 @@ describe('a bundle of evidence', () => {
     expect(await listed.json()).toMatchObject({
       disclosures: [{ what: 'evidence', content: true, sha256: json.sha256, by: 'user:olga' }, { what: 'content' }],
     })
+  })
+
+  it('NAR-048: two processes that note at once take turns: every entry is there and the chain is whole', async () => {
+    const { dataDir, log } = place()
+    const each = Number(process.env.DISCLOSURES_EACH ?? 30)
+    const entry = new URL('../../test/disclosure-process.ts', import.meta.url).pathname
+    const writers = ['one', 'two'].map((name) => {
+      const argv = ['--no-warnings', '--conditions=signalbox-source', entry, dataDir, name, String(each)]
+      return spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'inherit'] })
+    })
+    const ended = writers.map((child) => once(child, 'exit'))
+    await Promise.all(writers.map((child) => once(child.stdout, 'data')))
+    for (const child of writers) child.stdin.write('go\n')
+    expect(await Promise.all(ended)).toEqual([
+      [0, null],
+      [0, null],
+    ])
+    const { entries, faults } = log()
+    expect(faults).toEqual([])
+    for (const name of ['one', 'two'])
+      expect(entries.filter(({ by }) => by === name).map(({ run_id }) => run_id)).toEqual(
+        Array.from({ length: each }, (_, index) => `run_${index}`),
+      )
   })
 
   it('NAR-044: without a tree head over the run the bundle says so', async () => {
