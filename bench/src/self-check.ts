@@ -26,8 +26,8 @@ const RATES: Plan = {
   flushes: false,
 }
 const NO_RATES = { rounds: 0, work: { steps: [{ runs: 1, each: 2 }], turns: [] } } as const
-// Of one block the checkpoint of the log tells as much as the turns do: the middle one of three is compared.
-const TURNS: Plan = { ...RATES, ...NO_RATES, turnMarks: [10, 150], turnPairs: 3 }
+// Of one block the checkpoint of the log tells as much as the turns do: the middle one of five is compared.
+const TURNS: Plan = { ...RATES, ...NO_RATES, turnMarks: [10, 150], turnPairs: 5 }
 const RESTORES: Plan = { ...RATES, ...NO_RATES, restore: { checkpoints: [10, 100], runs: [10, 20], warm: 1, cold: 0 } }
 
 /** Every measurement once, small. */
@@ -50,10 +50,10 @@ export const PLANTED: readonly {
   { fault: 'a restore reads the whole history', open: readsHistory, plan: RESTORES, check: 'a restore reads' },
 ]
 
-/** Measures a little on this store and gives the names of the checks that failed. */
+/** Measures a little on this store; gives the checks that failed, each with what it found. */
 export async function failedChecks(open: OpenStore, plan: Plan): Promise<readonly string[]> {
   const checks = checksOf(await measure(open, plan, []))
-  return checks.filter((check) => !check.ok).map((check) => check.name)
+  return checks.filter(({ ok }) => !ok).map(({ name, found: what }) => `${name}: ${what}`)
 }
 
 /** Runs the checks on the honest store and on each planted fault; a line is not ok when a fault was not found. */

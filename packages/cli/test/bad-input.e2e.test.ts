@@ -31,10 +31,9 @@ function fill(path: string): void {
 /** Looks into the book where the answer of a transfer could not be stored, and says what it shows. */
 async function tellUnknown(cli: (...args: string[]) => Promise<Ended>, book: string): Promise<void> {
   const { questions } = JSON.parse((await cli('questions', '--as', 'vera')).stdout)
-  for (const { id } of questions) {
-    const { idempotency_key: key } = JSON.parse((await cli('questions', id, '--as', 'vera')).stdout)
-    const answer = readFileSync(book, 'utf8').includes(key) ? 'happened' : 'did_not'
-    await cli('answer', id, answer, '--reason', 'looked into the book', '--as', 'paul')
+  for (const { id, packet } of questions) {
+    const isBooked = readFileSync(book, 'utf8').includes(`${packet.idempotency_key} `)
+    await cli('answer', id, isBooked ? 'happened' : 'did_not', '--reason', 'looked into the book', '--as', 'paul')
   }
 }
 

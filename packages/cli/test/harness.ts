@@ -70,6 +70,12 @@ export interface Dev {
   end(signal: NodeJS.Signals): Promise<number | null>
 }
 
+/** Servers that may still run: a test that fails before it ends its server leaves none behind. */
+const servers = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of servers) child.kill('SIGKILL')
+})
+
 /** Starts `signalbox dev` on a data folder and waits until it is up. Rejects with what it wrote when it ends before. */
 export async function startDev(
   data: string,
@@ -89,6 +95,7 @@ export async function startDev(
     ...(options.args ?? []),
   ]
   const child = start(args, options.env ?? {})
+  servers.add(child)
   const out = collect(child)
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
   const line = await new Promise<string>((resolve, reject) => {
