@@ -17,10 +17,8 @@ export default defineConfig({
     // Tests wait for disks and for each other's processes: more of them than a small machine has processors.
     maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
-    // Files share a process: a variable that a test sets does not outlive it.
-    unstubEnvs: true,
-    // What any test stores is compared with the telemetry contract.
-    setupFiles: ['tools/telemetry-setup.ts'],
+    // What any test stores is compared with the telemetry contract; what a file sets in its environment ends with it.
+    setupFiles: ['tools/telemetry-setup.ts', 'tools/env-setup.ts'],
     reporters: [['default', { summary: false }], new PlainReporter()],
     projects: [
       {

@@ -8,8 +8,8 @@ import type {
   AskRef,
   Proposal,
 } from '../contracts/records.ts'
-import { type OpenCall, type Projector, present, safeCode, safeName } from './projection.ts'
-import type { Attributes, SpanData } from './telemetry.ts'
+import { type OpenCall, type Projector, present, retryLinks, safeCode, safeName } from './projection.ts'
+import type { Attributes, SpanData, SpanLink } from './telemetry.ts'
 import { leftUnknown } from './words.ts'
 
 /** Statuses of calls that were proposed and never sent. */
@@ -21,7 +21,9 @@ export function projectIntent(to: Projector, intent: ActivityIntent): void {
   const open = to.state.calls.get(ask.key)
   if (open) endOpenCall(to, open)
   const parent = parentOf(to, ask, proposal.agent)
-  const call: OpenCall = { intent, spanId: to.spanId(intent.seq, 'call'), startMs: to.now }
+  const retryOf = to.state.lost.get(ask.key) ?? null
+  to.state.lost.delete(ask.key)
+  const call: OpenCall = { intent, spanId: to.spanId(intent.seq, 'call'), startMs: to.now, retryOf }
   to.state.calls.set(ask.key, call)
   const asked = intent.approval_id === null ? undefined : to.state.approvals.get(intent.approval_id)
   if (asked?.decisionId !== intent.decision.id)
@@ -50,6 +52,7 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
   const lost = open ? undefined : to.state.lost.get(ask.key)
   if (lost !== undefined && outcome.status !== 'unknown') to.state.lost.delete(ask.key)
   const spanId = open?.spanId ?? to.spanId(outcome.seq, 'call')
+  if (open && outcome.status === 'unknown') to.state.lost.set(ask.key, spanId)
   const decision = open?.intent.decision ?? outcome.decision
   const agent = outcome.agent
   const attributes: Attributes = {
@@ -69,7 +72,7 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
     startMs: open?.startMs ?? to.now,
     status: outcome.status === 'failed' || outcome.status === 'unknown' ? 'error' : 'unset',
     attributes,
-    links: lost === undefined ? [] : [{ spanId: lost, attributes: { 'signalbox.link.kind': 'resolution' } }],
+    links: lost === undefined ? retryLinks(open?.retryOf ?? null) : [resolutionOf(lost)],
   })
   if (outcome.decision && !open) projectDecision(to, outcome.decision, callNames(outcome, ask), spanId)
   outcomeEvents(to, outcome, spanId, decision)
@@ -78,6 +81,11 @@ export function projectOutcome(to: Projector, outcome: ActivityOutcome): void {
     to.metric('signalbox.model.troubles', 1, { ...labels, 'signalbox.model.trouble': outcome.trouble })
   }
   if (open) outcomeDurations(to, outcome)
+}
+
+/** From what became of a call to the call itself. */
+function resolutionOf(spanId: string): SpanLink {
+  return { spanId, attributes: { 'signalbox.link.kind': 'resolution' } }
 }
 
 function outcomeEvents(to: Projector, outcome: ActivityOutcome, spanId: string, decision: Decision | null): void {
@@ -173,6 +181,7 @@ export function endOpenCall(to: Projector, call: OpenCall): void {
     parentSpanId: parentOf(to, ask, proposal.agent),
     startMs: call.startMs,
     status: 'error',
+    links: retryLinks(call.retryOf),
     attributes,
   })
 }

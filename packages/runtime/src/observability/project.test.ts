@@ -11,6 +11,11 @@ const of = (told: History) => projectRecords(null, told.records())
 const names = (telemetry: Telemetry) => telemetry.logs.map((log) => log.eventName.replace('signalbox.', ''))
 const spansOf = (telemetry: Telemetry, id: SpanData['id']) => telemetry.spans.filter((span) => span.id === id)
 
+const retryOf = (span: SpanData | undefined) => ({
+  spanId: span?.spanId,
+  attributes: { 'signalbox.link.kind': 'retry' },
+})
+
 /** The same records in batches of the given size, as the exporter reads them. */
 function inBatches(records: readonly RunRecord[], size: number): Telemetry {
   const all: Telemetry & { spans: SpanData[] } = { spans: [], logs: [], metrics: [] }
@@ -109,6 +114,23 @@ describe('telemetry from records', () => {
     expect(open?.attributes['signalbox.activity.outcome']).toBe('open')
     expect(resolved?.links).toEqual([{ spanId: open?.spanId, attributes: { 'signalbox.link.kind': 'resolution' } }])
     expect(spansOf(telemetry, 'segment')[1]?.links[0]?.attributes).toEqual({ 'signalbox.link.kind': 'takeover' })
+  })
+
+  it('OBS-045: another attempt of a node, and a call that is sent once more, link to the one before', () => {
+    const [first, second] = spansOf(of(SHAPES.failing?.() ?? history()), 'node')
+    expect(first?.attributes).toMatchObject({ 'signalbox.attempt': 1, 'error.type': 'NODE_FAILED' })
+    expect(first?.links).toEqual([])
+    expect(second?.attributes['signalbox.attempt']).toBe(2)
+    expect(second?.links).toEqual([retryOf(first)])
+    const begun = history().started().segment().model().propose('tool').intent()
+    const unknown = { status: 'unknown', code: 'EFFECT_UNKNOWN' } as const
+    const asked = of(begun.outcome(unknown).intent().outcome().barrier().completed())
+    const [sent, again] = spansOf(asked, 'tool_call')
+    expect([sent?.attributes['signalbox.activity.outcome'], sent?.links]).toEqual(['unknown', []])
+    expect(again?.links).toEqual([retryOf(sent)])
+    const cut = history().started().segment().model().propose('tool').intent().segment('takeover', 5_000)
+    const [open, resent] = spansOf(of(cut.intent().outcome().barrier().completed()), 'tool_call')
+    expect(resent?.links).toEqual([retryOf(open)])
   })
 
   it('OBS-037: an approval is two events and a wait; an effect is prepared, then settled', () => {

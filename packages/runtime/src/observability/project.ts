@@ -287,6 +287,7 @@ function endSegment(to: Projector, status: 'waiting' | 'parked' | 'taken_over' |
 function projectBranch(to: Projector, from: number, checkpointSeq: number): void {
   endSegment(to, 'taken_over', {})
   to.state.restored = true
+  to.state.attempts.clear()
   to.state.checkpointSeq = checkpointSeq
   to.log('signalbox.run.restored', 'warn', { 'signalbox.restore.from_seq': from })
   to.metric('signalbox.restores', 1, { 'signalbox.workflow.id': to.workflow })
@@ -351,8 +352,9 @@ function endActivation(to: Projector, activation: string, code: string | null): 
 }
 
 function projectFailure(to: Projector, record: Extract<RunRecord, { type: 'activation.failed' }>): void {
-  to.nodeOf(record)
+  const { spanId } = to.nodeOf(record)
   endActivation(to, record.activation, record.code)
+  if (record.retry_at !== null) to.state.attempts.set(record.activation, spanId)
   to.log('signalbox.node.failed', 'error', {
     'signalbox.node.name': safeName(activationPath(record.activation, record.node)),
     'signalbox.superstep.index': record.superstep,
@@ -381,6 +383,7 @@ function projectBarrier(to: Projector, record: Extract<RunRecord, { type: 'super
   }
   to.superstepSpan()
   to.endSuperstep()
+  to.state.attempts.clear()
   to.state.checkpointSeq = record.seq
   to.state.superstep = record.checkpoint.superstep
   to.log('signalbox.superstep.committed', 'info', {

@@ -16,6 +16,8 @@ export interface OpenSpan {
 /** A call that was sent in the present segment and has no outcome yet. */
 export interface OpenCall extends OpenSpan {
   readonly intent: ActivityIntent
+  /** Span of the same call as it was sent before; null when it was not. */
+  readonly retryOf: string | null
 }
 
 /** An activation within a superstep and segment. */
@@ -24,6 +26,8 @@ export interface OpenNode extends OpenSpan {
   readonly name: string
   readonly superstep: number
   readonly attempt: number
+  /** Span of the attempt before it; null for a first one. */
+  readonly retryOf: string | null
   /** The agent whose turns it holds, with the span of these turns. */
   agent: (OpenSpan & { readonly name: string }) | null
 }
@@ -57,8 +61,10 @@ export interface ProjectionState {
   /** Node spans of the present superstep that have ended, by id, and their activations: none is told twice. */
   readonly endedNodes: Set<string>
   readonly calls: Map<string, OpenCall>
-  /** Spans of calls whose segment ended before their outcome, for the link of their resolution. */
+  /** Spans of calls of which the outcome is not known, for the link of what comes of them. */
   readonly lost: Map<string, string>
+  /** Spans of failed attempts that are followed by another, by activation. */
+  readonly attempts: Map<string, string>
   readonly approvals: Map<string, AskedApproval>
 }
 
@@ -81,6 +87,7 @@ export function newProjection(): ProjectionState {
     endedNodes: new Set(),
     calls: new Map(),
     lost: new Map(),
+    attempts: new Map(),
     approvals: new Map(),
   }
 }
@@ -93,6 +100,7 @@ export function copyProjection(state: ProjectionState): ProjectionState {
     endedNodes: new Set(state.endedNodes),
     calls: new Map(state.calls),
     lost: new Map(state.lost),
+    attempts: new Map(state.attempts),
     approvals: new Map(state.approvals),
   }
 }
@@ -222,8 +230,10 @@ export class Projector {
       attempt: ask.attempt,
       spanId: this.state.endedNodes.has(first) ? this.spanId(this.record.seq, first, 'again') : first,
       startMs: ask.attempt === 1 ? superstep.startMs : this.now,
+      retryOf: this.state.attempts.get(ask.activation) ?? null,
       agent: null,
     }
+    this.state.attempts.delete(ask.activation)
     this.state.nodes.set(ask.activation, node)
     return node
   }
@@ -253,6 +263,7 @@ export class Projector {
       parentSpanId: this.superstepSpan().spanId,
       startMs: node.startMs,
       status: code === null ? 'unset' : 'error',
+      links: retryLinks(node.retryOf),
       attributes: {
         ...nodeAttributes(node),
         'signalbox.attempt': node.attempt,
@@ -343,6 +354,11 @@ export class Projector {
 
 function nodeAttributes(node: OpenNode): Attributes {
   return { 'signalbox.superstep.index': node.superstep, 'signalbox.node.name': safeName(node.name) }
+}
+
+/** From another attempt to the one before it. */
+export function retryLinks(of: string | null): readonly SpanLink[] {
+  return of === null ? [] : [{ spanId: of, attributes: { 'signalbox.link.kind': 'retry' } }]
 }
 
 /** An attribute that is left out when it has no value. */
