@@ -50,11 +50,15 @@ function outsideFindings({ runs, recorded }: Evidence, tools: readonly string[])
       .filter((effect) => effect.state === 'succeeded' && tools.includes(effect.tool))
       .map((effect) => ({ effect, keys: keysOf(run, effect) })),
   )
-  const subjects = new Map<string, number>()
+  const subjects = new Map<string, { times: number; readonly scopes: Set<string> }>()
   for (const each of recorded) {
     const name = `\`${each.tool}\` of \`${each.subject}\``
-    subjects.set(name, (subjects.get(name) ?? 0) + 1)
-    const of = rows.filter(({ effect, keys }) => isRecordOf(each, effect, keys)).length
+    const own = rows.filter(({ effect, keys }) => isRecordOf(each, effect, keys))
+    const subject = subjects.get(name) ?? { times: 0, scopes: new Set() }
+    subject.times += 1
+    for (const { effect } of own) subject.scopes.add(effect.scope)
+    subjects.set(name, subject)
+    const of = own.length
     if (of !== 1)
       findings.push({
         kind: of === 0 ? 'lost' : 'doubled',
@@ -69,8 +73,10 @@ function outsideFindings({ runs, recorded }: Evidence, tools: readonly string[])
         detail: `effect ${effect.tool} of ${effect.runId} has ${of} records outside`,
       })
   }
-  for (const [name, times] of subjects)
-    if (times > 1) findings.push({ kind: 'doubled', detail: `outside recorded ${name} ${times} times` })
+  // Once for each family of runs, where the tool declares its effects so; once for all else.
+  for (const [name, { times, scopes }] of subjects)
+    if (times > Math.max(1, scopes.size))
+      findings.push({ kind: 'doubled', detail: `outside recorded ${name} ${times} times` })
   return findings
 }
 
