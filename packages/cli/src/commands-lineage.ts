@@ -123,15 +123,14 @@ function howIt({ status, from_ledger: ledger, resolved_by: by }: Effect, run: st
   return by === null ? status : `${status}, by ${by}`
 }
 
-/** Everybody who said yes, in whose place, and whether it was what had been asked for. */
+/** Everybody who said yes, in whose place, and whether it was what had been asked for; nobody where it was a no. */
 function approvedBy({ approval }: Effect): string {
   if (approval === null) return ''
   const people = approval.votes.map(({ by, acting_for: other }) =>
     other === null ? who(by) : `${who(by)} for ${who(other.id)}`,
   )
-  const names = people.length > 0 ? people.join(', ') : who(approval.by)
   const standing = approval.standing === null ? '' : ` (standing ${approval.standing})`
-  return printable(`${names}${standing}${approval.edited ? ', edited' : ''}`)
+  return printable(`${people.join(', ')}${standing}${approval.edited ? ', edited' : ''}`.trim())
 }
 
 async function lookUp({ client, out }: CommandContext, name: TermOption, flags: Flags): Promise<void> {

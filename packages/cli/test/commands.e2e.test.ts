@@ -81,6 +81,8 @@ describe('runs and people', () => {
       expect(rejected.stdout).toContain(part)
     await untilStatus(id, 'completed')
     expect((await json('show', id)).output).toBe('rejected')
+    // Who said no is nobody who approved it.
+    expect((await cli('lineage', id, ...as('vera'))).stdout).toMatch(/transfer\.send +rejected +0 +\S+$/m)
     const book = join(data.path, 'book.txt')
     expect(existsSync(book) ? readFileSync(book, 'utf8') : '').not.toContain('bob')
     const again = await cli('approve', approval, ...REASON, ...as('paul'))
